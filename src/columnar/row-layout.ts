@@ -1,0 +1,138 @@
+/**
+ * Computes where the fields of a row lie (`columnar/memory-layout.ts` draws a row). Used by the planner and the compiler on
+ * the main thread, by state and exchange on workers.
+ */
+import { type DataType, type PhysicalKind, physicalKind, physicalWidthBytes, sameType, simpleString } from "./types.ts";
+import {
+  LAYOUT_BUCKET_MICROS,
+  LAYOUT_BUCKET_OFFSET,
+  LAYOUT_KEY_FIXED_END,
+  LAYOUT_ROW_BYTES,
+  LAYOUT_VAR_COUNT,
+  LAYOUT_VAR_KEY_COUNT,
+  LAYOUT_VAR_OFFSETS,
+  ROW_KEYS,
+  ROW_KEY_NULLS,
+} from "./memory-layout.ts";
+import { assert } from "../base/assert.ts";
+
+export interface RowFieldSpec {
+  readonly name: string;
+  readonly dataType: DataType;
+  /** For aggregate sketches: raw bytes of this length inside the row. */
+  readonly inlineBytes?: number;
+}
+
+export interface RowField {
+  readonly name: string;
+  readonly dataType: DataType;
+  readonly physical: PhysicalKind;
+  /** Byte offset from the row's start. */
+  readonly offset: number;
+  /** Offset of the u64 that holds the null bit, and the bit; 1 = null. */
+  readonly nullsOffset: number;
+  readonly nullBit: number;
+  /** The field is a slot (variable length). */
+  readonly isVariable: boolean;
+}
+
+/** Plain data: crosses threads, is written into the state metadata. */
+export interface RowLayout {
+  readonly version: 1;
+  readonly keys: readonly RowField[];
+  readonly values: readonly RowField[];
+  readonly rowBytes: number;
+  readonly keyFixedEnd: number;
+  /** Offsets of all slots, keys first. */
+  readonly variableOffsets: readonly number[];
+  readonly variableKeyCount: number;
+  readonly bucket: RowBucket | null;
+}
+
+export interface RowBucket {
+  /** Index of the key (type timestamp or long, µs) that decides bucket and lateness, e.g. the window's end. */
+  readonly keyIndex: number;
+  readonly offset: number;
+  readonly widthMicros: bigint;
+}
+
+const isVariable = (physical: PhysicalKind): boolean => physical === "view" || physical === "wide" || physical === "list";
+
+export function rowLayout(
+  keys: readonly RowFieldSpec[],
+  values: readonly RowFieldSpec[],
+  bucket?: { keyIndex: number; widthMicros: bigint },
+): RowLayout {
+  assert(keys.length <= 64 && values.length <= 64, "at most 64 keys and 64 values in a row");
+  let offset = ROW_KEYS;
+  const variableOffsets: number[] = [];
+  const place = (specs: readonly RowFieldSpec[], nullsOffset: number, variable: boolean, out: RowField[]): void => {
+    specs.forEach((spec, index) => {
+      const physical = physicalKind(spec.dataType);
+      assert(physical !== "struct", "structs are flattened before they get into rows");
+      if ((isVariable(physical) && spec.inlineBytes === undefined) !== variable) return;
+      const width = spec.inlineBytes === undefined ? Math.max(physicalWidthBytes[physical], 1) : spec.inlineBytes;
+      const alignment = spec.inlineBytes === undefined ? width : 8;
+      offset = Math.ceil(offset / alignment) * alignment;
+      out[index] = { name: spec.name, dataType: spec.dataType, physical, offset, nullsOffset, nullBit: index, isVariable: variable };
+      if (variable) variableOffsets.push(offset);
+      offset += width;
+    });
+  };
+  const align8 = (): void => {
+    offset = Math.ceil(offset / 8) * 8;
+  };
+
+  const keyFields: RowField[] = [];
+  place(keys, ROW_KEY_NULLS, false, keyFields);
+  align8();
+  const keyFixedEnd = offset;
+  place(keys, ROW_KEY_NULLS, true, keyFields);
+  const variableKeyCount = variableOffsets.length;
+  align8();
+  const valueNulls = offset;
+  if (values.length > 0) offset += 8;
+  const valueFields: RowField[] = [];
+  place(values, valueNulls, false, valueFields);
+  align8();
+  place(values, valueNulls, true, valueFields);
+  align8();
+  return {
+    version: 1,
+    keys: keyFields,
+    values: valueFields,
+    rowBytes: offset,
+    keyFixedEnd,
+    variableOffsets,
+    variableKeyCount,
+    bucket: bucket ? { ...bucket, offset: keyFields[bucket.keyIndex]!.offset } : null,
+  };
+}
+
+/** Size of the descriptor that `writeRowLayout` writes. */
+export const rowLayoutDescriptorBytes = (layout: RowLayout): number => LAYOUT_VAR_OFFSETS + 4 * layout.variableOffsets.length;
+
+/** Writes the descriptor that the table kernels read at `address` (8-byte aligned). */
+export function writeRowLayout(layout: RowLayout, memory: DataView, address: number): void {
+  memory.setUint32(address + LAYOUT_ROW_BYTES, layout.rowBytes, true);
+  memory.setUint32(address + LAYOUT_KEY_FIXED_END, layout.keyFixedEnd, true);
+  memory.setUint32(address + LAYOUT_VAR_COUNT, layout.variableOffsets.length, true);
+  memory.setUint32(address + LAYOUT_VAR_KEY_COUNT, layout.variableKeyCount, true);
+  memory.setUint32(address + LAYOUT_BUCKET_OFFSET, layout.bucket?.offset ?? 0, true);
+  memory.setBigInt64(address + LAYOUT_BUCKET_MICROS, layout.bucket?.widthMicros ?? 1n, true);
+  layout.variableOffsets.forEach((offset, index) => memory.setUint32(address + LAYOUT_VAR_OFFSETS + 4 * index, offset, true));
+}
+
+/** Null if rows of `stored` can be read as `wanted`, otherwise what differs, in words. */
+export function layoutDifference(stored: RowLayout, wanted: RowLayout): { part: "key" | "value"; text: string } | null {
+  for (const part of ["key", "value"] as const) {
+    const before = part === "key" ? stored.keys : stored.values;
+    const now = part === "key" ? wanted.keys : wanted.values;
+    const text = (fields: readonly RowField[]): string =>
+      fields.map((field) => `${field.name}: ${simpleString(field.dataType)}`).join(", ");
+    if (before.length !== now.length || before.some((field, i) => !sameType(field.dataType, now[i]!.dataType))) {
+      return { part, text: `stored (${text(before)}), wanted (${text(now)})` };
+    }
+  }
+  return null;
+}

@@ -1,0 +1,122 @@
+/**
+ * What a source is. Two halves: the coordinator's (`StreamSource`, main thread: which offsets exist, how a range is cut into
+ * splits) and the worker's (`SplitReader`, in a worker: reads a split into blocks). One folder per connector;
+ * `connectors/registry.ts` lists the coordinator halves, `connectors/readers.ts` the worker halves.
+ */
+import type { Ports, SyncFile } from "../base/ports.ts";
+import type { Leaf, StructType } from "../columnar/types.ts";
+import type { Kernels } from "../kernels/load.ts";
+import type { ConnectorOptions, OptionSpecs } from "./options.ts";
+
+/** Any JSON value. It is written into `offsets/N` as it is; `JSON.stringify` of it must be stable. */
+export type Offset = JsonValue;
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** Admission control, as Spark's ReadLimit. */
+export type ReadLimit =
+  | { readonly kind: "all_available" }
+  | { readonly kind: "max_files"; readonly files: number }
+  | { readonly kind: "max_bytes"; readonly bytes: number }
+  | { readonly kind: "max_rows"; readonly rows: number };
+
+/**
+ * A piece of a batch that one worker reads alone. Plain JSON, complete: reading it again gives the same rows. It is written into
+ * `offsets/N`, so keep it small (a file range, a row range).
+ */
+export interface Split {
+  /** Name of the `SplitReader` in `connectors/readers.ts`. */
+  readonly reader: string;
+  readonly [field: string]: JsonValue;
+}
+
+export interface SourceContext {
+  readonly ports: Ports;
+  readonly options: ConnectorOptions;
+  readonly paths: readonly string[];
+  /** Given by the user, else null. */
+  readonly schema: StructType | null;
+  /** `<checkpoint>/sources/<i>`, absolute; the source may keep logs there (written by `checkpoint/atomic-file.ts` only). Null in batch reads. */
+  readonly metadataPath: string | null;
+  /** Session configuration. */
+  readonly conf: ReadonlyMap<string, string>;
+  readonly parallelism: number;
+  /** Epoch ms of the current trigger. */
+  readonly nowMs: number;
+}
+
+/** One entry of the registry: a format name and how to make its two kinds of reads. */
+export interface SourceProvider {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly options: OptionSpecs;
+  /** The schema rows will have; throws if one is required and not given. Also the place to check options. */
+  schema(context: SourceContext, isStreaming: boolean): Promise<StructType>;
+  createStream?(context: SourceContext): Promise<StreamSource>;
+  /** All splits of a batch read. */
+  planBatch?(context: SourceContext): Promise<readonly Split[]>;
+}
+
+/**
+ * The coordinator's half of a streaming source. Calls come one at a time, from the query's loop.
+ * Life: `latestOffset` … `plan` … `commit` per batch, `stop` at the end.
+ */
+export interface StreamSource {
+  /** As shown in progress JSON, e.g. `FileStreamSource[file:/data]`. */
+  readonly description: string;
+  /** The limit that the options ask for. */
+  readonly defaultLimit: ReadLimit;
+  /** Whether a Trigger.AvailableNow can cut its work into several batches. */
+  readonly supportsAvailableNow: boolean;
+  /** Fixes the end for Trigger.AvailableNow; called once, before the first `latestOffset`. */
+  prepareAvailableNow?(): Promise<void>;
+  /** The end offset of the next batch: at most `limit` beyond `start`; equal to `start` (or null) if there is nothing new. */
+  latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null>;
+  /** The newest offset there is, for progress; may be null. */
+  reportLatest(): Promise<Offset | null>;
+  /** Cuts (start, end] into splits. The same arguments give the same splits, also after a restart. */
+  plan(start: Offset | null, end: Offset): Promise<readonly Split[]>;
+  /** Everything up to `end` is committed. Idempotent. */
+  commit(end: Offset): Promise<void>;
+  /** Extra numbers for progress JSON. */
+  metrics?(): Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/** What a worker gives a reader. */
+export interface ReaderContext {
+  readonly kernels: Kernels;
+  readonly files: Pick<Ports["files"], "openReadSync">;
+  /** Options of the `Read` node. */
+  readonly options: ConnectorOptions;
+  /** Full schema of the relation. */
+  readonly schema: StructType;
+  /**
+   * Leaves of `schema` in order; `needed[i]` false means the query does not look at it: the reader leaves its values
+   * address 0 and need not parse it.
+   */
+  readonly leaves: readonly Leaf[];
+  readonly needed: readonly boolean[];
+  /** Session time zone. */
+  readonly timeZone: string;
+}
+
+/** The worker's half. Synchronous: workers block. */
+export interface SplitReader {
+  readonly name: string;
+  open(split: Split, context: ReaderContext): SplitCursor;
+}
+
+export interface SplitCursor {
+  /**
+   * Address of the next block (at most BLOCK_ROWS_MAX rows; column order = leaves), or 0 at the end. A block's columns and
+   * the bytes its strings point to stay valid until the split arena is reset (after `close`), not only until the next call.
+   * A reader that reads much memory per split allocates it from ARENA_SPLIT, so splits should stay around 4 to 32 MB.
+   * Throws a typed error that names file, line and offset.
+   */
+  next(): number;
+  /** Counts so far; `malformed` rows were dropped or became corrupt records. */
+  readonly metrics: { readonly rows: number; readonly bytes: number; readonly malformed: number };
+  close(): void;
+}
+
+export type { SyncFile };

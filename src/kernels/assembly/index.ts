@@ -1,0 +1,2 @@
+// The kernels module: every export of these files is a kernel. One instance per worker.
+export * from "./memory";
