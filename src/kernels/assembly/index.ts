@@ -1,2 +1,3 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
 export * from "./memory";
+export * from "./column-batch";
