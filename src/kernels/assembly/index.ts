@@ -2,3 +2,4 @@
 export * from "./memory";
 export * from "./exchange";
 export * from "./hash-table";
+export * from "./column-batch";
