@@ -1,2 +1,5 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
 export * from "./memory";
+export * from "./column-copy";
+export * from "./generate";
+export * from "./nexmark";
