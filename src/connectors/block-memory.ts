@@ -1,6 +1,13 @@
 /** Building blocks (`columnar/memory-layout.ts`) from TypeScript: what the workers' readers share. Everything lies in the split arena. */
 import { MillraceError } from "../base/errors.ts";
-import { ARENA_SPLIT, BLOCK_COLUMN_BYTES, BLOCK_COLUMN_COUNT, BLOCK_COLUMNS, BLOCK_NEXT, BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
+import {
+  ARENA_SPLIT,
+  BLOCK_COLUMN_BYTES,
+  BLOCK_COLUMN_COUNT,
+  BLOCK_COLUMNS,
+  BLOCK_NEXT,
+  BLOCK_ROW_COUNT,
+} from "../columnar/memory-layout.ts";
 import type { Kernels } from "../kernels/load.ts";
 
 /** `bytes` bytes that live until the split arena is reset; 16-byte aligned, contents undefined. */

@@ -98,7 +98,15 @@ export class ConnectorOptions {
   }
 }
 
-const DURATION_UNITS_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /** A length of time as Spark writes it in options: "7d", "12h", "90s", "250ms"; a bare number counts in `bareUnit`. Parsed to milliseconds. */
 export const durationOption = (description: string, defaultValue: string | null, bareUnit: "ms" | "s" = "ms"): OptionSpec => ({
