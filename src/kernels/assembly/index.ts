@@ -3,3 +3,6 @@ export * from "./memory";
 export * from "./exchange";
 export * from "./hash-table";
 export * from "./column-batch";
+export * from "./column-copy";
+export * from "./generate";
+export * from "./nexmark";
