@@ -69,8 +69,8 @@ export interface BatchParameters {
 export interface ScanSplit {
   readonly pipeline: number;
   readonly split: Split;
-  /** Encoded column batches of sources that live on the main thread. */
-  readonly attachments?: readonly Uint8Array[];
+  /** Encoded column batch of a source that lives on the main thread. */
+  readonly attachment?: Uint8Array;
 }
 
 /** Rows for one worker, in the memory of the worker that made them. */
