@@ -1,0 +1,7 @@
+/** All functions with an inline emitter, by canonical name. */
+import { arithmeticFunctions } from "./inline-arithmetic.ts";
+import { comparisonFunctions } from "./inline-comparison.ts";
+import type { InlineFunctions } from "./inline-function.ts";
+import { logicFunctions } from "./inline-logic.ts";
+
+export const inlineFunctions: InlineFunctions = { ...arithmeticFunctions, ...comparisonFunctions, ...logicFunctions };
