@@ -1,2 +1,8 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
 export * from "./memory";
+export * from "./exchange";
+export * from "./hash-table";
+export * from "./column-batch";
+export * from "./column-copy";
+export * from "./generate";
+export * from "./nexmark";
