@@ -17,7 +17,8 @@ import { compileCast } from "./inline-cast.ts";
 import type { Fail } from "./inline-function.ts";
 import { compileLiteral } from "./literal.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { inlineFor, isUtc } from "./tier.ts";
+import { inlineFor } from "./tier.ts";
+import { isUtc } from "./time-zone-names.ts";
 import { assignNull, assignSlot, type CompiledValue, newSlot, type Scope, slotValue, wasmTypeOf } from "./value.ts";
 
 export interface CompileOptions {
