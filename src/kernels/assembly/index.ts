@@ -1,3 +1,5 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
 export * from "./memory";
 export * from "./column-batch";
+export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
+export { json_next } from "./json-scan";
