@@ -6,3 +6,5 @@ export * from "./column-batch";
 export * from "./column-copy";
 export * from "./generate";
 export * from "./nexmark";
+export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
+export { json_next } from "./json-scan";
