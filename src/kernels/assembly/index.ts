@@ -8,3 +8,8 @@ export * from "./generate";
 export * from "./nexmark";
 export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
 export { json_next } from "./json-scan";
+export * from "./change-log";
+export * from "./crc32c";
+export * from "./hash-table";
+export * from "./memory";
+export * from "./state-store";
