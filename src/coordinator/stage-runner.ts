@@ -18,15 +18,14 @@ export interface StageRunnerParts {
   readonly functions: FunctionRegistry;
   /** Distinct streaming sources of the query. */
   readonly sources: readonly StreamSource[];
-  /** Per source of the program: index into `sources`, or -1 and its fixed splits. */
-  readonly bindings: readonly ({ readonly stream: number } | { readonly stream: -1; readonly fixed: SourceSplits })[];
+  /** Per source of the program: index into `sources`, or the splits of a static one. */
+  readonly bindings: readonly ({ readonly stream: number } | { readonly fixed: SourceSplits })[];
   readonly staticTables: readonly TableBatches[];
 }
 
 export class StageRunner implements BatchRunner {
   readonly #parts: StageRunnerParts;
-  /** Per stateful aggregate: the oldest event time in state after the last batch. */
-  #oldestEventTime = new Map<number, bigint>();
+  #evictWatermarkMs = 0;
   #loaded = false;
 
   constructor(parts: StageRunnerParts) {
@@ -45,7 +44,7 @@ export class StageRunner implements BatchRunner {
     const { pool, query, functions, sources, bindings } = this.#parts;
     const { program } = query;
     const splits = bindings.map((binding): SourceSplits => {
-      if (binding.stream === -1) return binding.fixed;
+      if ("fixed" in binding) return binding.fixed;
       const streamSplits = input.splits[binding.stream]!;
       const attachments = sources[binding.stream]!.attachments?.(streamSplits);
       return { splits: streamSplits, ...(attachments && { attachments }) };
@@ -60,16 +59,11 @@ export class StageRunner implements BatchRunner {
       batchTimestampMicros: BigInt(timestampMs) * 1000n,
       timeZone: program.timeZone,
     });
-    this.#oldestEventTime = new Map(
-      [...result.state].flatMap(([aggregate, replies]) => {
-        const times = replies.flatMap(({ oldestEventTimeMicros }) => oldestEventTimeMicros ?? []);
-        return times.length === 0 ? [] : [[aggregate, times.reduce((a, b) => (a < b ? a : b))] as const];
-      }),
-    );
+    this.#evictWatermarkMs = evictWatermarkMs;
     return {
       sink: { ...result.sink, batches },
       inputRows: sources.map((_source, stream) =>
-        bindings.reduce((rows, binding, index) => (binding.stream === stream ? Math.max(rows, result.inputRows[index]!) : rows), 0),
+        bindings.reduce((rows, binding, index) => ("stream" in binding && binding.stream === stream ? Math.max(rows, result.inputRows[index]!) : rows), 0),
       ),
       eventTime: result.eventTime,
       stateOperators: program.aggregates
@@ -96,14 +90,9 @@ export class StageRunner implements BatchRunner {
     return files.length === 0 ? null : { batchId: committedBatch, files };
   }
 
-  /** State that the watermark has passed is left only in modes that evict. */
+  /** As Spark: whenever the watermark has moved since the last batch of a query that evicts. */
   needsBatchWithoutData(evictWatermarkMs: number): boolean {
-    if (evictWatermarkMs === 0) return false;
-    const watermark = BigInt(evictWatermarkMs) * 1000n;
-    return this.#parts.query.program.aggregates.some(({ index, state }) => {
-      const oldest = this.#oldestEventTime.get(index);
-      return state?.watermarked === true && oldest !== undefined && oldest <= watermark;
-    });
+    return evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.aggregates.some(({ state }) => state?.watermarked === true);
   }
 
   async stop(): Promise<void> {

@@ -114,8 +114,6 @@ export interface StateReply {
   readonly memoryBytes: number;
   readonly updatesMs: number;
   readonly removalsMs: number;
-  /** Rows that one more batch without data would evict under any later watermark up to the newest event time. */
-  readonly oldestEventTimeMicros: bigint | null;
   readonly instances: number;
 }
 
