@@ -1,5 +1,6 @@
 /** Joins: columns of the right side get ids of their own, conditions are resolved over both sides, USING columns merged. Main thread. */
-import { alias, unresolvedFunction, type Attribute, type Expression, type Output } from "../expr/expression.ts";
+import { unresolvedFunction, type Attribute, type Expression, type Output } from "../expr/expression.ts";
+import { aliasOf } from "../expr/expression-type.ts";
 import { suggest } from "../../base/errors.ts";
 import { quotedName, quotedSql, quotedType } from "../expr/sql-text.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
@@ -44,7 +45,7 @@ function resolveUsing(node: Join, left: LogicalPlan, right: LogicalPlan, resolve
         return column(rightKeys[index]!);
       case "full_outer": {
         const merged = resolver.finish(unresolvedFunction("coalesce", [column(leftKey), column(rightKeys[index]!)]));
-        return alias(merged, leftKey.name, resolver.context.ids());
+        return aliasOf(merged, leftKey.name, resolver.context.ids());
       }
       default:
         return column(leftKey);

@@ -54,7 +54,9 @@ function before(step: Step, needs: Needs, tables: readonly StaticTable[], observ
     case "interpret": {
       const computed =
         step.kind === "project"
-          ? step.expressions.filter((expression): expression is Alias => expression.kind === "alias").map(({ id, child }) => ({ id, child }))
+          ? step.expressions
+              .filter((expression): expression is Alias => expression.kind === "alias")
+              .map(({ id, child }) => ({ id, child }))
           : step.columns.map(({ attribute, expression }) => ({ id: attribute.id, child: expression }));
       for (const { id, child } of computed) {
         const need = needs.get(id);

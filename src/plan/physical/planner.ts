@@ -141,9 +141,12 @@ class Planner {
         const flows: Flow[] = [];
         for (const input of plan.inputs) {
           const flow = await this.#flowOrMaterialized(input);
-          const expressions = plan.output!.map(
-            (attribute, i): Alias => ({ kind: "alias", child: flow.output[i]!, name: attribute.name, id: attribute.id }),
-          );
+          const expressions = plan.output!.map((attribute, i): Alias => ({
+            kind: "alias",
+            child: flow.output[i]!,
+            name: attribute.name,
+            id: attribute.id,
+          }));
           flows.push(this.#append(flow, { kind: "project", expressions }));
         }
         return { input: { kind: "scan" }, pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
@@ -269,7 +272,8 @@ class Planner {
       condition: split.condition,
     });
     const keepsBuild = split.joinType === "inner" || split.joinType === "left_outer";
-    const built = split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
+    const built =
+      split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
     const both = keepsBuild ? [...flow.output, ...built] : flow.output;
     return { ...joined, output: split.outputOrder(both) };
   }
