@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openQuery, seconds, workerDied, World } from "../support/fake-query.ts";
+import { type FakeSource, openQuery, seconds, workerDied, World } from "../support/fake-query.ts";
 
 const ordered = (world: World) => world.log.filter((entry) => entry !== "latestOffset");
 
@@ -172,12 +172,12 @@ test("AvailableNow cuts what is there at the start by the limits, then stops", a
 
 test("AvailableNow is one batch when a source cannot cut its work", async () => {
   const world = new World();
-  const { query, sources } = await openQuery(world, { trigger: { kind: "available_now" }, sourceCount: 2 });
-  for (const source of sources) {
+  const prepareSource = (source: FakeSource, index: number) => {
     source.defaultLimit = { kind: "max_rows", rows: 1 };
     source.available = 3;
-  }
-  sources[1]!.supportsAvailableNow = false;
+    source.supportsAvailableNow = index === 0;
+  };
+  const { query } = await openQuery(world, { trigger: { kind: "available_now" }, sourceCount: 2, prepareSource });
   query.start();
   await query.awaitTermination();
   expect([...world.batches.values()].map(({ rows }) => rows)).toEqual([[1, 2, 3, 1, 2, 3]]);

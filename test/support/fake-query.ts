@@ -213,6 +213,8 @@ export interface FakeQueryOptions {
   readonly sourceCount?: number;
   readonly watermarkDelaysMs?: readonly number[];
   readonly listener?: StreamingQueryListener;
+  /** Called with each source before the query is built. */
+  readonly prepareSource?: (source: FakeSource, index: number) => void;
 }
 
 export interface FakeQuery {
@@ -229,6 +231,7 @@ export interface FakeQuery {
 export async function openQuery(world: World, options: FakeQueryOptions = {}): Promise<FakeQuery> {
   const checkpoint = await Checkpoint.open(world.ports, CHECKPOINT);
   const sources = Array.from({ length: options.sourceCount ?? 1 }, (_, i) => new FakeSource(world, `FakeSource${i}`));
+  sources.forEach((source, i) => options.prepareSource?.(source, i));
   const runner = new FakeRunner(world, options.isStateful ?? false);
   const sink = new RecordingSink(world, options.remembersCommits ?? true);
   const listenerErrors: unknown[] = [];
