@@ -12,7 +12,7 @@ import { type DataType, physicalKind, TimestampType } from "../columnar/types.ts
 import type { Call, CaseWhen, CreateStruct, Expression, Origin } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
-import { typeOf } from "../plan/expr/typing.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 import { compileCast } from "./inline-cast.ts";
 import type { Fail } from "./inline-function.ts";
 import { compileLiteral } from "./literal.ts";

@@ -5,7 +5,7 @@
 import { type DataType, physicalKind } from "../columnar/types.ts";
 import type { Attribute, Call, Expression } from "../plan/expr/expression.ts";
 import type { CompileOptions } from "./expression.ts";
-import { typeOf } from "../plan/expr/typing.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 import { isInlineCast } from "./inline-cast.ts";
 import type { InlineFunction } from "./inline-function.ts";
 import { inlineFunctions } from "./inline-functions.ts";
