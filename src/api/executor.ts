@@ -6,9 +6,11 @@
 import type { StreamingQueryError } from "../base/errors.ts";
 import type { StructType } from "../columnar/types.ts";
 import type { OutputMode } from "../connectors/sink.ts";
-import type { Attribute, Output } from "../plan/expr/expression.ts";
+import type { StreamingQueryStatus } from "../coordinator/query-status.ts";
+import type { Trigger } from "../coordinator/trigger.ts";
+import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
+import type { Output } from "../plan/expr/expression.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
-import type { DataFrame } from "./dataframe.ts";
 
 export interface AnalyzedFrame {
   readonly plan: LogicalPlan;
@@ -28,12 +30,6 @@ export interface WriteRequest {
 }
 export type SaveMode = "append" | "overwrite" | "errorifexists" | "ignore";
 
-/** When batches start. Intervals in milliseconds. */
-export type Trigger =
-  | { readonly kind: "processing_time"; readonly intervalMs: number }
-  | { readonly kind: "available_now" }
-  | { readonly kind: "once" };
-
 /** What `df.writeStream` describes. */
 export interface StartRequest {
   /** Null: unnamed. */
@@ -44,33 +40,9 @@ export interface StartRequest {
   readonly options: Readonly<Record<string, string>>;
   readonly path: string | null;
   readonly partitionBy: readonly string[];
-  readonly attachments: Attachments;
+  /** Objects that sinks call back; the keys are the sinks' (`connectors/foreach`, `connectors/foreach-batch`). */
+  readonly attachments: Readonly<Record<string, unknown>>;
 }
-
-/** Objects of the program that a sink calls back. */
-export interface Attachments {
-  /** Given the batch's rows as a frame. */
-  readonly foreachBatch?: (batch: DataFrame<any>, batchId: number) => void | Promise<void>;
-  readonly foreach?: ForeachWriter<any>;
-}
-
-/** Spark's ForeachWriter. `close` is called whenever `open` has returned, with the error if there was one. */
-export interface ForeachWriter<R> {
-  /** False: skip this partition of this batch. */
-  open?(partitionId: number, epochId: number): boolean | Promise<boolean>;
-  process(row: R): void | Promise<void>;
-  close?(error: Error | null): void | Promise<void>;
-}
-
-/** `StreamingQueryStatus` of Spark. */
-export interface StreamingQueryStatus {
-  readonly message: string;
-  readonly isDataAvailable: boolean;
-  readonly isTriggerActive: boolean;
-}
-
-/** A progress report as plain JSON data in Spark's shape. */
-export type ProgressJson = Readonly<Record<string, any>>;
 
 /** A query that has been started. */
 export interface QueryHandle {
@@ -80,11 +52,12 @@ export interface QueryHandle {
   readonly name: string | null;
   isActive(): boolean;
   status(): StreamingQueryStatus;
+  lastProgress(): StreamingQueryProgress | null;
   /** Oldest first. */
-  recentProgress(): readonly ProgressJson[];
+  recentProgress(): readonly StreamingQueryProgress[];
   exception(): StreamingQueryError | null;
-  /** Resolves when the query has stopped; rejects with its error if it failed. */
-  awaitTermination(): Promise<void>;
+  /** Resolves to true when the query has stopped, to false after `timeoutMs`; rejects with its error if it failed. */
+  awaitTermination(timeoutMs?: number): Promise<boolean>;
   /** Resolves after a trigger that found nothing to do; rejects with the query's error. */
   processAllAvailable(): Promise<void>;
   /** Resolves when nothing of the query runs any more. */
@@ -96,7 +69,7 @@ export interface QueryHandle {
 export interface StreamingQueryListener {
   /** Called before `start()` returns. */
   onQueryStarted?(event: { readonly id: string; readonly runId: string; readonly name: string | null; readonly timestamp: string }): void;
-  onQueryProgress?(event: { readonly progress: ProgressJson }): void;
+  onQueryProgress?(event: { readonly progress: StreamingQueryProgress }): void;
   onQueryIdle?(event: { readonly id: string; readonly runId: string; readonly timestamp: string }): void;
   onQueryTerminated?(event: {
     readonly id: string;
@@ -121,20 +94,12 @@ export interface Executor {
    * Resolves to true when a query has ended since the session began or since `resetTerminated`, to false after `timeoutMs`;
    * rejects with the query's error if it failed.
    */
-  awaitAnyTermination(timeoutMs: number | null): Promise<boolean>;
+  awaitAnyTermination(timeoutMs?: number): Promise<boolean>;
   resetTerminated(): void;
   addListener(listener: StreamingQueryListener): void;
   removeListener(listener: StreamingQueryListener): void;
-  /** Waits until `promise` has settled or `timeoutMs` have passed; says whether it has settled. Rejections count as settled. */
-  settledWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean>;
-  /** Fresh attributes for rows that the program brings. */
-  newAttributes(schema: StructType): readonly Attribute[];
   /** Text for the terminal: `show`, `printSchema`, `explain`. */
   print(text: string): void;
-  createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void>;
-  /** Whether there was one. */
-  dropView(name: string): Promise<boolean>;
-  views(): Promise<readonly string[]>;
   /** Stops all queries and the workers. */
   stop(): Promise<void>;
 }
@@ -146,6 +111,8 @@ export interface ExecutorSettings {
   readonly workers: number;
   /** Live: `session.conf.set` shows at once. */
   readonly conf: { get(key: string): string | undefined; entries(): ReadonlyMap<string, string> };
+  /** Temporary views of the session. */
+  readonly catalog: { find(nameParts: readonly string[]): LogicalPlan | undefined };
 }
 
 export type ExecutorFactory = (settings: ExecutorSettings) => Promise<Executor>;
