@@ -153,8 +153,8 @@ export class Checkpoint {
     return { committedBatch, snapshot, changes };
   }
 
-  /** Whether there is an older snapshot, or none but all changes, to fall back to when the newest one is damaged. */
-  get hasOlderState(): boolean {
+  /** Whether `stateStart` has a snapshot to leave out. */
+  get hasSnapshot(): boolean {
     return this.#snapshots.length > 0 || this.#newSnapshot !== null;
   }
 
@@ -223,9 +223,9 @@ export class Checkpoint {
   }
 
   /** Notes that an attempt of this run failed: what it left in the state directories goes after the next commit. */
-  async attemptFailed(batchId: number, attempt: string, mayBeCommitted: boolean): Promise<void> {
-    const prepared = mayBeCommitted ? [] : [`${this.path}/commits/${preparedName(batchId, attempt)}`];
-    this.#sweepCandidates = [...new Set([...this.#sweepCandidates, ...prepared, ...(await listState(this.#files, this.path)).files])];
+  async attemptFailed(batchId: number, attempt: string): Promise<void> {
+    const prepared = `${this.path}/commits/${preparedName(batchId, attempt)}`;
+    this.#sweepCandidates = [...new Set([...this.#sweepCandidates, prepared, ...(await listState(this.#files, this.path)).files])];
   }
 
   /** In the background: removes the records of batches before `batchId` and the state files that no remaining record lists. */

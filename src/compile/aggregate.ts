@@ -4,13 +4,13 @@
  */
 import { TABLE_BASE } from "../columnar/memory-layout.ts";
 import type { RowField } from "../columnar/row-layout.ts";
+import { type DataType, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
 import { type Attribute, type Expression, literal } from "../plan/expr/expression.ts";
 import type { DeclarativeAggregate, FunctionRegistry, KernelAggregate } from "../plan/expr/function-registry.ts";
 import type { AggregateOperator, PlannedAggregate } from "../plan/physical/program.ts";
-import { LOAD, STORE, pushZero } from "./columns.ts";
 import type { FunctionBuilder, Local, ModuleBuilder } from "./emitter.ts";
 import { type RowPlace, rowField } from "./rows.ts";
-import type { CompiledValue } from "./value.ts";
+import { type CompiledValue, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Compiles an expression whose attributes are found in `bindings`. */
 export type Compile = (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue;
@@ -173,7 +173,7 @@ export class AggregateCode {
         f.call(this.#module.importFunction("kernels", plan.evaluateKernel, ["i32"], ["i64"]));
       } else {
         rowField(f, place, fields[0]!, { kind: "binary" }, false).push();
-        f.i32(listElementWidth(plan));
+        f.i32(listElementWidth(plan.elementType));
         f.call(this.#module.importFunction("kernels", "list_finish", ["i64", "i32"], ["i64"]));
       }
       f.set(value);
@@ -217,7 +217,7 @@ export class AggregateCode {
 
   #inLocals(value: CompiledValue): CompiledValue {
     const f = this.#f;
-    const type = value.physical === "f32" || value.physical === "f64" ? value.physical : LOAD[value.physical].startsWith("i64") ? "i64" : "i32";
+    const type = wasmTypeOf(value.physical);
     const local = f.local(type);
     if (!value.isNull) {
       value.push();
@@ -228,7 +228,7 @@ export class AggregateCode {
     value.isNull();
     f.tee(nullFlag);
     f.if(
-      () => pushZero(f, value.physical),
+      () => pushZero(f, wasmTypeOf(value.physical)),
       () => value.push(),
       type,
     );
@@ -257,14 +257,13 @@ export class AggregateCode {
       f.get(place.row);
       if (value.isNull) {
         value.isNull();
-        const type = value.physical === "f32" || value.physical === "f64" ? value.physical : LOAD[value.physical].startsWith("i64") ? "i64" : "i32";
         f.if(
-          () => pushZero(f, value.physical),
+          () => pushZero(f, wasmTypeOf(value.physical)),
           () => value.push(),
-          type,
+          wasmTypeOf(value.physical),
         );
       } else value.push();
-      f.memory(STORE[field.physical], field.offset);
+      f.memory(STORE_OPS[field.physical], field.offset);
       return;
     }
     // An unchanged value is the very view that the row holds: nothing to copy then.
@@ -281,12 +280,11 @@ export class AggregateCode {
   #appendToList(place: RowPlace, field: RowField, value: CompiledValue, writer: VariableWriter | null): void {
     const f = this.#f;
     const encoded = f.local("i64");
-    const floating = value.physical === "f64" || value.physical === "f32";
     value.push();
     if (value.physical === "f32") f.op("i32.reinterpret_f32", "i64.extend_i32_u");
-    else if (floating) f.op("i64.reinterpret_f64");
-    else if (!LOAD[value.physical].startsWith("i64")) f.op("i64.extend_i32_s");
-    f.i32(value.physical === "view" || value.physical === "wide" || value.physical === "list" ? 0 : { i8: 1, i16: 2, i32: 4, f32: 4, i64: 8, f64: 8, struct: 0 }[value.physical]);
+    else if (value.physical === "f64") f.op("i64.reinterpret_f64");
+    else if (wasmTypeOf(value.physical) === "i32") f.op("i64.extend_i32_s");
+    f.i32(listElementWidth(value.dataType));
     f.call(this.#module.importFunction("kernels", "list_element", ["i64", "i32"], ["i64"]));
     f.set(encoded);
     const element: CompiledValue = { dataType: { kind: "binary" }, physical: "view", isNull: null, push: () => f.get(encoded) };
@@ -324,24 +322,7 @@ export class AggregateCode {
 }
 
 /** Bytes per element of a collected list; 0 for variable-length elements. */
-function listElementWidth(plan: Extract<KernelAggregate, { form: "list" }>): number {
-  switch (plan.elementType.kind) {
-    case "boolean":
-    case "byte":
-      return 1;
-    case "short":
-      return 2;
-    case "integer":
-    case "date":
-    case "float":
-    case "year_month_interval":
-      return 4;
-    case "decimal":
-      return plan.elementType.precision <= 18 ? 8 : 0;
-    case "string":
-    case "binary":
-      return 0;
-    default:
-      return 8;
-  }
+function listElementWidth(type: DataType): number {
+  const physical = physicalKind(type);
+  return physical === "view" || physical === "wide" || physical === "list" ? 0 : physicalWidthBytes[physical];
 }

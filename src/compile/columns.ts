@@ -3,37 +3,11 @@
  * Main thread, while a stage is compiled.
  */
 import { BLOCK_COLUMNS, BLOCK_COLUMN_BYTES, BLOCK_ROWS_MAX } from "../columnar/memory-layout.ts";
-import { type DataType, leafCount, leavesOf, type PhysicalKind, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
+import { type DataType, leafCount, leavesOf, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
 import { type Attribute, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import type { MemoryOp } from "./opcodes.ts";
 import { CONTEXT_ALL_VALID, CONTEXT_OUT_BLOCKS } from "./stage-context.ts";
-import type { CompiledValue } from "./value.ts";
-
-export const LOAD: Readonly<Record<PhysicalKind, MemoryOp>> = {
-  i8: "i32.load8_s",
-  i16: "i32.load16_s",
-  i32: "i32.load",
-  i64: "i64.load",
-  f32: "f32.load",
-  f64: "f64.load",
-  view: "i64.load",
-  wide: "i64.load",
-  list: "i64.load",
-  struct: "i32.load8_u",
-};
-export const STORE: Readonly<Record<PhysicalKind, MemoryOp>> = {
-  i8: "i32.store8",
-  i16: "i32.store16",
-  i32: "i32.store",
-  i64: "i64.store",
-  f32: "f32.store",
-  f64: "f64.store",
-  view: "i64.store",
-  wide: "i64.store",
-  list: "i64.store",
-  struct: "i32.store8",
-};
+import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Pushes `base + row * width`. */
 function pushElement(f: FunctionBuilder, base: Local, row: Local, width: number): void {
@@ -49,21 +23,18 @@ function pushElement(f: FunctionBuilder, base: Local, row: Local, width: number)
 /** The columns of one block, addresses held in locals. */
 export class InputColumns {
   readonly #f: FunctionBuilder;
+  readonly #context: Local;
   readonly #row: Local;
+  readonly #input: readonly Attribute[];
   readonly #leaves;
   readonly #values: (Local | null)[];
   readonly #validity: (Local | null)[];
 
   /** Emits the loading of column addresses from `block`; only `needed` leaves are readable afterwards. */
-  constructor(
-    f: FunctionBuilder,
-    block: Local,
-    context: Local,
-    row: Local,
-    readonly input: readonly Attribute[],
-    needed: readonly boolean[],
-  ) {
+  constructor(f: FunctionBuilder, block: Local, context: Local, row: Local, input: readonly Attribute[], needed: readonly boolean[]) {
     this.#f = f;
+    this.#input = input;
+    this.#context = context;
     this.#row = row;
     this.#leaves = leavesOf(schemaOf(input));
     const address = (leaf: number, part: number): Local => {
@@ -75,9 +46,7 @@ export class InputColumns {
     };
     this.#values = this.#leaves.map((leaf, i) => (needed[i] && leaf.physical !== "struct" ? address(i, 0) : null));
     this.#validity = this.#leaves.map((leaf, i) => (needed[i] && leaf.nullable ? address(i, 4) : null));
-    this.#context = context;
   }
-  readonly #context: Local;
 
   /** Pushes 1 if no needed column has a validity buffer in this block. */
   pushAllValid(): void {
@@ -108,7 +77,7 @@ export class InputColumns {
   /** Values of the input attributes at the current row; `assumeValid` in the loop over blocks without nulls. */
   bind(assumeValid: boolean, into: Map<number, CompiledValue>): void {
     let leaf = 0;
-    for (const attribute of this.input) {
+    for (const attribute of this.#input) {
       into.set(attribute.id, this.#value(attribute.dataType, leaf, assumeValid));
       leaf += leafCount(attribute.dataType);
     }
@@ -144,7 +113,7 @@ export class InputColumns {
       isNull,
       push: () => {
         pushElement(f, values, this.#row, physicalWidthBytes[physical]);
-        f.memory(LOAD[physical]);
+        f.memory(LOAD_OPS[physical]);
       },
     };
   }
@@ -158,12 +127,7 @@ export class OutBlockWriter {
   readonly #values: (Local | null)[];
   readonly #validity: (Local | null)[];
 
-  constructor(
-    f: FunctionBuilder,
-    context: Local,
-    index: number,
-    readonly attributes: readonly Attribute[],
-  ) {
+  constructor(f: FunctionBuilder, context: Local, index: number, attributes: readonly Attribute[]) {
     this.#f = f;
     this.#context = context;
     this.#slot = CONTEXT_OUT_BLOCKS + 8 * index;
@@ -215,20 +179,20 @@ export class OutBlockWriter {
           f.if(
             () => {
               pushElement(f, this.#values[at]!, row, width);
-              pushZero(f, value.physical);
-              f.memory(STORE[value.physical]);
+              pushZero(f, wasmTypeOf(value.physical));
+              f.memory(STORE_OPS[value.physical]);
             },
             () => {
               pushElement(f, this.#values[at]!, row, width);
               value.push();
-              f.memory(STORE[value.physical]);
+              f.memory(STORE_OPS[value.physical]);
             },
           );
           return;
         }
         pushElement(f, this.#values[at]!, row, width);
         value.push();
-        f.memory(STORE[value.physical]);
+        f.memory(STORE_OPS[value.physical]);
       };
       for (const value of values) write(value, null);
       f.get(this.#context);
@@ -252,11 +216,4 @@ export function either(f: FunctionBuilder, a: (() => void) | null, b: (() => voi
     b();
     f.op("i32.or");
   };
-}
-
-export function pushZero(f: FunctionBuilder, physical: PhysicalKind): void {
-  if (physical === "f32") f.f32(0);
-  else if (physical === "f64") f.f64(0);
-  else if (physical === "i64" || physical === "view" || physical === "wide" || physical === "list") f.i64(0);
-  else f.i32(0);
 }

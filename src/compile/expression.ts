@@ -9,15 +9,16 @@
 import { assert } from "../base/assert.ts";
 import { BATCH_TIMESTAMP, ERROR_CODE, ERROR_CODES, type ErrorCode, KERNEL_NULL } from "../columnar/memory-layout.ts";
 import { type DataType, physicalKind, TimestampType } from "../columnar/types.ts";
-import type { Call, CaseWhen, CreateStruct, Expression, GetField, Origin } from "../plan/expr/expression.ts";
+import type { Call, CaseWhen, CreateStruct, Expression, Origin } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
-import { typeOf } from "./expression-type.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 import { compileCast } from "./inline-cast.ts";
 import type { Fail } from "./inline-function.ts";
 import { compileLiteral } from "./literal.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { inlineFor, isUtc } from "./tier.ts";
+import { inlineFor } from "./tier.ts";
+import { isUtc } from "./time-zone-names.ts";
 import { assignNull, assignSlot, type CompiledValue, newSlot, type Scope, slotValue, wasmTypeOf } from "./value.ts";
 
 export interface CompileOptions {
@@ -61,7 +62,8 @@ export class ExpressionCompiler {
       case "literal":
         return compileLiteral(this.f, this.module, expression.value, expression.dataType);
       case "attribute":
-        return this.#scope.attribute(expression.id);
+      case "get_field":
+        return this.#load(this.#place(expression));
       case "alias":
         return this.compile(expression.child);
       case "cast":
@@ -70,8 +72,6 @@ export class ExpressionCompiler {
         return this.#call(expression);
       case "case_when":
         return this.#caseWhen(expression);
-      case "get_field":
-        return this.#getField(expression);
       case "create_struct":
         return this.#createStruct(expression);
       case "batch_timestamp":
@@ -288,10 +288,24 @@ export class ExpressionCompiler {
     return this.firstOf(typeOf(expression), true, alternatives);
   }
 
-  #getField(expression: GetField): CompiledValue {
-    const struct = this.compile(expression.child);
+  /** Where a value is, without loading it: of a struct in memory only the fields that are wanted get loaded. */
+  #place(expression: Expression): CompiledValue {
+    if (expression.kind === "attribute") return this.#scope.attribute(expression.id);
+    if (expression.kind !== "get_field") return this.compile(expression);
+    const struct = this.#place(expression.child);
     const field = struct.fields![expression.ordinal]!;
-    return { ...field, isNull: this.anyNull([struct, field]) };
+    return { ...field, isNull: eitherNull(this.f, struct.isNull, field.isNull) };
+  }
+
+  /** The value in locals. */
+  #load(value: CompiledValue): CompiledValue {
+    const { f } = this;
+    const isNull = this.anyNull([value]);
+    if (value.fields) return { ...value, isNull, fields: value.fields.map((field) => this.#load(field)) };
+    const local = f.local(wasmTypeOf(value.physical));
+    value.push();
+    f.set(local);
+    return { ...value, push: () => f.get(local), isNull };
   }
 
   #createStruct(expression: CreateStruct): CompiledValue {
@@ -319,6 +333,15 @@ export class ExpressionCompiler {
       else if (type === "f64") f.op("i64.reinterpret_f64");
     });
   }
+}
+
+function eitherNull(f: FunctionBuilder, a: CompiledValue["isNull"], b: CompiledValue["isNull"]): CompiledValue["isNull"] {
+  if (!a || !b) return a ?? b;
+  return () => {
+    a();
+    b();
+    f.op("i32.or");
+  };
 }
 
 const origin = (from: { readonly origin?: Origin }): { readonly origin?: Origin } => (from.origin ? { origin: from.origin } : {});

@@ -80,7 +80,7 @@ export function pushEqual(
     case "wide":
       a.push();
       b.push();
-      f.call(compiler.module.kernel("decimal_compare", ["i64", "i64"], ["i32"]));
+      f.call(compiler.module.kernel("wide_compare", ["i64", "i64"], ["i32"]));
       return f.op("i32.eqz");
     case "struct":
       return pushEqualStructs(compiler, a, b);
@@ -211,7 +211,7 @@ export function pushOrdered(compiler: ExpressionCompiler, a: CompiledValue, b: C
     case "wide":
       a.push();
       b.push();
-      f.call(compiler.module.kernel(a.physical === "view" ? "compare_views" : "decimal_compare", ["i64", "i64"], ["i32"]));
+      f.call(compiler.module.kernel(a.physical === "view" ? "compare_views" : "wide_compare", ["i64", "i64"], ["i32"]));
       f.i32(0);
       return f.op(`i32.${order}_s`);
     default:
@@ -232,11 +232,15 @@ function comparison(
     accepts: ({ types }) => types.length === 2 && allPairs(types) && accepts(types[0]!),
     compile(compiler, call) {
       const [a, b] = call.args.map((argument) => compiler.compile(argument));
-      const emit = (): void => push(compiler, a!, b!, call);
-      if (!readsMemory(a!)) return compiler.strictSafe(BooleanResult, [a!, b!], emit);
-      return compiler.strictFallible({ name: call.name, operands: [a!, b!], resultType: BooleanResult }, [a!, b!], "raise", emit);
+      return compare(compiler, call.name, a!, b!, () => push(compiler, a!, b!, call));
     },
   };
+}
+
+/** A comparison's value: null if a side is; `emit` pushes it for two values that are not. */
+function compare(compiler: ExpressionCompiler, name: string, a: CompiledValue, b: CompiledValue, emit: () => void): CompiledValue {
+  if (!readsMemory(a)) return compiler.strictSafe(BooleanResult, [a, b], emit);
+  return compiler.strictFallible({ name, operands: [a, b], resultType: BooleanResult }, [a, b], "raise", emit);
 }
 
 const literalsOf = (call: Call): (Value | undefined)[] =>
@@ -255,6 +259,36 @@ const nullSafeEquality: InlineFunction = {
     const [a, b] = call.args.map((argument) => compiler.compile(argument));
     pushNullSafeEqual(compiler, a!, b!, literalsOf(call));
     return compiler.store(BooleanResult);
+  },
+};
+
+/** `between(value, low, high)`: `value >= low and value <= high` with every argument evaluated once. */
+const between: InlineFunction = {
+  accepts: ({ types }) => types.length === 3 && allPairs(types) && isOrderable(types[0]!),
+  compile(compiler, call) {
+    const { f } = compiler;
+    const [value, low, high] = call.args.map((argument) => compiler.compile(argument));
+    const above = compare(compiler, call.name, value!, low!, () => pushOrdered(compiler, value!, low!, "ge"));
+    const below = compare(compiler, call.name, value!, high!, () => pushOrdered(compiler, value!, high!, "le"));
+    const anyNull = compiler.anyNull([above, below]);
+    above.push();
+    below.push();
+    f.op("i32.and");
+    const result = compiler.store(BooleanResult);
+    if (!anyNull) return result;
+    // A side that is surely false decides.
+    const isNull = f.local("i32");
+    anyNull();
+    for (const side of [above, below]) {
+      side.push();
+      if (side.isNull) {
+        side.isNull();
+        f.op("i32.or");
+      }
+      f.op("i32.and");
+    }
+    f.set(isNull);
+    return { ...result, isNull: () => f.get(isNull) };
   },
 };
 
@@ -345,6 +379,7 @@ export const comparisonFunctions: InlineFunctions = {
   "<=": ordering("le"),
   ">": ordering("gt"),
   ">=": ordering("ge"),
+  between,
   in: membership,
   greatest: extreme("gt"),
   least: extreme("lt"),

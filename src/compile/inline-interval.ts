@@ -16,8 +16,8 @@ const SUMS: readonly (readonly [TypeKind, Exclude<Operator, "mul">, TypeKind, Ty
   ["timestamp_ntz", "sub", "day_time_interval", "timestamp_ntz", "datetime_overflow"],
   ["day_time_interval", "add", "timestamp", "timestamp", "datetime_overflow"],
   ["day_time_interval", "add", "timestamp_ntz", "timestamp_ntz", "datetime_overflow"],
-  ["timestamp", "sub", "timestamp", "day_time_interval", "interval_overflow"],
-  ["timestamp_ntz", "sub", "timestamp_ntz", "day_time_interval", "interval_overflow"],
+  ["timestamp", "sub", "timestamp", "day_time_interval", "arithmetic_overflow"],
+  ["timestamp_ntz", "sub", "timestamp_ntz", "day_time_interval", "arithmetic_overflow"],
   ["day_time_interval", "add", "day_time_interval", "day_time_interval", "interval_overflow"],
   ["day_time_interval", "sub", "day_time_interval", "day_time_interval", "interval_overflow"],
 ];
@@ -39,7 +39,7 @@ export function emitTemporalAddition({ f, args, call, fail }: StrictEmission, op
     b!.push();
     f.op("i64.extend_i32_s", "i64.sub");
     // 2^32 days are more microseconds than an i64 holds.
-    return emitScale(f, MICROS_PER_DAY, () => fail("interval_overflow"));
+    return emitScale(f, MICROS_PER_DAY, () => fail("arithmetic_overflow"));
   }
   const sum = SUMS.find(
     ([left, op, right, result]) =>
@@ -79,7 +79,7 @@ export function emitCheckedSum(
   f.get(result);
 }
 
-/** Pops an i64 and pushes it times the positive constant; runs `onOverflow` (no fall-through) when that does not fit. */
+/** Pops an i64 and pushes it times the constant (at least 2); runs `onOverflow` (no fall-through) when that does not fit. */
 export function emitScale(f: FunctionBuilder, factor: bigint, onOverflow: () => void): void {
   const value = f.local("i64");
   const limit = (2n ** 63n - 1n) / factor;
@@ -87,7 +87,7 @@ export function emitScale(f: FunctionBuilder, factor: bigint, onOverflow: () => 
   f.i64(limit);
   f.op("i64.gt_s");
   f.get(value);
-  f.i64(-limit - (factor === 1n ? 1n : 0n));
+  f.i64(-limit);
   f.op("i64.lt_s", "i32.or");
   f.if(onOverflow);
   f.get(value);

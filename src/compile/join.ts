@@ -5,11 +5,11 @@
 import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE } from "../columnar/memory-layout.ts";
 import type { Expression } from "../plan/expr/expression.ts";
 import type { StaticTable, Step } from "../plan/physical/program.ts";
-import { InputColumns, STORE } from "./columns.ts";
+import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local, ModuleBuilder } from "./emitter.ts";
 import { flattenValue, type RowPlace, valueFromFields, writeKeys, writeNulls } from "./rows.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_STATIC_TABLES } from "./stage-context.ts";
-import type { CompiledValue } from "./value.ts";
+import { type CompiledValue, STORE_OPS } from "./value.ts";
 
 export interface JoinTools {
   readonly module: ModuleBuilder;
@@ -54,7 +54,7 @@ export function emitBuild(tools: JoinTools, table: StaticTable, block: Local): v
         const field = table.layout.values[i]!;
         f.get(probe);
         value.push();
-        f.memory(STORE[field.physical], field.offset);
+        f.memory(STORE_OPS[field.physical], field.offset);
       });
       pushTable(tools, table.index);
       f.get(probe);

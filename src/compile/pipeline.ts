@@ -18,7 +18,7 @@ import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns, OutBlockWriter } from "./columns.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
-import { compileHash } from "./hash.ts";
+import { pushKeyHash } from "./key-hash.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { emitBuild, emitProbe, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
@@ -292,7 +292,7 @@ class StageCompiler {
   }
 
   pushHash(f: FunctionBuilder, values: readonly CompiledValue[]): void {
-    compileHash(f, this.#module, values);
+    pushKeyHash(f, this.#module, values);
   }
 
   compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue {

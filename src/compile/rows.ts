@@ -4,9 +4,8 @@
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import { ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
 import { type DataType, leafCount, physicalKind } from "../columnar/types.ts";
-import { LOAD, STORE, pushZero } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import type { CompiledValue } from "./value.ts";
+import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Where a row is: its address, and what its slots are relative to (null: absolute views). */
 export interface RowPlace {
@@ -22,7 +21,7 @@ export function rowField(f: FunctionBuilder, place: RowPlace, field: RowField, d
     isNull: nullable ? () => pushNullBit(f, place, field) : null,
     push: () => {
       f.get(place.row);
-      f.memory(LOAD[field.physical], field.offset);
+      f.memory(LOAD_OPS[field.physical], field.offset);
       if (field.isVariable && place.base) {
         f.get(place.base);
         f.op("i64.extend_i32_u", "i64.add");
@@ -87,20 +86,16 @@ export function writeKeys(f: FunctionBuilder, row: Local, layout: RowLayout, val
     const field = layout.keys[i]!;
     f.get(row);
     if (value.isNull) {
-      const type = value.physical === "f32" ? "f32" : value.physical === "f64" ? "f64" : wide64(value) ? "i64" : "i32";
       value.isNull();
       f.if(
-        () => pushZero(f, value.physical),
+        () => pushZero(f, wasmTypeOf(value.physical)),
         () => pushCanonical(f, value),
-        type,
+        wasmTypeOf(value.physical),
       );
     } else pushCanonical(f, value);
-    f.memory(STORE[field.physical], field.offset);
+    f.memory(STORE_OPS[field.physical], field.offset);
   });
 }
-
-const wide64 = (value: CompiledValue): boolean =>
-  value.physical === "i64" || value.physical === "view" || value.physical === "wide" || value.physical === "list";
 
 /** Sets the u64 of null bits at `nullsOffset` from the values' null tests. */
 export function writeNulls(f: FunctionBuilder, row: Local, nullsOffset: number, values: readonly { isNull: CompiledValue["isNull"] }[]): void {

@@ -13,8 +13,9 @@ const CONFIG = '"spark.sql.ansi.enabled"';
 
 const CODE_NAMES = Object.keys(ERROR_CODES) as ErrorCode[];
 
-/** The error in the cells of `memory`; clears `ERROR_CODE`. `sites` is the table of the module that failed. */
-export function runtimeError(memory: DataView, sites: readonly ErrorSite[]): MillraceError {
+/** The error in the cells of the worker's memory; clears `ERROR_CODE`. `sites` is the table of the module that failed. */
+export function runtimeError(kernels: { view(): DataView }, sites: readonly ErrorSite[]): MillraceError {
+  const memory = kernels.view();
   const code = CODE_NAMES[memory.getUint32(ERROR_CODE, true)];
   const site = sites[memory.getUint32(ERROR_SITE, true)];
   assert(code !== undefined && code !== "none", "a generated function failed without an error code");

@@ -5,17 +5,13 @@
 import { type DataType, physicalKind } from "../columnar/types.ts";
 import type { Attribute, Call, Expression } from "../plan/expr/expression.ts";
 import type { CompileOptions } from "./expression.ts";
-import { typeOf } from "./expression-type.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 import { isInlineCast } from "./inline-cast.ts";
 import type { InlineFunction } from "./inline-function.ts";
 import { inlineFunctions } from "./inline-functions.ts";
+import { isUtc } from "./time-zone-names.ts";
 
 export type Tier = "fused" | "materialize";
-
-const UTC_NAMES: ReadonlySet<string> = new Set(["UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT", "+00:00", "UCT", "Etc/UCT"]);
-
-/** Whether local time in the zone is UTC always. */
-export const isUtc = (timeZone: string): boolean => UTC_NAMES.has(timeZone);
 
 /** The inline emitter of a call, if one covers its types. */
 export function inlineFor(call: Call, options: CompileOptions): InlineFunction | null {

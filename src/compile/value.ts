@@ -17,8 +17,8 @@ export interface CompiledValue {
 }
 
 /**
- * What attributes are while an expression is compiled: column loads, row fields, computed locals. The value is pushed several
- * times in places that may be conditional, so a scope loads it into a local where that place is sure to run first.
+ * What attributes are while an expression is compiled: column loads, row fields, computed locals. The compiler copies a value
+ * into locals where an expression mentions it.
  */
 export interface Scope {
   attribute(id: number): CompiledValue;
@@ -41,7 +41,7 @@ const WASM_TYPES: Readonly<Record<PhysicalKind, WasmType>> = {
 export const wasmTypeOf = (physical: PhysicalKind): WasmType => WASM_TYPES[physical];
 
 /** Instruction that loads a value of the kind from a values buffer. */
-export const LOAD_OPS: Readonly<Record<Exclude<PhysicalKind, "struct">, MemoryOp>> = {
+export const LOAD_OPS: Readonly<Record<PhysicalKind, MemoryOp>> = {
   i8: "i32.load8_s",
   i16: "i32.load16_s",
   i32: "i32.load",
@@ -51,10 +51,11 @@ export const LOAD_OPS: Readonly<Record<Exclude<PhysicalKind, "struct">, MemoryOp
   view: "i64.load",
   wide: "i64.load",
   list: "i64.load",
+  struct: "i32.load8_u",
 };
 
 /** Instruction that stores a value of the kind into a values buffer. */
-export const STORE_OPS: Readonly<Record<Exclude<PhysicalKind, "struct">, MemoryOp>> = {
+export const STORE_OPS: Readonly<Record<PhysicalKind, MemoryOp>> = {
   i8: "i32.store8",
   i16: "i32.store16",
   i32: "i32.store",
@@ -64,6 +65,7 @@ export const STORE_OPS: Readonly<Record<Exclude<PhysicalKind, "struct">, MemoryO
   view: "i64.store",
   wide: "i64.store",
   list: "i64.store",
+  struct: "i32.store8",
 };
 
 /** Pushes the zero of a WebAssembly type. */

@@ -69,8 +69,8 @@ export interface BatchParameters {
 export interface ScanSplit {
   readonly pipeline: number;
   readonly split: Split;
-  /** Encoded column batches of sources that live on the main thread. */
-  readonly attachments?: readonly Uint8Array[];
+  /** Encoded column batch of a source that lives on the main thread. */
+  readonly attachment?: Uint8Array;
 }
 
 /** Rows for one worker, in the memory of the worker that made them. */
@@ -114,8 +114,6 @@ export interface StateReply {
   readonly memoryBytes: number;
   readonly updatesMs: number;
   readonly removalsMs: number;
-  /** Rows that one more batch without data would evict under any later watermark up to the newest event time. */
-  readonly oldestEventTimeMicros: bigint | null;
   readonly instances: number;
 }
 

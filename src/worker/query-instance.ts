@@ -212,7 +212,7 @@ export class QueryInstance {
 
   #allocate(bytes: number): number {
     const address = this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
-    if (address === 0) throw new MillraceError("OUT_OF_MEMORY", { what: "the query's own data" });
+    if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
     return address;
   }
 }

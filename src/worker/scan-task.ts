@@ -1,6 +1,7 @@
 /** A scan stage in a worker: claims splits until none is left, reads each into blocks and runs them through their pipeline. */
 import { ARENA_SPLIT, BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
-import { findReader } from "../connectors/readers.ts";
+import { noOptions, readerOptions } from "../connectors/reader-options.ts";
+import { splitReader } from "../connectors/readers.ts";
 import type { Stage } from "../plan/physical/program.ts";
 import type { ScanSplit, TaskResult } from "../protocol/messages.ts";
 import type { TaskContext } from "./query-instance.ts";
@@ -35,18 +36,22 @@ export class ScanTask {
     return results;
   }
 
-  #runSplit(index: number, { pipeline, split, attachments }: ScanSplit, rowLimit: number | null): TaskResult {
+  #runSplit(index: number, { pipeline, split, attachment }: ScanSplit, rowLimit: number | null): TaskResult {
     const { kernels, program, ports } = this.#context;
     const source = program.sources[this.#stage.pipelines[pipeline]!.source]!;
-    const cursor = findReader(split.reader).open(attachments ? { ...split, attachments: attachments as never } : split, {
-      kernels,
-      files: ports.files,
-      options: "options" in source.read ? source.read.options : {},
-      schema: source.schema,
-      leaves: source.leaves,
-      needed: source.needed,
-      timeZone: program.timeZone,
-    });
+    const cursor = splitReader(split.reader).open(
+      split,
+      {
+        kernels,
+        files: ports.files,
+        options: "options" in source.read ? readerOptions(source.read.format, source.read.options) : noOptions,
+        schema: source.schema,
+        leaves: source.leaves,
+        needed: source.needed,
+        timeZone: program.timeZone,
+      },
+      attachment,
+    );
     const output = new TaskOutput(this.#context, index);
     try {
       this.#instance.output = (block) => output.write(block);

@@ -16,6 +16,7 @@ import {
 } from "../columnar/memory-layout.ts";
 import { leavesOf, physicalWidthBytes } from "../columnar/types.ts";
 import type { OutBlock } from "../compile/pipeline.ts";
+import { hostHelpers } from "../compile/host-helpers.ts";
 import { runtimeError } from "../compile/runtime-error.ts";
 import { CONTEXT_ALL_VALID, CONTEXT_BYTES, CONTEXT_OUT_BLOCKS } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
@@ -54,7 +55,7 @@ export class StageInstance {
     const instance = new WebAssembly.Instance(stage.module, {
       env: { memory: kernels.memory, context: this.#context, literals },
       kernels: kernels.exports as Record<string, unknown>,
-      host: { flush: (index: number) => this.#flush(index) },
+      host: { ...hostHelpers, flush: (index: number) => this.#flush(index) },
     });
     this.#exports = instance.exports as Record<string, (...args: number[]) => number>;
   }

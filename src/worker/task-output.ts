@@ -7,7 +7,7 @@ import { PHYSICAL_CODES } from "../columnar/column-batch.ts";
 import { leavesOf } from "../columnar/types.ts";
 import type { TaskWriter } from "../connectors/sink.ts";
 import type { JsonValue } from "../connectors/source.ts";
-import { findWriter } from "../connectors/writers.ts";
+import { splitWriter } from "../connectors/writers.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
 import type { TaskContext } from "./query-instance.ts";
 
@@ -60,7 +60,7 @@ export class TaskOutput {
   #open(): TaskWriter {
     const { kernels, ports, output, batch, program } = this.#context;
     if (output.kind !== "writer") throw new Error("millrace internal error: no writer");
-    this.#writer ??= findWriter(output.writer).open({
+    return (this.#writer ??= splitWriter(output.writer).open({
       kernels,
       files: ports.files,
       schema: output.schema,
@@ -69,9 +69,8 @@ export class TaskOutput {
       taskIndex: this.#taskIndex,
       uuid: ports.random.uuid(),
       timeZone: program.timeZone,
-    });
-    return this.#writer;
+    }));
   }
 }
 
-export const outOfMemory = (): MillraceError => new MillraceError("OUT_OF_MEMORY", { what: "the rows of a batch" });
+export const outOfMemory = (): MillraceError => new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });

@@ -143,13 +143,11 @@ test("foreach: close is called whenever open returned, with the error if there w
 
 test("foreachBatch gets the encoded batches and the id", async () => {
   const seen: number[] = [];
-  const sink = await registry
-    .sink("foreachBatch")
-    .create(
-      sinkContext({
-        attachments: { foreachBatch: async (batches: readonly Uint8Array[], id: number) => void seen.push(batches.length, id) },
-      }),
-    );
+  const sink = await registry.sink("foreachBatch").create(
+    sinkContext({
+      attachments: { foreachBatch: async (batches: readonly Uint8Array[], id: number) => void seen.push(batches.length, id) },
+    }),
+  );
   await sink.commit(attempt(7), output(1));
   expect(seen).toEqual([1, 7]);
 });

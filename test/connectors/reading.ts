@@ -4,7 +4,7 @@ import { leavesOf, type StructType } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import type { ConnectorOptions } from "../../src/connectors/options.ts";
 import { splitReader } from "../../src/connectors/readers.ts";
-import type { LogStore, SourceContext, Split } from "../../src/connectors/source.ts";
+import type { LogStore, SourceContext, Split, SplitReader } from "../../src/connectors/source.ts";
 import type { Kernels } from "../../src/kernels/load.ts";
 import { toRows } from "../scan/kernel-fixture.ts";
 
@@ -14,6 +14,8 @@ export interface Reading {
   readonly options: ConnectorOptions;
   readonly files?: any;
   readonly timeZone?: string;
+  /** A reader of the test's own; `readers.ts` otherwise. */
+  readonly reader?: SplitReader;
   /** Dotted leaf paths that the query looks at; all if not given. */
   readonly wanted?: readonly string[];
 }
@@ -23,7 +25,7 @@ export function readSplits(reading: Reading, splits: readonly Split[], attachmen
   const { kernels, schema, options, wanted } = reading;
   const leaves = leavesOf(schema);
   return splits.flatMap((split, index) => {
-    const cursor = splitReader(split.reader).open(
+    const cursor = (reading.reader ?? splitReader(split.reader)).open(
       split,
       {
         kernels,

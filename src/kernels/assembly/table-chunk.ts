@@ -45,8 +45,12 @@ export const T_DIRTY_FIRST: u32 = 68; // chunks with dirty rows
 export const T_DIRTY_LAST: u32 = 72;
 export const T_PARTITION: u32 = 76; // from here on: state-store.ts
 export const T_BUCKET: u32 = 80; // i64
-export const T_NEXT: u32 = 88;
-export const T_EPOCH: u32 = 92;
+export const T_DIRTY_NEXT: u32 = 88; // next table with dirty rows
+export const T_EPOCH: u32 = 92; // epoch in which it was linked there
+export const T_DETACHED_NEXT: u32 = 96;
+export const T_DETACHED: u32 = 100; // 1: evicted in this epoch
+export const T_DEAD_ROWS: u32 = 104; // rows unlinked in this epoch
+export const T_LOADING: u32 = 108; // 1: chunks of a snapshot are being entered
 export const TABLE_BYTES: u32 = 128;
 
 // Chunk header, 64 bytes.
@@ -76,8 +80,8 @@ const INDEX_BITS: u32 = 12;
 export const INDEX_MASK: u32 = 4095;
 /** A full chunk of fewer rows grows beyond 64 KiB instead of splitting. */
 const SPLIT_ROWS_MIN: u32 = 8;
-const DEPTH_MAX: u32 = 20;
-const SLOTS_LOG2_MAX: u32 = 13;
+export const DEPTH_MAX: u32 = 20;
+export const SLOTS_LOG2_MAX: u32 = 13;
 
 /** The row whose address `makeRoom` keeps track of while it moves rows. */
 let trackedRow: usize = 0;

@@ -4,7 +4,7 @@ import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
 import { BinaryType, BooleanType, leavesOf } from "../../columnar/types.ts";
 import { type AggregateCall, type Alias, type Attribute, schemaOf } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
-import { typeOf } from "../expr/typing.ts";
+import { typeOf } from "../expr/expression-type.ts";
 import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
 import type { AggregateOperator, OutputMode, PlannedAggregate } from "./program.ts";
 

@@ -1,10 +1,9 @@
 /** `Join` of a flow with a static side → which side probes, which is built, equality keys and the rest of the condition. */
 import { AnalysisError } from "../../base/errors.ts";
 import type { Attribute, Expression } from "../expr/expression.ts";
-import { logicalOutput } from "../expr/typing.ts";
+import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
 import { attributesOf } from "./needed-leaves.ts";
-import { isStreaming } from "./streaming.ts";
 
 export interface SplitJoin {
   readonly probe: LogicalPlan;
@@ -31,8 +30,8 @@ export function splitJoin(join: Join): SplitJoin {
     });
   }
   const joinType = join.joinType === "cross" ? "inner" : join.joinType === "right_outer" ? "left_outer" : join.joinType;
-  const probeIds = new Set(logicalOutput(probe).map(({ id }) => id));
-  const buildOutput = logicalOutput(build);
+  const probeIds = new Set(outputOf(probe).map(({ id }) => id));
+  const buildOutput = outputOf(build);
   const buildIds = new Set(buildOutput.map(({ id }) => id));
   const within = (expression: Expression, ids: ReadonlySet<number>): boolean => {
     const used = [...attributesOf(expression)];
@@ -56,7 +55,7 @@ export function splitJoin(join: Join): SplitJoin {
     }
     rest.push(conjunct);
   }
-  const order = logicalOutput(join).map(({ id }) => id);
+  const order = outputOf(join).map(({ id }) => id);
   return {
     probe,
     build,

@@ -11,7 +11,8 @@ import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
 import { BooleanType, type Leaf, leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
 import { type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
-import { logicalOutput, outputOf, typeOf } from "../expr/typing.ts";
+import { attributeOf, typeOf } from "../expr/expression-type.ts";
+import { outputOf } from "../logical/output.ts";
 import type { Aggregate, Join, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { planAggregate } from "./plan-aggregate.ts";
 import { splitJoin } from "./plan-join.ts";
@@ -99,7 +100,7 @@ class Planner {
       case "project": {
         const expressions = plan.expressions as (Attribute | Alias)[];
         const flow = await this.#flow(plan.child);
-        return { ...this.#append(flow, { kind: "project", expressions }), output: expressions.map(outputOf) };
+        return { ...this.#append(flow, { kind: "project", expressions }), output: expressions.map(attributeOf) };
       }
       case "expand_window": {
         const { time, windowMicros, slideMicros, startMicros, window } = plan;
@@ -140,9 +141,12 @@ class Planner {
         const flows: Flow[] = [];
         for (const input of plan.inputs) {
           const flow = await this.#flowOrMaterialized(input);
-          const expressions = plan.output!.map(
-            (attribute, i): Alias => ({ kind: "alias", child: flow.output[i]!, name: attribute.name, id: attribute.id }),
-          );
+          const expressions = plan.output!.map((attribute, i): Alias => ({
+            kind: "alias",
+            child: flow.output[i]!,
+            name: attribute.name,
+            id: attribute.id,
+          }));
           flows.push(this.#append(flow, { kind: "project", expressions }));
         }
         return { input: { kind: "scan" }, pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
@@ -208,14 +212,14 @@ class Planner {
     return {
       input: { kind: "merge", aggregate: operator.index },
       pipelines: [{ source: -1, input, steps: [{ kind: "project", expressions: results }] }],
-      output: results.map(outputOf),
+      output: results.map(attributeOf),
     };
   }
 
   /** Batch `dropDuplicates`: group by the columns, take the first of the others. */
   #deduplicateAsAggregate(plan: Extract<LogicalPlan, { kind: "deduplicate" }>): LogicalPlan {
     const keys = plan.columns as Attribute[];
-    const output = logicalOutput(plan.child);
+    const output = outputOf(plan.child);
     const isKey = (attribute: Attribute): boolean => keys.some((key) => key.id === attribute.id);
     return {
       kind: "aggregate",
@@ -244,7 +248,7 @@ class Planner {
   }
 
   async #join(plan: Join): Promise<Flow> {
-    const split = splitJoin(plan, this.#context);
+    const split = splitJoin(plan);
     const flow = await this.#flow(split.probe);
     const table = this.#staticTables.length;
     const layout = rowLayout(
@@ -268,7 +272,8 @@ class Planner {
       condition: split.condition,
     });
     const keepsBuild = split.joinType === "inner" || split.joinType === "left_outer";
-    const built = split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
+    const built =
+      split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
     const both = keepsBuild ? [...flow.output, ...built] : flow.output;
     return { ...joined, output: split.outputOrder(both) };
   }

@@ -85,7 +85,11 @@ export type Step =
       readonly condition: Expression | null;
     }
   /** Ends the fused loop: computes `columns` row by row with the interpreter, then a new fused loop goes on. */
-  | { readonly kind: "interpret"; readonly columns: readonly { readonly attribute: Attribute; readonly expression: Expression }[]; readonly carried: readonly Attribute[] };
+  | {
+      readonly kind: "interpret";
+      readonly columns: readonly { readonly attribute: Attribute; readonly expression: Expression }[];
+      readonly carried: readonly Attribute[];
+    };
 
 /** A broadcast join side: every worker holds the whole table. */
 export interface StaticTable {
