@@ -54,10 +54,9 @@ export {
   type QueryContext,
 } from "./base/errors.ts";
 export type { ColumnOrName, Row, RowOf } from "./api/typed.ts";
-export type { ExplainMode, StreamingQueryListener } from "./api/executor.ts";
+export type { ExplainMode, ProgressJson as StreamingQueryProgress, StreamingQueryListener } from "./api/executor.ts";
 export type { TimeWindow } from "./api/functions/datetime.ts";
 export type { DataType, StructField, StructType } from "./columnar/types.ts";
 export type { ForeachWriter } from "./connectors/foreach/foreach-sink.ts";
 export type { OutputMode } from "./connectors/sink.ts";
 export type { StreamingQueryStatus } from "./coordinator/query-status.ts";
-export type { StreamingQueryProgress } from "./metrics/query-progress.ts";

@@ -190,8 +190,12 @@ export class DataFrame<R = Row> {
     return change(this);
   }
   /** Names the frame for `spark.table(name)`, instead of any other of the name, until the session ends. */
-  createOrReplaceTempView(name: string): void {
-    this.session.views.createOrReplace(name, this.plan);
+  async createOrReplaceTempView(name: string): Promise<void> {
+    await this.session.executor.createView(name, this.plan, true);
+  }
+  /** Like `createOrReplaceTempView`; throws `TEMP_TABLE_OR_VIEW_ALREADY_EXISTS` if there is one of the name. */
+  async createTempView(name: string): Promise<void> {
+    await this.session.executor.createView(name, this.plan, false);
   }
 
   // Results. Each call resolves the frame, most run it.

@@ -8,8 +8,7 @@ import type { StructType } from "../columnar/types.ts";
 import type { OutputMode } from "../connectors/sink.ts";
 import type { StreamingQueryStatus } from "../coordinator/query-status.ts";
 import type { Trigger } from "../coordinator/trigger.ts";
-import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
-import type { Output } from "../plan/expr/expression.ts";
+import type { Attribute, Output } from "../plan/expr/expression.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
 
 export interface AnalyzedFrame {
@@ -40,9 +39,12 @@ export interface StartRequest {
   readonly options: Readonly<Record<string, string>>;
   readonly path: string | null;
   readonly partitionBy: readonly string[];
-  /** Objects that sinks call back; the keys are the sinks' (`connectors/foreach`, `connectors/foreach-batch`). */
+  /** Objects that sinks call back; the keys are the sinks' own (`connectors/foreach`, `connectors/foreach-batch`). */
   readonly attachments: Readonly<Record<string, unknown>>;
 }
+
+/** A progress report as plain JSON data in Spark's shape. */
+export type ProgressJson = Readonly<Record<string, any>>;
 
 /** A query that has been started. */
 export interface QueryHandle {
@@ -52,12 +54,11 @@ export interface QueryHandle {
   readonly name: string | null;
   isActive(): boolean;
   status(): StreamingQueryStatus;
-  lastProgress(): StreamingQueryProgress | null;
   /** Oldest first. */
-  recentProgress(): readonly StreamingQueryProgress[];
+  recentProgress(): readonly ProgressJson[];
   exception(): StreamingQueryError | null;
-  /** Resolves to true when the query has stopped, to false after `timeoutMs`; rejects with its error if it failed. */
-  awaitTermination(timeoutMs?: number): Promise<boolean>;
+  /** Resolves when the query has stopped; rejects with its error if it failed. */
+  awaitTermination(): Promise<void>;
   /** Resolves after a trigger that found nothing to do; rejects with the query's error. */
   processAllAvailable(): Promise<void>;
   /** Resolves when nothing of the query runs any more. */
@@ -69,7 +70,7 @@ export interface QueryHandle {
 export interface StreamingQueryListener {
   /** Called before `start()` returns. */
   onQueryStarted?(event: { readonly id: string; readonly runId: string; readonly name: string | null; readonly timestamp: string }): void;
-  onQueryProgress?(event: { readonly progress: StreamingQueryProgress }): void;
+  onQueryProgress?(event: { readonly progress: ProgressJson }): void;
   onQueryIdle?(event: { readonly id: string; readonly runId: string; readonly timestamp: string }): void;
   onQueryTerminated?(event: {
     readonly id: string;
@@ -94,12 +95,20 @@ export interface Executor {
    * Resolves to true when a query has ended since the session began or since `resetTerminated`, to false after `timeoutMs`;
    * rejects with the query's error if it failed.
    */
-  awaitAnyTermination(timeoutMs?: number): Promise<boolean>;
+  awaitAnyTermination(timeoutMs: number | null): Promise<boolean>;
   resetTerminated(): void;
   addListener(listener: StreamingQueryListener): void;
   removeListener(listener: StreamingQueryListener): void;
+  /** Waits until `promise` has settled or `timeoutMs` have passed; says whether it has settled. Rejections count as settled. */
+  settledWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean>;
+  /** Fresh attributes for rows that the program brings. */
+  newAttributes(schema: StructType): readonly Attribute[];
   /** Text for the terminal: `show`, `printSchema`, `explain`. */
   print(text: string): void;
+  createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void>;
+  /** Whether there was one. */
+  dropView(name: string): Promise<boolean>;
+  views(): Promise<readonly string[]>;
   /** Stops all queries and the workers. */
   stop(): Promise<void>;
 }
@@ -111,8 +120,6 @@ export interface ExecutorSettings {
   readonly workers: number;
   /** Live: `session.conf.set` shows at once. */
   readonly conf: { get(key: string): string | undefined; entries(): ReadonlyMap<string, string> };
-  /** Temporary views of the session. */
-  readonly catalog: { find(nameParts: readonly string[]): LogicalPlan | undefined };
 }
 
 export type ExecutorFactory = (settings: ExecutorSettings) => Promise<Executor>;

@@ -33,7 +33,11 @@ const isTimeZone = (value: string): string | undefined =>
 export const confKeys: Readonly<Record<string, ConfKey>> = {
   "spark.sql.ansi.enabled": { description: "ANSI semantics of casts and arithmetic.", default: "true", check: isOnly("true") },
   "spark.sql.caseSensitive": { description: "Whether column names differ by case.", default: "false", check: isBoolean },
-  "spark.sql.session.timeZone": { description: "Time zone of dates, and of times without a zone.", default: null, check: isTimeZone },
+  "spark.sql.session.timeZone": {
+    description: "Time zone of dates, and of times without a zone. Default: that of the machine.",
+    default: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    check: isTimeZone,
+  },
   "spark.sql.shuffle.partitions": {
     description: "State partitions of a new query. Default: the power of two at or above four times the workers, at least 16.",
     default: null,
@@ -73,7 +77,7 @@ export class RuntimeConf {
   readonly #values = new Map<string, string>();
 
   get timeZone(): string {
-    return this.get("spark.sql.session.timeZone") ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    return this.get("spark.sql.session.timeZone")!;
   }
 
   /** The value or the default; undefined where there is neither. */

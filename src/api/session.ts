@@ -14,11 +14,11 @@ import { DataFrame } from "./dataframe.ts";
 import { DataFrameReader } from "./data-frame-reader.ts";
 import { DataStreamReader } from "./data-stream-reader.ts";
 import type { Executor, ExecutorFactory } from "./executor.ts";
-import { openLocalExecutor } from "./local-executor.ts";
+import { localExecutor } from "./local-executor.ts";
 import type { OptionValue } from "./option-map.ts";
 import { inferCommonType, rowToEngine } from "./row.ts";
 import { RuntimeConf, RuntimeConfig } from "./runtime-conf.ts";
-import { TemporaryViews, type SessionState } from "./session-state.ts";
+import type { SessionState } from "./session-state.ts";
 import { StreamingQueryManager } from "./streaming-query.ts";
 import type { Row, RowOf } from "./typed.ts";
 
@@ -34,17 +34,17 @@ export class Session implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   static builder(): SessionBuilder {
-    return new SessionBuilder(openLocalExecutor);
+    return new SessionBuilder(localExecutor);
   }
 
   /** Made by the builder. */
-  constructor(executor: Executor, conf: RuntimeConf, views: TemporaryViews) {
+  constructor(executor: Executor, conf: RuntimeConf) {
     let planIds = 0;
     this.executor = executor;
     this.conf = new RuntimeConfig(conf);
     this.streams = new StreamingQueryManager(executor);
-    this.catalog = new Catalog(views);
-    this.#state = { executor, conf, views, nextPlanId: () => planIds++ };
+    this.catalog = new Catalog(executor);
+    this.#state = { executor, conf, nextPlanId: () => planIds++ };
   }
 
   /** The version of Millrace. */
@@ -153,14 +153,12 @@ export class SessionBuilder {
   async create(): Promise<Session> {
     const conf = new RuntimeConf();
     for (const [key, value] of this.#settings) conf.set(key, value);
-    const views = new TemporaryViews();
     const executor = await this.#open({
       appName: conf.get("spark.app.name") ?? "millrace",
       workers: workerCount(conf.get("spark.master") ?? "local[*]"),
       conf,
-      catalog: views,
     });
-    return new Session(executor, conf, views);
+    return new Session(executor, conf);
   }
 }
 

@@ -1,8 +1,7 @@
 /** A running query as programs see it, and `spark.streams`, which knows them all. Session's thread. */
 import type { StreamingQueryError } from "../base/errors.ts";
 import type { StreamingQueryStatus } from "../coordinator/query-status.ts";
-import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
-import type { Executor, ExplainMode, QueryHandle, StreamingQueryListener } from "./executor.ts";
+import type { Executor, ExplainMode, ProgressJson, QueryHandle, StreamingQueryListener } from "./executor.ts";
 
 export class StreamingQuery {
   readonly #executor: Executor;
@@ -30,11 +29,11 @@ export class StreamingQuery {
   async status(): Promise<StreamingQueryStatus> {
     return this.#handle.status();
   }
-  async lastProgress(): Promise<StreamingQueryProgress | null> {
-    return this.#handle.lastProgress();
+  async lastProgress(): Promise<ProgressJson | null> {
+    return this.#handle.recentProgress().at(-1) ?? null;
   }
   /** Oldest first. */
-  async recentProgress(): Promise<readonly StreamingQueryProgress[]> {
+  async recentProgress(): Promise<readonly ProgressJson[]> {
     return this.#handle.recentProgress();
   }
   /** The error that ended the query, or null. */
@@ -43,7 +42,10 @@ export class StreamingQuery {
   }
   /** Resolves to true when the query has ended, to false after `timeoutMs`; rejects with the query's error. */
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
-    return this.#handle.awaitTermination(timeoutMs);
+    const ended = this.#handle.awaitTermination();
+    if (timeoutMs !== undefined && !(await this.#executor.settledWithin(ended, timeoutMs))) return false;
+    await ended;
+    return true;
   }
   /** Resolves when everything that is there now has been processed and a trigger has found nothing more. */
   async processAllAvailable(): Promise<void> {
@@ -82,7 +84,7 @@ export class StreamingQueryManager {
   }
   /** Resolves to true when any query has ended since `resetTerminated`, to false after `timeoutMs`; rejects with its error. */
   async awaitAnyTermination(timeoutMs?: number): Promise<boolean> {
-    return this.#executor.awaitAnyTermination(timeoutMs);
+    return this.#executor.awaitAnyTermination(timeoutMs ?? null);
   }
   async resetTerminated(): Promise<void> {
     this.#executor.resetTerminated();
