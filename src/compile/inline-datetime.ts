@@ -509,6 +509,7 @@ const reinterpret = (from: DataType["kind"]): InlineFunction =>
 /** `unix_timestamp(timestamp)`: seconds; the format, used for strings only, plays no part. */
 const unixTimestamp: InlineFunction = {
   accepts: ({ types }) => types[0]?.kind === "timestamp",
+  isSafe: true,
   compile: (compiler: ExpressionCompiler, call) => {
     const value = compiler.compile(call.args[0]!);
     return compiler.strictSafe(call.dataType, [value], () => {
