@@ -231,7 +231,6 @@ function comparison(
   return {
     accepts: ({ types }) => types.length === 2 && allPairs(types) && accepts(types[0]!),
     isSafe: true,
-    isSafe: true,
     compile(compiler, call) {
       const [a, b] = compiler.compileStrict(call.args);
       return compare(compiler, call.name, a!, b!, () => push(compiler, a!, b!, call));
@@ -346,7 +345,6 @@ const membership: InlineFunction = {
 function extreme(order: "gt" | "lt"): InlineFunction {
   return {
     accepts: ({ types }: InlineConditions) => allPairs(types) && isOrderable(types[0]!),
-    isSafe: true,
     isSafe: true,
     compile(compiler, call) {
       const { f } = compiler;

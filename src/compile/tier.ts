@@ -54,9 +54,10 @@ function isOwnTierFused(expression: Expression, options: CompileOptions): boolea
 
 function runsAsKernel(call: Call, options: CompileOptions): boolean {
   const definition = options.registry.find(call.name);
-  return (
-    definition?.kind === "scalar" && definition.kernel !== undefined && call.args.every((arg) => physicalKind(typeOf(arg)) !== "struct")
-  );
+  if (definition?.kind !== "scalar" || definition.kernel === undefined) return false;
+  // Kernels know no zones: they compute in UTC.
+  if (definition.usesTimeZone && !isUtc(options.timeZone)) return false;
+  return call.args.every((argument) => physicalKind(typeOf(argument)) !== "struct");
 }
 
 const containsList = (type: DataType): boolean =>
