@@ -3,3 +3,5 @@ export * from "./memory";
 export * from "./column-batch";
 export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
 export { json_next } from "./json-scan";
+export { encode_clear } from "./encode-buffer";
+export { json_encode } from "./encode-json";
