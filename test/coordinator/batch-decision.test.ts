@@ -35,7 +35,11 @@ const table: readonly (readonly [name: string, facts: RecoveryFacts, decision: B
   ["stray files among the commits, without offsets", { ...empty, hasCommitFiles: true }, notEmpty],
   ["first batch planned", logs([0], []), { kind: "rerun", batchId: 0 }],
   ["first batch planned, change files of a failed attempt", { ...logs([0], []), hasState: true }, { kind: "rerun", batchId: 0 }],
-  ["first batch held by the sink, adoptable", { ...logs([0], []), sinkAttempt: "a", isAttemptAdoptable: true }, { kind: "adopt", batchId: 0, attempt: "a" }],
+  [
+    "first batch held by the sink, adoptable",
+    { ...logs([0], []), sinkAttempt: "a", isAttemptAdoptable: true },
+    { kind: "adopt", batchId: 0, attempt: "a" },
+  ],
   ["first batch held by the sink, its record lost", { ...logs([0], []), sinkAttempt: "a" }, { kind: "rerun", batchId: 0 }],
   ["first batch committed", logs([0], [0]), { kind: "next", batchId: 1 }],
   ["all committed", logs([0, 1, 2], [0, 1, 2]), { kind: "next", batchId: 3 }],

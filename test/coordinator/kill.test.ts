@@ -30,7 +30,10 @@ test.each(FAILPOINTS)("killed at %s", (name) => {
 
   const sink = join(directory, "sink");
   const batches = readdirSync(sink).filter((file) => !file.startsWith("."));
-  const contents = batches.map(Number).sort((a, b) => a - b).map((batchId) => JSON.parse(readFileSync(join(sink, String(batchId)), "utf8")));
+  const contents = batches
+    .map(Number)
+    .sort((a, b) => a - b)
+    .map((batchId) => JSON.parse(readFileSync(join(sink, String(batchId)), "utf8")));
   expect(contents.flatMap(({ rows }) => rows)).toEqual(Array.from({ length: 18 }, (_, i) => i + 1));
   expect(contents.map(({ total }) => total)).toEqual([6, 21, 45, 78, 120, 171]);
   expect(readdirSync(join(directory, "checkpoint/commits")).at(-1)).toBe("5");

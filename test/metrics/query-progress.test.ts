@@ -113,7 +113,15 @@ test("StreamingQueryStatusAndProgressSuite: prettyJson", () => {
 });
 
 test("a bare progress: null name is printed, empty maps are left out, empty lists are not", () => {
-  const bare = { ...progress, name: null, inputRowsPerSecond: Number.NaN, eventTime: {}, observedMetrics: {}, stateOperators: [], sources: [] };
+  const bare = {
+    ...progress,
+    name: null,
+    inputRowsPerSecond: Number.NaN,
+    eventTime: {},
+    observedMetrics: {},
+    stateOperators: [],
+    sources: [],
+  };
   expect(progressJson(bare)).toBe(
     `{"id":"${bare.id}","runId":"${bare.runId}","name":null,"timestamp":"${time}","batchId":2,"batchDuration":0,"numInputRows":678,` +
       '"durationMs":{"total":0},"stateOperators":[],"sources":[],"sink":{"description":"sink","numOutputRows":-1}}',
