@@ -6,7 +6,7 @@ import type { Ports } from "../base/ports.ts";
 import type { StructType } from "../columnar/types.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ConnectorOptions, OptionSpecs } from "./options.ts";
-import type { JsonValue } from "./source.ts";
+import type { JsonValue, LogStore } from "./source.ts";
 
 export type OutputMode = "append" | "update" | "complete";
 
@@ -22,6 +22,10 @@ export interface SinkContext {
   readonly queryId: string;
   /** Objects that cannot travel: the function of foreachBatch or foreach, a terminal stream for console. */
   readonly attachments: Readonly<Record<string, unknown>>;
+  /** Session time zone. */
+  readonly timeZone: string;
+  /** Opens (and creates with the first file) a log in `directory`, an absolute path. */
+  openLog(directory: string): LogStore;
 }
 
 export interface SinkProvider {

@@ -1,0 +1,15 @@
+/** Readers by the name that splits carry: the workers' half of every source. */
+import { assert } from "../base/assert.ts";
+import { memoryReader } from "./memory/memory-reader.ts";
+import { nexmarkReader } from "./nexmark/nexmark-reader.ts";
+import { rangeReader } from "./range/range-reader.ts";
+import { rateReader } from "./rate/rate-reader.ts";
+import type { SplitReader } from "./source.ts";
+
+const readers = new Map<string, SplitReader>([memoryReader, nexmarkReader, rangeReader, rateReader].map((reader) => [reader.name, reader]));
+
+export function splitReader(name: string): SplitReader {
+  const reader = readers.get(name);
+  assert(reader !== undefined, `no split reader is called ${name}`);
+  return reader;
+}
