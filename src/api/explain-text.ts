@@ -1,6 +1,5 @@
 /** `explain` in all modes: the plans of a frame as text. Main thread. */
-import { compileStage } from "../compile/pipeline.ts";
-import { printModule } from "../compile/wat.ts";
+import { stageText } from "../compile/pipeline.ts";
 import { explainProgram } from "../plan/physical/explain-program.ts";
 import { explainPlans } from "../plan/explain.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
@@ -13,7 +12,7 @@ export async function explainText(executor: LocalExecutor, plan: LogicalPlan, mo
   const program = await executor.plan(optimized, isStreaming ? "update" : "batch");
   const physical = explainProgram(program);
   if (mode === "codegen") {
-    const modules = program.stages.map((stage) => `;; stage ${stage.index}\n${printModule(compileStage(program, stage, executor.functions).builder)}`);
+    const modules = program.stages.map((stage) => `;; stage ${stage.index}\n${stageText(program, stage, executor.functions)}`);
     return `${physical}\n\n${modules.join("\n")}`;
   }
   return explainPlans({ parsed: plan, analyzed, optimized, physical }, mode);

@@ -25,6 +25,7 @@ import { type ErrorSite, ModuleContext } from "./module-context.ts";
 import { flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
 import { CONTEXT_DIRECT, CONTEXT_EXCHANGE, CONTEXT_OBSERVED, CONTEXT_PROBE_ROW, CONTEXT_STORE, CONTEXT_TABLE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
+import { printWat } from "./wat.ts";
 import { emitWindows } from "./window.ts";
 
 /** A compiled stage; plain data but for nothing: crosses threads once `bytes` has become a module. */
@@ -50,6 +51,13 @@ type Bindings = Map<number, CompiledValue>;
 
 export function compileStage(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry): CompiledStage {
   return new StageCompiler(program, stage, functions).compile();
+}
+
+/** The stage's module as WebAssembly text, for `explain("codegen")`. */
+export function stageText(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry): string {
+  const compiler = new StageCompiler(program, stage, functions);
+  compiler.compile();
+  return printWat(compiler.module.builder);
 }
 
 class StageCompiler {

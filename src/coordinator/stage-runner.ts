@@ -26,6 +26,7 @@ export interface StageRunnerParts {
 export class StageRunner implements BatchRunner {
   readonly #parts: StageRunnerParts;
   #evictWatermarkMs = 0;
+  #isSnapshotDue = false;
   #loaded = false;
 
   constructor(parts: StageRunnerParts) {
@@ -76,7 +77,8 @@ export class StageRunner implements BatchRunner {
   }
 
   async commit(_batchId: number): Promise<void> {
-    await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+    const due = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+    this.#isSnapshotDue = due.some(Boolean);
   }
 
   async abort(_batchId: number): Promise<void> {
@@ -85,7 +87,7 @@ export class StageRunner implements BatchRunner {
 
   async snapshot(committedBatch: number): Promise<{ batchId: number; files: readonly ChangeFile[] } | null> {
     const { pool, query } = this.#parts;
-    if (!query.program.aggregates.some(({ state }) => state)) return null;
+    if (!this.#isSnapshotDue) return null;
     const files = (await pool.all({ kind: "snapshot", query: query.number, batchId: committedBatch })).flat();
     return files.length === 0 ? null : { batchId: committedBatch, files };
   }

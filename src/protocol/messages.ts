@@ -114,7 +114,6 @@ export interface StateReply {
   readonly memoryBytes: number;
   readonly updatesMs: number;
   readonly removalsMs: number;
-  readonly instances: number;
 }
 
 export interface ChangesReply {
@@ -131,7 +130,8 @@ export interface Replies {
   readonly scan: ScanReply;
   readonly merge: MergeReply;
   readonly changes: ChangesReply;
-  readonly commit: null;
+  /** Whether a snapshot of the worker's state is due. */
+  readonly commit: boolean;
   readonly abort: null;
   readonly snapshot: readonly ChangeFile[];
   readonly unload: null;

@@ -28,7 +28,13 @@ export interface StateFileHeader {
 /** What the commit record says about a file. */
 export interface StateFileSeal {
   readonly lengthBytes: number;
+  /** The footer's. */
   readonly crc32c: number;
+}
+
+/** A finished file: also the checksum over all of its bytes. */
+export interface FinishedStateFile extends StateFileSeal {
+  readonly fileCrc32c: number;
 }
 
 const MAGIC = Buffer.from("MRSTATE1");
@@ -96,6 +102,7 @@ export class StateFileWriter {
   readonly buffer: StateBuffer;
   private readonly file: SyncFile;
   private crc = 0;
+  private fileCrc = 0;
   private frames = 0;
   private lengthBytes = 0;
 
@@ -128,7 +135,7 @@ export class StateFileWriter {
     this.append(length);
   }
 
-  finish(): StateFileSeal {
+  finish(): FinishedStateFile {
     const footer = Buffer.alloc(FOOTER_BYTES);
     footer.writeUInt32LE(FOOTER_MAGIC, 0);
     footer.writeUInt32LE(this.frames, 4);
@@ -140,10 +147,11 @@ export class StateFileWriter {
     this.append(FOOTER_BYTES);
     this.file.sync();
     this.file.close();
-    return { lengthBytes: this.lengthBytes, crc32c };
+    return { lengthBytes: this.lengthBytes, crc32c, fileCrc32c: this.fileCrc };
   }
 
   private append(length: number): void {
+    this.fileCrc = this.buffer.crc(0, length, this.fileCrc);
     this.file.append(this.buffer.view(length));
     this.lengthBytes += length;
   }

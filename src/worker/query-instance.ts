@@ -76,7 +76,7 @@ export class QueryInstance {
       stage.setContext(CONTEXT_JOIN_ROW, this.#allocate(joinBytes));
     }
     this.#state = program.aggregates.some(({ state }) => state !== null)
-      ? new QueryState(this.#kernels, program, this.#layouts, load.checkpoint, ports, workerIndex, workerCount)
+      ? new QueryState(this.#kernels, program, load.checkpoint!, ports, workerIndex, workerCount)
       : null;
   }
 
@@ -158,10 +158,11 @@ export class QueryInstance {
     return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
   }
 
-  commit(): null {
+  /** Returns whether a snapshot is due. */
+  commit(): boolean {
     this.#state?.commit();
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
-    return null;
+    return this.#state?.isSnapshotDue ?? false;
   }
 
   abort(): null {
