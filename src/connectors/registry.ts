@@ -3,6 +3,7 @@
  * `readers.ts` and `writers.ts`.
  */
 import { AnalysisError, suggest } from "../base/errors.ts";
+import { consoleSink } from "./console/console-sink.ts";
 import { foreachBatchSink } from "./foreach-batch/foreach-batch-sink.ts";
 import { foreachSink } from "./foreach/foreach-sink.ts";
 import { memorySink } from "./memory/memory-sink.ts";
@@ -11,6 +12,7 @@ import { nexmarkSource } from "./nexmark/nexmark-source.ts";
 import { noopSink } from "./noop/noop-sink.ts";
 import { rateMicroBatchSource } from "./rate/rate-micro-batch-source.ts";
 import { rateSource } from "./rate/rate-source.ts";
+import { socketSource } from "./socket/socket-source.ts";
 import type { SinkProvider } from "./sink.ts";
 import type { SourceProvider } from "./source.ts";
 
@@ -21,8 +23,8 @@ export class ConnectorRegistry {
   readonly #sinks = new Map<string, SinkProvider>();
 
   constructor() {
-    for (const source of [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource]) this.addSource(source);
-    for (const sink of [foreachBatchSink, foreachSink, memorySink, noopSink]) this.addSink(sink);
+    for (const source of [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource, socketSource]) this.addSource(source);
+    for (const sink of [consoleSink, foreachBatchSink, foreachSink, memorySink, noopSink]) this.addSink(sink);
   }
 
   addSource(provider: SourceProvider): void {
