@@ -1,7 +1,7 @@
 // Decimal text to numbers, correctly rounded. Used by the JSON and CSV scanners. `number_scan` reads one number of the JSON
 // grammar; `toDouble` rounds it: exactly for at most 15 digits and small powers, else by the method of Eisel and Lemire
 // (one or two 64x64-bit products). What that method cannot decide is left to the caller (NUMBER_UNDECIDED).
-import { POWERS_OF_TEN, POWER_MAX, POWER_MIN } from "./powers-of-ten";
+import { POWERS_OF_TEN, POWER_MIN } from "./powers-of-ten";
 
 /** Results of the last `number_scan`. */
 export let numberDigits: u64 = 0; // up to 19 significant digits
@@ -120,7 +120,7 @@ export function toFloat(): f32 {
 // Bits of the double nearest to digits * 10^exponent (ties to even).
 function roundToDouble(digits: u64, exponent: i32): u64 {
   if (digits == 0 || exponent < POWER_MIN) return 0;
-  if (exponent > POWER_MAX) return 0x7ff0000000000000;
+  if (exponent > 308) return 0x7ff0000000000000;
   const leading = <i32>clz<u64>(digits);
   const w = digits << leading;
   const power = POWERS_OF_TEN + 16 * (exponent - POWER_MIN);
