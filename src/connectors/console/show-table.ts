@@ -18,7 +18,9 @@ const COLUMN_WIDTH_MIN = 3;
 export function showTable(schema: StructType, rows: readonly (readonly Value[])[], { numRows, truncate, timeZone }: ShowOptions): string {
   const cells = [
     schema.fields.map((field) => cut(escapeControl(field.name), truncate)),
-    ...rows.slice(0, numRows).map((row) => schema.fields.map((field, index) => cut(cellText(row[index]!, field.dataType, timeZone), truncate))),
+    ...rows
+      .slice(0, numRows)
+      .map((row) => schema.fields.map((field, index) => cut(cellText(row[index]!, field.dataType, timeZone), truncate))),
   ];
   const widths = schema.fields.map((_, index) => Math.max(COLUMN_WIDTH_MIN, ...cells.map((row) => displayWidth(row[index]!))));
   const line = (row: readonly string[]): string => {

@@ -132,7 +132,8 @@ class SocketStream implements StreamSource {
       // The peer has closed: what it sent stays readable, and nothing more will come.
       if (rest !== "") add(rest);
     } catch (cause) {
-      if (!this.#isStopped) this.#failure = new ConnectorError("SOCKET_SOURCE_FAILED", { address: this.#address, reason: (cause as Error).message }, { cause });
+      if (!this.#isStopped)
+        this.#failure = new ConnectorError("SOCKET_SOURCE_FAILED", { address: this.#address, reason: (cause as Error).message }, { cause });
     }
   }
 }
