@@ -110,7 +110,7 @@ function planCall(
     result,
     buffers,
     name: aggregate.name,
-    args: aggregate.args.map(hoister.rewrite),
+    args: (plan.form === "sketch" ? [plan.input(aggregate.args)] : aggregate.args).map(hoister.rewrite),
     filter: aggregate.filter && hoister.rewrite(aggregate.filter),
     ignoreNulls: aggregate.ignoreNulls,
     argumentTypes,
