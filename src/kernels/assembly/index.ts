@@ -5,3 +5,4 @@ export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
 export { json_next } from "./json-scan";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
+export { csv_next } from "./csv-scan";
