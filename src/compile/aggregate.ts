@@ -160,6 +160,10 @@ export class AggregateCode {
     for (const aggregate of this.#operator.aggregates) {
       const { plan, fields } = this.#plan(aggregate);
       const { result } = aggregate;
+      if (aggregate.buffers && plan.form === "declarative") {
+        aggregate.buffers.forEach(({ id, dataType, nullable }, i) => results.set(id, rowField(f, place, fields[i]!, dataType, nullable)));
+        continue;
+      }
       if (plan.form === "declarative") {
         const { attributes, bound } = this.#bindBuffers(plan, fields, place, new Map());
         results.set(result.id, this.#compile(plan.evaluate(attributes), bound));

@@ -17,7 +17,7 @@ import { compileCast } from "./inline-cast.ts";
 import type { Fail } from "./inline-function.ts";
 import { compileLiteral } from "./literal.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { inlineFor } from "./tier.ts";
+import { canFail, inlineFor } from "./tier.ts";
 import { isUtc } from "./time-zone-names.ts";
 import { assignNull, assignSlot, type CompiledValue, newSlot, type Scope, slotValue, wasmTypeOf } from "./value.ts";
 
@@ -84,10 +84,36 @@ export class ExpressionCompiler {
     }
   }
 
+  /**
+   * Arguments of a function that is null if any of them is. As in Spark, after a null the later ones are not evaluated: those
+   * that could fail are then null too.
+   */
+  compileStrict(args: readonly Expression[]): CompiledValue[] {
+    const { f } = this;
+    const values: CompiledValue[] = [];
+    for (const argument of args) {
+      const known = canFail(argument, this.options) ? this.anyNull(values) : null;
+      if (!known) {
+        values.push(this.compile(argument));
+        continue;
+      }
+      const slot = newSlot(f, typeOf(argument), true);
+      assignNull(f, slot);
+      f.block((skip) => {
+        known();
+        f.brIf(skip);
+        assignSlot(f, slot, this.compile(argument));
+      });
+      values.push(slotValue(f, slot));
+    }
+    return values;
+  }
+
   /** Branches to `ifNotTrue` unless the condition is true (false and null branch). Conjuncts are tried in order. */
   compileCondition(condition: Expression, ifNotTrue: Label): void {
     const { f } = this;
-    if (condition.kind === "call" && condition.name === "and") {
+    // A null on the left does not hide an error on the right.
+    if (condition.kind === "call" && condition.name === "and" && !canFail(condition.args[1]!, this.options)) {
       for (const argument of condition.args) this.compileCondition(argument, ifNotTrue);
       return;
     }
@@ -210,7 +236,7 @@ export class ExpressionCompiler {
     assert(definition.kernel !== undefined, `${call.name} has neither an inline emitter nor a kernel`);
     return this.kernelCall(
       definition.kernel,
-      { name: call.name, operands: call.args.map((argument) => this.compile(argument)), resultType: call.dataType, ...origin(call) },
+      { name: call.name, operands: this.compileStrict(call.args), resultType: call.dataType, ...origin(call) },
       call.nullable,
     );
   }

@@ -14,6 +14,7 @@ const SEED = 42;
 export const hashFunctions: InlineFunctions = {
   hash: {
     accepts: ({ types }) => types.every(isHashable),
+    isSafe: true,
     compile(compiler, call) {
       const values = call.args.map((argument) => compiler.compile(argument));
       compileHash(compiler.f, compiler.module, values);

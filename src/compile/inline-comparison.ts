@@ -230,8 +230,9 @@ function comparison(
 ): InlineFunction {
   return {
     accepts: ({ types }) => types.length === 2 && allPairs(types) && accepts(types[0]!),
+    isSafe: true,
     compile(compiler, call) {
-      const [a, b] = call.args.map((argument) => compiler.compile(argument));
+      const [a, b] = compiler.compileStrict(call.args);
       return compare(compiler, call.name, a!, b!, () => push(compiler, a!, b!, call));
     },
   };
@@ -255,6 +256,7 @@ const ordering = (order: Order): InlineFunction => comparison(isOrderable, (comp
 
 const nullSafeEquality: InlineFunction = {
   accepts: ({ types }) => types.length === 2 && allPairs(types) && isComparable(types[0]!),
+  isSafe: true,
   compile(compiler, call) {
     const [a, b] = call.args.map((argument) => compiler.compile(argument));
     pushNullSafeEqual(compiler, a!, b!, literalsOf(call));
@@ -265,6 +267,7 @@ const nullSafeEquality: InlineFunction = {
 /** `between(value, low, high)`: `value >= low and value <= high` with every argument evaluated once. */
 const between: InlineFunction = {
   accepts: ({ types }) => types.length === 3 && allPairs(types) && isOrderable(types[0]!),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const [value, low, high] = call.args.map((argument) => compiler.compile(argument));
@@ -295,6 +298,7 @@ const between: InlineFunction = {
 /** `value in (a, b, …)`: null if the value is null, or if nothing matches and a candidate is null. */
 const membership: InlineFunction = {
   accepts: ({ types }) => allPairs(types) && isComparable(types[0]!),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const [needle, ...candidates] = call.args as readonly [Expression, ...Expression[]];
@@ -341,6 +345,7 @@ const membership: InlineFunction = {
 function extreme(order: "gt" | "lt"): InlineFunction {
   return {
     accepts: ({ types }: InlineConditions) => allPairs(types) && isOrderable(types[0]!),
+    isSafe: true,
     compile(compiler, call) {
       const { f } = compiler;
       const slot = newSlot(f, call.dataType, true);

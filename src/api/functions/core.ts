@@ -34,7 +34,10 @@ export function when<C extends Column, V>(condition: C, value: V): Column<string
 }
 
 /** Any function of the registry by name; strings are names of columns. */
-export function call_function<const A extends readonly ColumnOrName[]>(name: string, ...columns: A): Column<string, any, UsesOf<A[number]>> {
+export function call_function<const A extends readonly ColumnOrName[]>(
+  name: string,
+  ...columns: A
+): Column<string, any, UsesOf<A[number]>> {
   return functionColumn(name, columns.map(columnExpression));
 }
 
@@ -75,7 +78,8 @@ export const sha1 = unary<string | null>("sha1");
 export const sha2 = withValues<string | null, [bits: number]>("sha2");
 export const crc32 = unary<bigint | null>("crc32");
 export const uuid = nullary<string>("uuid");
-export const rand = (seed?: number | bigint): Column<string, number, never> => functionColumn("rand", seed === undefined ? [] : [toExpression(seed)]);
+export const rand = (seed?: number | bigint): Column<string, number, never> =>
+  functionColumn("rand", seed === undefined ? [] : [toExpression(seed)]);
 export const randn = (seed?: number | bigint): Column<string, number, never> =>
   functionColumn("randn", seed === undefined ? [] : [toExpression(seed)]);
 export const monotonically_increasing_id = nullary<bigint>("monotonically_increasing_id");

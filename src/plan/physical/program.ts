@@ -115,6 +115,8 @@ export interface AggregateOperator {
 export interface PlannedAggregate {
   /** Attribute that carries the result. */
   readonly result: Attribute;
+  /** The buffers as attributes, if the result is computed from them by an interpret step; null: generated code computes it. */
+  readonly buffers: readonly Attribute[] | null;
   readonly name: string;
   readonly args: readonly Expression[];
   readonly filter: Expression | null;
