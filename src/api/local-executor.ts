@@ -8,6 +8,7 @@ import { nodePorts } from "../base/node-ports.ts";
 import type { Ports } from "../base/ports.ts";
 import type { StructType } from "../columnar/types.ts";
 import { evaluate } from "../compile/interpreter.ts";
+import { splitTierThree } from "../compile/tier.ts";
 import { ConnectorOptions } from "../connectors/options.ts";
 import { ConnectorRegistry } from "../connectors/registry.ts";
 import { batchSplits, type MemoryStream } from "../connectors/memory/memory-stream.ts";
@@ -114,6 +115,7 @@ export class LocalExecutor implements Executor {
       timeZone: this.timeZone,
       outputMode,
       nextId: this.nextId,
+      splitTiers: (expression) => splitTierThree(expression, { registry: this.functions, timeZone: this.timeZone }, this.nextId),
       materialize: async (subtree) => {
         const output = outputOf(subtree);
         return { kind: "local_relation", schema: schemaOf(output), output, batches: await this.#runResolved(subtree) };
@@ -199,7 +201,8 @@ export class LocalExecutor implements Executor {
   }
 
   async createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void> {
-    if (this.#views.has(name.toLowerCase()) && !replace) throw new AnalysisError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", { relationName: `\`${name}\`` });
+    if (this.#views.has(name.toLowerCase()) && !replace)
+      throw new AnalysisError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", { relationName: `\`${name}\`` });
     this.#views.set(name.toLowerCase(), plan);
   }
 

@@ -1,4 +1,4 @@
-/** Building blocks (`columnar/memory-layout.ts`) from TypeScript: what the workers' readers share. Everything lies in the split arena. */
+/** Building blocks (`columnar/memory-layout.ts`) from TypeScript: what the workers' readers and writers share. */
 import { MillraceError } from "../base/errors.ts";
 import {
   ARENA_SPLIT,
@@ -10,17 +10,17 @@ import {
 } from "../columnar/memory-layout.ts";
 import type { Kernels } from "../kernels/load.ts";
 
-/** `bytes` bytes that live until the split arena is reset; 16-byte aligned, contents undefined. */
-export function allocate(kernels: Kernels, bytes: number): number {
-  const address = kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) >>> 0;
+/** `bytes` bytes that live until the arena (the split's if not given) is reset; 16-byte aligned, contents undefined. */
+export function allocate(kernels: Kernels, bytes: number, arena: number = ARENA_SPLIT): number {
+  const address = kernels.exports["arena_alloc"]!(arena, bytes) >>> 0;
   if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
   return address;
 }
 
 /** A block of `rowCount` rows; every column has values 0 and validity 0 (not read, all valid) until `setColumn`. */
-export function newBlock(kernels: Kernels, columnCount: number, rowCount: number): number {
+export function newBlock(kernels: Kernels, columnCount: number, rowCount: number, arena: number = ARENA_SPLIT): number {
   const bytes = BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * columnCount;
-  const block = allocate(kernels, bytes);
+  const block = allocate(kernels, bytes, arena);
   kernels.bytes().fill(0, block, block + bytes);
   const view = kernels.view();
   view.setUint32(block + BLOCK_ROW_COUNT, rowCount, true);

@@ -3,6 +3,10 @@
  * `readers.ts` and `writers.ts`.
  */
 import { AnalysisError, suggest } from "../base/errors.ts";
+import { consoleSink } from "./console/console-sink.ts";
+import { fileSink } from "./file/file-sink.ts";
+import { fileSource } from "./file/file-source.ts";
+import { jsonFormat } from "./file/json-format.ts";
 import { foreachBatchSink } from "./foreach-batch/foreach-batch-sink.ts";
 import { foreachSink } from "./foreach/foreach-sink.ts";
 import { memorySink } from "./memory/memory-sink.ts";
@@ -11,8 +15,11 @@ import { nexmarkSource } from "./nexmark/nexmark-source.ts";
 import { noopSink } from "./noop/noop-sink.ts";
 import { rateMicroBatchSource } from "./rate/rate-micro-batch-source.ts";
 import { rateSource } from "./rate/rate-source.ts";
+import { socketSource } from "./socket/socket-source.ts";
 import type { SinkProvider } from "./sink.ts";
 import type { SourceProvider } from "./source.ts";
+
+const FILE_FORMATS = [jsonFormat];
 
 export class ConnectorRegistry {
   /** Streams that programs fill, by the name in option `stream` of format `memory`. */
@@ -21,10 +28,13 @@ export class ConnectorRegistry {
   readonly #sinks = new Map<string, SinkProvider>();
 
   constructor() {
-    for (const source of [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource]) this.addSource(source);
-    for (const sink of [foreachBatchSink, foreachSink, memorySink, noopSink]) this.addSink(sink);
+    const sources = [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource, socketSource];
+    for (const source of [...sources, ...FILE_FORMATS.map(fileSource)]) this.addSource(source);
+    const sinks = [consoleSink, foreachBatchSink, foreachSink, memorySink, noopSink];
+    for (const sink of [...sinks, ...FILE_FORMATS.map(fileSink)]) this.addSink(sink);
   }
 
+  /** Adds a source under its name and aliases; the last one wins. */
   addSource(provider: SourceProvider): void {
     for (const name of [provider.name, ...(provider.aliases ?? [])]) this.#sources.set(name.toLowerCase(), provider);
   }

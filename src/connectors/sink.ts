@@ -36,7 +36,15 @@ export interface SinkProvider {
   /** Whether a temporary checkpoint is acceptable (console, memory, noop, foreach, foreachBatch). */
   readonly allowsTemporaryCheckpoint: boolean;
   create(context: SinkContext): Promise<StreamSink>;
+  /**
+   * The same for one batch write (`df.write`): `prepare` … `commit` once, with batch id 0. Null: there is nothing to do (mode
+   * `ignore`, and something exists). Missing: the format cannot be written in batch.
+   */
+  createBatch?(context: SinkContext, mode: SaveMode): Promise<StreamSink | null>;
 }
+
+/** What a batch write does when its target exists. */
+export type SaveMode = "append" | "overwrite" | "errorifexists" | "ignore";
 
 /** Names one try at a batch: a re-run after a failure has another `attempt`. */
 export interface BatchAttempt {

@@ -4,7 +4,8 @@
  *
  *     sources: latest offsets → offsets/N → sources: commit N-1, purge → runner.run → commit record prepared → sink.commit → commits/N → progress
  */
-import { IllegalArgumentError, MillraceError, StreamingQueryError } from "../base/errors.ts";
+import { assert } from "../base/assert.ts";
+import { MillraceError, StreamingQueryError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Ports } from "../base/ports.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -107,7 +108,7 @@ export class MicroBatchExecution {
 
   /** Tells the listeners and starts the loop in the background. */
   start(): void {
-    if (this.#state !== "created") throw new IllegalArgumentError("INTERNAL_ERROR", { message: "A streaming query can be started once." });
+    assert(this.#state === "created", "a query is started once");
     this.#state = "active";
     const timestamp = isoTime(this.#parts.ports.clock.nowMs());
     this.#parts.listeners.started({ id: this.id, runId: this.runId, name: this.name, timestamp, jobTags: [] });
@@ -218,7 +219,7 @@ export class MicroBatchExecution {
       await this.#report(batchId, planned.record.batchWatermarkMs, output);
       await this.#snapshot(batchId);
     } else {
-      this.#say(statusMessages.waitingForData);
+      this.#status = { message: statusMessages.waitingForData, isDataAvailable: false, isTriggerActive: false };
       if (this.#reporter.isIdleReportDue) await this.#report(this.#batchId, this.#tracker.globalMs, null);
       this.#nothingLeft(trigger);
       if (this.#trigger.kind === "available_now") return false;

@@ -120,7 +120,8 @@ export class ProgressReporter {
     });
     const rowsOf = (source: number) => output?.inputRows[source] ?? 0;
     const stats = hasNewData ? output?.eventTime.findLast((operator) => operator !== null && operator.rows > 0) : undefined;
-    const durations = { ...this.#durations, triggerExecution: triggerMs };
+    // The plan is made once per query, and a batch that runs again has its splits: both take no time here, but Spark's keys are there.
+    const durations = { ...(output && { queryPlanning: 0, getBatch: 0 }), ...this.#durations, triggerExecution: triggerMs };
     return {
       id,
       runId,

@@ -1,10 +1,12 @@
 /** The simplest file format there is, for tests of the file connector itself: JSON, one row a line, parsed by JSON.parse. */
+import { BlockReader } from "../../src/columnar/block-values.ts";
 import { encodeColumnBatch } from "../../src/columnar/column-batch.ts";
 import { LongType, structField, structType } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
+import type { FileEncoder } from "../../src/connectors/file/file-encoder.ts";
 import type { FileFormat } from "../../src/connectors/file/file-format.ts";
 import type { SplitReader } from "../../src/connectors/source.ts";
-import { copyIn } from "../scan/kernel-fixture.ts";
+import { copyIn, rowCount } from "../scan/kernel-fixture.ts";
 
 export const lineFormat: FileFormat = {
   name: "lines",
@@ -50,6 +52,29 @@ export const lineReader: SplitReader = {
         return block;
       },
       close() {},
+    };
+  },
+};
+
+/** The other way: rows of top-level columns as JSON lines, bigints as numbers, nulls left out. */
+export const lineEncoder: FileEncoder = {
+  open(schema, _options, kernels) {
+    let text = "";
+    return {
+      append(block) {
+        const reader = new BlockReader(kernels, block, schema);
+        for (let row = 0; row < rowCount(kernels, block); row++) {
+          const entries = schema.fields
+            .map((field, column) => [field.name, reader.value(column, row)])
+            .filter(([, value]) => value !== null);
+          text += `${JSON.stringify(Object.fromEntries(entries), (_, value) => (typeof value === "bigint" ? Number(value) : value))}\n`;
+        }
+      },
+      take() {
+        const bytes = new TextEncoder().encode(text);
+        text = "";
+        return bytes;
+      },
     };
   },
 };

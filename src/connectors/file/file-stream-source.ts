@@ -4,7 +4,7 @@
  * from there, so the same offsets always mean the same files. Main thread.
  */
 import { basename, dirname, join } from "node:path";
-import { ConnectorError, IllegalArgumentError } from "../../base/errors.ts";
+import { CheckpointError, ConnectorError, IllegalArgumentError } from "../../base/errors.ts";
 import type { FileSystem } from "../../base/ports.ts";
 import type { ConnectorOptions } from "../options.ts";
 import type { Offset, ReadLimit, SourceContext, Split, StreamSource } from "../source.ts";
@@ -80,7 +80,7 @@ export class FileStreamSource implements StreamSource {
         const line: LogLine = { path: fileUri(path), timestamp: modifiedMs, batchId: id, millrace: { size: sizeBytes, partitions } };
         return JSON.stringify(line);
       });
-      if (!(await this.#log.add(id, lines))) throw new ConnectorError("CONCURRENT_STREAM_LOG_UPDATE", { batchId: String(id) });
+      if (!(await this.#log.add(id, lines))) throw new CheckpointError("CONCURRENT_STREAM_LOG_UPDATE", { batchId: String(id) });
       this.#logOffset = id;
     }
     return this.#logOffset < 0 ? null : { logOffset: this.#logOffset };

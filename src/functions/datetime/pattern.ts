@@ -49,6 +49,12 @@ function readParts(reader: { readonly text: string; at: number }, isInner: boole
       if (!LETTERS.includes(character)) throw illegal(character, text);
       const start = reader.at;
       while (text[reader.at] === character) reader.at++;
+      if (reader.at - start > 4 && "GMLEQq".includes(character))
+        throw new AnalysisError("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION", {
+          pattern: `'${text}'`,
+          config: '"spark.sql.legacy.timeParserPolicy"',
+          docroot: "https://spark.apache.org/docs/latest",
+        });
       parts.push({ kind: "field", letter: character, count: reader.at - start });
     } else {
       parts.push({ kind: "text", text: character });
@@ -229,7 +235,9 @@ const NUMBER_FIELDS: Readonly<Record<string, string>> = {
 
 /** `isAdjacent`: a field follows at once, so that only as many digits as letters belong to this one. */
 function parseField(letter: string, count: number, isAdjacent: boolean, state: ParseState): boolean {
-  const set = (name: string, value: number): true => {
+  // A field that comes twice must say the same.
+  const set = (name: string, value: number): boolean => {
+    if (state.values[name] !== undefined && state.values[name] !== value) return false;
     state.values = { ...state.values, [name]: value };
     return true;
   };

@@ -80,3 +80,31 @@ export function offsets_from_views(views: usize, validity: usize, offsets: usize
     store<u32>(offsets + (<usize>(i + 1) << 2), at);
   }
 }
+
+/**
+ * Sets `marks[i]` for every row of a column that differs from the row before it (nulls are equal to each other); other marks stay.
+ * `isView` tells that the 8-byte values are views whose bytes count.
+ */
+export function mark_changes(values: usize, width: u32, isView: bool, validity: usize, marks: usize, count: u32): void {
+  for (let i: u32 = 1; i < count; i++) {
+    if (validity != 0) {
+      const valid = load<u8>(validity + i);
+      if (valid != load<u8>(validity + i - 1)) {
+        store<u8>(marks + i, 1);
+        continue;
+      }
+      if (valid == 0) continue;
+    }
+    const at = values + i * width;
+    if (isView) {
+      const length = load<u32>(at, 4);
+      if (length != load<u32>(at - 8, 4) || memory.compare(load<u32>(at), load<u32>(at - 8), length) != 0) store<u8>(marks + i, 1);
+    } else if (width == 8) {
+      if (load<u64>(at) != load<u64>(at - 8)) store<u8>(marks + i, 1);
+    } else if (width == 4) {
+      if (load<u32>(at) != load<u32>(at - 4)) store<u8>(marks + i, 1);
+    } else if (width == 2) {
+      if (load<u16>(at) != load<u16>(at - 2)) store<u8>(marks + i, 1);
+    } else if (load<u8>(at) != load<u8>(at - 1)) store<u8>(marks + i, 1);
+  }
+}

@@ -15,3 +15,7 @@ export * from "./crc32c";
 export * from "./hash-table";
 export * from "./memory";
 export * from "./state-store";
+export { encode_clear } from "./encode-buffer";
+export { json_encode } from "./encode-json";
+export * from "./list";
+export { csv_next } from "./csv-scan";

@@ -10,7 +10,10 @@ export function explainProgram(program: PhysicalProgram): string {
 }
 
 function stageLines(program: PhysicalProgram, stage: Stage): string[] {
-  const sink = stage.sink.kind === "output" ? "Output" : `ShuffleWrite hash partitions=${program.partitions} [${names(program.aggregates[stage.sink.aggregate]!.grouping)}]`;
+  const sink =
+    stage.sink.kind === "output"
+      ? "Output"
+      : `ShuffleWrite hash partitions=${program.partitions} [${names(program.aggregates[stage.sink.aggregate]!.grouping)}]`;
   const lines = [`Stage ${stage.index}: ${sink}`];
   if (stage.sink.kind === "shuffle") lines.push(`   +- PartialAggregate ${aggregateText(program, stage.sink.aggregate)}`);
   for (const pipeline of stage.pipelines) {

@@ -6,6 +6,7 @@ import type { Leaf } from "../../columnar/types.ts";
 import { leafCount } from "../../columnar/types.ts";
 import { childrenOf } from "../tree.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
+import { aggregateInputs } from "./interpret-steps.ts";
 import type { AggregateOperator, ObservedMetrics, Stage, StaticTable, Step } from "./program.ts";
 
 /** Attribute id → leaf offsets within the attribute that are needed, or `all`. */
@@ -40,10 +41,6 @@ export function neededLeaves(
   return result;
 }
 
-function aggregateInputs(aggregate: AggregateOperator): Expression[] {
-  return [...aggregate.grouping, ...aggregate.aggregates.flatMap((call) => [...call.args, ...(call.filter ? [call.filter] : [])])];
-}
-
 /** Turns the needs after `step` into the needs before it. */
 function before(step: Step, needs: Needs, tables: readonly StaticTable[], observed: readonly ObservedMetrics[]): void {
   switch (step.kind) {
@@ -58,6 +55,7 @@ function before(step: Step, needs: Needs, tables: readonly StaticTable[], observ
               .filter((expression): expression is Alias => expression.kind === "alias")
               .map(({ id, child }) => ({ id, child }))
           : step.columns.map(({ attribute, expression }) => ({ id: attribute.id, child: expression }));
+      if (step.kind === "interpret") for (const { id } of step.carried) needs.set(id, "all");
       for (const { id, child } of computed) {
         const need = needs.get(id);
         needs.delete(id);

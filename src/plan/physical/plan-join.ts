@@ -1,6 +1,7 @@
 /** `Join` of a flow with a static side → which side probes, which is built, equality keys and the rest of the condition. */
 import { AnalysisError } from "../../base/errors.ts";
-import type { Attribute, Expression } from "../expr/expression.ts";
+import { attributeOf } from "../expr/expression-type.ts";
+import type { Alias, Attribute, Expression } from "../expr/expression.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
 import { attributesOf } from "./needed-leaves.ts";
@@ -19,7 +20,7 @@ export interface SplitJoin {
   outputOrder(columns: readonly Attribute[]): readonly Attribute[];
 }
 
-export function splitJoin(join: Join): SplitJoin {
+export function splitJoin(join: Join, nextId: () => number): SplitJoin {
   const swap = join.joinType === "right_outer" || (join.joinType !== "left_outer" && isStreaming(join.right) && !isStreaming(join.left));
   const probe = swap ? join.right : join.left;
   const build = swap ? join.left : join.right;
@@ -56,12 +57,20 @@ export function splitJoin(join: Join): SplitJoin {
     rest.push(conjunct);
   }
   const order = outputOf(join).map(({ id }) => id);
+  // Keys of the built side become columns, so that the table is built from columns only.
+  const computed = buildKeys.flatMap((key): Alias[] =>
+    key.kind === "attribute" ? [] : [{ kind: "alias", child: key, name: "join_key", id: nextId() }],
+  );
+  const keyed: LogicalPlan = computed.length === 0 ? build : { kind: "project", child: build, expressions: [...buildOutput, ...computed] };
   return {
     probe,
-    build,
-    buildOutput,
+    build: keyed,
+    buildOutput: outputOf(keyed),
     probeKeys,
-    buildKeys,
+    buildKeys: buildKeys.map((key) => {
+      const alias = computed.find(({ child }) => child === key);
+      return alias ? attributeOf(alias) : key;
+    }),
     nullSafe,
     joinType,
     condition: rest.length === 0 ? null : rest.reduce(and),

@@ -16,7 +16,8 @@ import { outputOf } from "../logical/output.ts";
 import type { Aggregate, Join, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { planAggregate } from "./plan-aggregate.ts";
 import { splitJoin } from "./plan-join.ts";
-import { neededLeaves } from "./needed-leaves.ts";
+import { aggregateInputs, carryAttributes, hoistStep, type SplitTiers } from "./interpret-steps.ts";
+import { attributesOf, neededLeaves } from "./needed-leaves.ts";
 import type {
   AggregateOperator,
   ObservedMetrics,
@@ -39,6 +40,8 @@ export interface PlannerContext {
   readonly nextId: () => number;
   /** Runs a static subtree now and returns its rows (batch queries below a sort, limit or second input). */
   readonly materialize: (plan: LogicalPlan) => Promise<LocalRelation>;
+  /** Takes apart what generated code cannot compute. */
+  readonly splitTiers: SplitTiers;
 }
 
 /** Pipelines of the open stage. */
@@ -69,10 +72,11 @@ class Planner {
     const { below, tail } = splitTail(plan);
     const flow = await this.#flow(below);
     this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
-    const needed = neededLeaves(this.#stages, this.#sources, flow.output, this.#aggregates, this.#staticTables, this.#observed);
+    const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
+    const needed = neededLeaves(stages, this.#sources, flow.output, this.#aggregates, this.#staticTables, this.#observed);
     const first = tail[0];
     return {
-      stages: this.#stages,
+      stages,
       sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
       staticTables: this.#staticTables,
       aggregates: this.#aggregates,
@@ -127,6 +131,7 @@ class Planner {
           null,
         );
         const observed = this.#observed.length;
+        for (const pipeline of flow.pipelines) pipeline.steps.push(...aggregate.before);
         this.#observed.push({ index: observed, name: plan.name, aggregate: aggregate.operator, results: aggregate.results });
         return this.#append(flow, { kind: "observe", observed });
       }
@@ -181,8 +186,15 @@ class Planner {
   }
 
   #append(flow: Flow, step: Step): Flow {
-    for (const pipeline of flow.pipelines) pipeline.steps.push(step);
+    const steps = hoistStep(step, this.#context.splitTiers);
+    for (const pipeline of flow.pipelines) pipeline.steps.push(...steps);
     return flow;
+  }
+
+  #carry(stage: Stage, output: readonly Attribute[]): Stage {
+    const inputs = stage.sink.kind === "output" ? output : aggregateInputs(this.#aggregates[stage.sink.aggregate]!);
+    const needs = new Set(inputs.flatMap((expression) => [...attributesOf(expression)]));
+    return { ...stage, pipelines: stage.pipelines.map((pipeline) => carryAttributes(pipeline, needs, this.#staticTables, this.#observed)) };
   }
 
   /** A flow whose pipelines scan; anything else is run first (batch only). */
@@ -200,18 +212,24 @@ class Planner {
   async #aggregate(plan: Aggregate): Promise<Flow> {
     const flow = await this.#flow(plan.child);
     const { outputMode } = this.#context;
-    const { operator, results } = planAggregate(plan, this.#aggregates.length, this.#context, outputMode === "batch" ? null : outputMode);
+    const { operator, results, before, after } = planAggregate(
+      plan,
+      this.#aggregates.length,
+      this.#context,
+      outputMode === "batch" ? null : outputMode,
+    );
     this.#aggregates.push(operator);
+    for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
     this.#stages.push({
       index: this.#stages.length,
       input: flow.input,
       pipelines: flow.pipelines,
       sink: { kind: "shuffle", aggregate: operator.index },
     });
-    const input = [...operator.grouping, ...operator.aggregates.map((aggregate) => aggregate.result)];
+    const input = [...operator.grouping, ...operator.aggregates.flatMap(({ result, buffers }) => buffers ?? [result])];
     return {
       input: { kind: "merge", aggregate: operator.index },
-      pipelines: [{ source: -1, input, steps: [{ kind: "project", expressions: results }] }],
+      pipelines: [{ source: -1, input, steps: [...after, { kind: "project", expressions: results }] }],
       output: results.map(attributeOf),
     };
   }
@@ -248,8 +266,15 @@ class Planner {
   }
 
   async #join(plan: Join): Promise<Flow> {
-    const split = splitJoin(plan);
+    const split = splitJoin(plan, this.#context.nextId);
     const flow = await this.#flow(split.probe);
+    const isFused = !split.condition || this.#context.splitTiers(split.condition).hoisted.length === 0;
+    if (!isFused && split.joinType !== "inner") {
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+        feature: `this condition in a ${split.joinType} join`,
+        remedy: "Compute its parts in a select before the join.",
+      });
+    }
     const table = this.#staticTables.length;
     const layout = rowLayout(
       split.buildKeys.flatMap((key, i) => leafSpecs(`key${i}`, key)),
@@ -269,8 +294,9 @@ class Planner {
       joinType: split.joinType,
       keys: split.probeKeys,
       nullSafe: split.nullSafe,
-      condition: split.condition,
+      condition: isFused ? split.condition : null,
     });
+    if (split.condition && !isFused) this.#append(flow, { kind: "filter", condition: split.condition });
     const keepsBuild = split.joinType === "inner" || split.joinType === "left_outer";
     const built =
       split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;

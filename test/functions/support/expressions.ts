@@ -117,7 +117,7 @@ class Reader {
         ...(word !== undefined && { word }),
         ...(number !== undefined && { number }),
         ...(suffix !== undefined && { suffix }),
-        ...(quoted !== undefined && { text: unescape(quoted) }),
+        ...(quoted !== undefined && { text: unescape(single === undefined ? quoted : quoted.replaceAll("''", "'")) }),
         ...(symbol !== undefined && { symbol }),
       });
     }
@@ -278,7 +278,9 @@ class Reader {
     if (!this.word("as")) throw new OutOfScope("CAST");
     const to = this.type();
     this.expect(")");
-    if (!canCast(typeOf(child.expression), to)) throw new OutOfScope("cast that the analyzer refuses");
+    const from = typeOf(child.expression);
+    if (!canCast(from, to)) throw new OutOfScope("cast that the analyzer refuses");
+    if (from.kind.endsWith("interval") && to.kind !== "string") throw new OutOfScope("intervals with fields");
     return { expression: cast(child.expression, to, word === "cast" ? "ansi" : "try"), sql: `CAST(${child.sql})` };
   }
   private caseWhen(): Sql {
@@ -363,7 +365,7 @@ class Reader {
 }
 
 function unescape(text: string): string {
-  return text.replace(/''/g, "'").replace(/\\(u[0-9a-fA-F]{4}|.)/gs, (whole, escape: string) => {
+  return text.replace(/\\(u[0-9a-fA-F]{4}|.)/gs, (whole, escape: string) => {
     if (escape.length === 5) return String.fromCharCode(parseInt(escape.slice(1), 16));
     if (escape === "%" || escape === "_") return whole;
     return ({ n: "\n", t: "\t", r: "\r", b: "\b", "0": "\0", Z: "\u001a" } as Record<string, string>)[escape] ?? escape;
