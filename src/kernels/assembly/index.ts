@@ -15,3 +15,4 @@ export * from "./memory";
 export * from "./state-store";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
+export { csv_next } from "./csv-scan";
