@@ -6,9 +6,10 @@
 import type { StreamingQueryError } from "../base/errors.ts";
 import type { StructType } from "../columnar/types.ts";
 import type { OutputMode } from "../connectors/sink.ts";
+import type { StreamingQueryStatus } from "../coordinator/query-status.ts";
+import type { Trigger } from "../coordinator/trigger.ts";
 import type { Attribute, Output } from "../plan/expr/expression.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
-import type { DataFrame } from "./dataframe.ts";
 
 export interface AnalyzedFrame {
   readonly plan: LogicalPlan;
@@ -28,12 +29,6 @@ export interface WriteRequest {
 }
 export type SaveMode = "append" | "overwrite" | "errorifexists" | "ignore";
 
-/** When batches start. Intervals in milliseconds. */
-export type Trigger =
-  | { readonly kind: "processing_time"; readonly intervalMs: number }
-  | { readonly kind: "available_now" }
-  | { readonly kind: "once" };
-
 /** What `df.writeStream` describes. */
 export interface StartRequest {
   /** Null: unnamed. */
@@ -44,29 +39,8 @@ export interface StartRequest {
   readonly options: Readonly<Record<string, string>>;
   readonly path: string | null;
   readonly partitionBy: readonly string[];
-  readonly attachments: Attachments;
-}
-
-/** Objects of the program that a sink calls back. */
-export interface Attachments {
-  /** Given the batch's rows as a frame. */
-  readonly foreachBatch?: (batch: DataFrame<any>, batchId: number) => void | Promise<void>;
-  readonly foreach?: ForeachWriter<any>;
-}
-
-/** Spark's ForeachWriter. `close` is called whenever `open` has returned, with the error if there was one. */
-export interface ForeachWriter<R> {
-  /** False: skip this partition of this batch. */
-  open?(partitionId: number, epochId: number): boolean | Promise<boolean>;
-  process(row: R): void | Promise<void>;
-  close?(error: Error | null): void | Promise<void>;
-}
-
-/** `StreamingQueryStatus` of Spark. */
-export interface StreamingQueryStatus {
-  readonly message: string;
-  readonly isDataAvailable: boolean;
-  readonly isTriggerActive: boolean;
+  /** Objects that sinks call back; the keys are the sinks' own (`connectors/foreach`, `connectors/foreach-batch`). */
+  readonly attachments: Readonly<Record<string, unknown>>;
 }
 
 /** A progress report as plain JSON data in Spark's shape. */

@@ -96,7 +96,11 @@ export function rowToEngine(row: unknown, schema: StructType): Value[] {
   }
   const names = new Set(schema.fields.map((field) => field.name));
   const unknown = Object.keys(row).find((key) => !names.has(key));
-  if (unknown !== undefined) throw new IllegalArgumentError("FIELD_NOT_FOUND", { fieldName: `\`${unknown}\``, fields: [...names].map((name) => `\`${name}\``).join(", ") });
+  if (unknown !== undefined)
+    throw new IllegalArgumentError("FIELD_NOT_FOUND", {
+      fieldName: `\`${unknown}\``,
+      fields: [...names].map((name) => `\`${name}\``).join(", "),
+    });
   return schema.fields.map((field) => {
     const value = Object.hasOwn(row, field.name) ? (row as Record<string, unknown>)[field.name] : null;
     return toEngine(value, field.dataType, field.name, field.nullable);
@@ -179,7 +183,9 @@ function decimalInput(value: unknown, type: types.DecimalType): Value | undefine
   else if (typeof value === "string") decimal = Decimal.parse(value);
   if (decimal === undefined) return undefined;
   const unscaled = rescale(decimal.unscaled, decimal.scale, type.scale);
-  const isExact = rescale(unscaled, type.scale, Math.max(type.scale, decimal.scale)) === rescale(decimal.unscaled, decimal.scale, Math.max(type.scale, decimal.scale));
+  const isExact =
+    rescale(unscaled, type.scale, Math.max(type.scale, decimal.scale)) ===
+    rescale(decimal.unscaled, decimal.scale, Math.max(type.scale, decimal.scale));
   return isExact && fitsPrecision(unscaled, type.precision) ? unscaled : undefined;
 }
 
@@ -218,7 +224,8 @@ function inferObjectType(value: object): DataType {
   }
   if (Array.isArray(value)) return types.arrayType(inferCommonType(value));
   if (value instanceof Map) return types.mapType(inferCommonType([...value.keys()]), inferCommonType([...value.values()]));
-  if (isPlainObject(value)) return types.structType(Object.entries(value).map(([name, field]) => types.structField(name, inferType(field))));
+  if (isPlainObject(value))
+    return types.structType(Object.entries(value).map(([name, field]) => types.structField(name, inferType(field))));
   throw unsupportedValue(value);
 }
 

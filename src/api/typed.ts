@@ -25,6 +25,9 @@ export type UsesOf<A> = A extends Column<any, any, infer U> ? (0 extends 1 & U ?
 /** The same, where a string is a value. */
 export type OperandUses<A> = A extends Column<any, any, infer U> ? (0 extends 1 & U ? never : U) : never;
 
+/** A column as methods with a fixed result name make it. */
+export type NamedColumn<Name extends string, Value> = Column<Name, Value, never>;
+
 type IsUntyped<R> = string extends keyof R ? true : false;
 export type Simplify<T> = { [K in keyof T]: T[K] } & {};
 /** What the frame gets when something about it is unknown. */
@@ -54,13 +57,12 @@ type Resolved<R, V> = IsAny<V> extends true ? any : V extends Ref<infer Path> ? 
 
 /** Rows of `select(...items)`. */
 export type Selected<R, Items> =
-  IsUntyped<R> extends true
-    ? Row
-    : Checked<{ [E in Exclude<Items, "*"> as NameOf<E>]: ValueOf<R, E> } & ("*" extends Items ? R : unknown)>;
+  IsUntyped<R> extends true ? Row : Checked<{ [E in Exclude<Items, "*"> as NameOf<E>]: ValueOf<R, E> } & ("*" extends Items ? R : unknown)>;
 /** Rows with column `Name` added or replaced. */
-export type WithColumn<R, Name extends string, C> = IsUntyped<R> extends true ? Row : Checked<Omit<R, Name> & { [K in Name]: ValueOf<R, C> }>;
+export type WithColumn<R, Name extends string, C> =
+  IsUntyped<R> extends true ? Row : Checked<Omit<R, Name> & { [K in Name]: ValueOf<R, C> }>;
 export type WithColumns<R, Columns> =
-  IsUntyped<R> extends true ? Row : Checked<Omit<R, keyof Columns> & { [K in keyof Columns]: ValueOf<R, Columns[K]> }>;
+  IsUntyped<R> extends true ? Row : Checked<Omit<R, keyof Columns> & { -readonly [K in keyof Columns]: ValueOf<R, Columns[K]> }>;
 export type Renamed<R, From extends string, To extends string> =
   IsUntyped<R> extends true ? Row : Checked<{ [K in keyof R as K extends From ? To : K]: R[K] }>;
 export type Dropped<R, Items> = IsUntyped<R> extends true ? Row : Checked<Omit<R, NameOf<Items>>>;
@@ -111,7 +113,7 @@ type Trim<S extends string> = S extends `${Blank}${infer R}` ? Trim<R> : S exten
 type StripOuter<S extends string> = Uppercase<S> extends `STRUCT<${string}` ? (S extends `${string}<${infer R}` ? R : S) : S;
 type Until<S extends string, Stop extends string> = S extends `${infer Head}${Stop}${string}` ? Head : S;
 /** The characters before the first blank or punctuation mark. */
-type Word<S extends string> = Until<Until<Until<Until<Until<Until<Until<S, " ">, "\n">, ","> , ">">, "<">, "(">, ":">;
+type Word<S extends string> = Until<Until<Until<Until<Until<Until<Until<S, " ">, "\n">, ",">, ">">, "<">, "(">, ":">;
 type After<S extends string, Head extends string> = S extends `${Head}${infer R}` ? Trim<R> : S;
 
 type ReadFields<S extends string, Fields = unknown> = S extends `>${string}` | ""
@@ -126,7 +128,11 @@ type ReadFields<S extends string, Fields = unknown> = S extends `>${string}` | "
       : never
     : never;
 
-type ReadName<S extends string> = S extends `\`${infer Name}\`${infer Rest}` ? [Name, Trim<Rest>] : Word<S> extends "" ? never : [Word<S>, After<S, Word<S>>];
+type ReadName<S extends string> = S extends `\`${infer Name}\`${infer Rest}`
+  ? [Name, Trim<Rest>]
+  : Word<S> extends ""
+    ? never
+    : [Word<S>, After<S, Word<S>>];
 
 /** `NOT NULL` and `COMMENT '…'`: `[null or never, rest]`. */
 type ReadSuffix<S extends string, Null = null> =

@@ -104,7 +104,7 @@ export class AggregateCode {
         return;
       }
       case "sketch": {
-        const input = this.#compile(plan.input(aggregate.args), bindings);
+        const input = this.#compile(aggregate.args[0]!, bindings);
         const emit = (): void => {
           f.get(place.row);
           f.i32(fields[0]!.offset);
@@ -160,6 +160,10 @@ export class AggregateCode {
     for (const aggregate of this.#operator.aggregates) {
       const { plan, fields } = this.#plan(aggregate);
       const { result } = aggregate;
+      if (aggregate.buffers && plan.form === "declarative") {
+        aggregate.buffers.forEach(({ id, dataType, nullable }, i) => results.set(id, rowField(f, place, fields[i]!, dataType, nullable)));
+        continue;
+      }
       if (plan.form === "declarative") {
         const { attributes, bound } = this.#bindBuffers(plan, fields, place, new Map());
         results.set(result.id, this.#compile(plan.evaluate(attributes), bound));

@@ -9,15 +9,15 @@
 import { assert } from "../base/assert.ts";
 import { BATCH_TIMESTAMP, ERROR_CODE, ERROR_CODES, type ErrorCode, KERNEL_NULL } from "../columnar/memory-layout.ts";
 import { type DataType, physicalKind, TimestampType } from "../columnar/types.ts";
-import type { Call, CaseWhen, CreateStruct, Expression, GetField, Origin } from "../plan/expr/expression.ts";
+import type { Call, CaseWhen, CreateStruct, Expression, Origin } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
-import { typeOf } from "./expression-type.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 import { compileCast } from "./inline-cast.ts";
 import type { Fail } from "./inline-function.ts";
 import { compileLiteral } from "./literal.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { inlineFor } from "./tier.ts";
+import { canFail, inlineFor } from "./tier.ts";
 import { isUtc } from "./time-zone-names.ts";
 import { assignNull, assignSlot, type CompiledValue, newSlot, type Scope, slotValue, wasmTypeOf } from "./value.ts";
 
@@ -62,7 +62,8 @@ export class ExpressionCompiler {
       case "literal":
         return compileLiteral(this.f, this.module, expression.value, expression.dataType);
       case "attribute":
-        return this.#scope.attribute(expression.id);
+      case "get_field":
+        return this.#load(this.#place(expression));
       case "alias":
         return this.compile(expression.child);
       case "cast":
@@ -71,8 +72,6 @@ export class ExpressionCompiler {
         return this.#call(expression);
       case "case_when":
         return this.#caseWhen(expression);
-      case "get_field":
-        return this.#getField(expression);
       case "create_struct":
         return this.#createStruct(expression);
       case "batch_timestamp":
@@ -85,10 +84,36 @@ export class ExpressionCompiler {
     }
   }
 
+  /**
+   * Arguments of a function that is null if any of them is. As in Spark, after a null the later ones are not evaluated: those
+   * that could fail are then null too.
+   */
+  compileStrict(args: readonly Expression[]): CompiledValue[] {
+    const { f } = this;
+    const values: CompiledValue[] = [];
+    for (const argument of args) {
+      const known = canFail(argument, this.options) ? this.anyNull(values) : null;
+      if (!known) {
+        values.push(this.compile(argument));
+        continue;
+      }
+      const slot = newSlot(f, typeOf(argument), true);
+      assignNull(f, slot);
+      f.block((skip) => {
+        known();
+        f.brIf(skip);
+        assignSlot(f, slot, this.compile(argument));
+      });
+      values.push(slotValue(f, slot));
+    }
+    return values;
+  }
+
   /** Branches to `ifNotTrue` unless the condition is true (false and null branch). Conjuncts are tried in order. */
   compileCondition(condition: Expression, ifNotTrue: Label): void {
     const { f } = this;
-    if (condition.kind === "call" && condition.name === "and") {
+    // A null on the left does not hide an error on the right.
+    if (condition.kind === "call" && condition.name === "and" && !canFail(condition.args[1]!, this.options)) {
       for (const argument of condition.args) this.compileCondition(argument, ifNotTrue);
       return;
     }
@@ -211,7 +236,7 @@ export class ExpressionCompiler {
     assert(definition.kernel !== undefined, `${call.name} has neither an inline emitter nor a kernel`);
     return this.kernelCall(
       definition.kernel,
-      { name: call.name, operands: call.args.map((argument) => this.compile(argument)), resultType: call.dataType, ...origin(call) },
+      { name: call.name, operands: this.compileStrict(call.args), resultType: call.dataType, ...origin(call) },
       call.nullable,
     );
   }
@@ -289,10 +314,24 @@ export class ExpressionCompiler {
     return this.firstOf(typeOf(expression), true, alternatives);
   }
 
-  #getField(expression: GetField): CompiledValue {
-    const struct = this.compile(expression.child);
+  /** Where a value is, without loading it: of a struct in memory only the fields that are wanted get loaded. */
+  #place(expression: Expression): CompiledValue {
+    if (expression.kind === "attribute") return this.#scope.attribute(expression.id);
+    if (expression.kind !== "get_field") return this.compile(expression);
+    const struct = this.#place(expression.child);
     const field = struct.fields![expression.ordinal]!;
-    return { ...field, isNull: this.anyNull([struct, field]) };
+    return { ...field, isNull: eitherNull(this.f, struct.isNull, field.isNull) };
+  }
+
+  /** The value in locals. */
+  #load(value: CompiledValue): CompiledValue {
+    const { f } = this;
+    const isNull = this.anyNull([value]);
+    if (value.fields) return { ...value, isNull, fields: value.fields.map((field) => this.#load(field)) };
+    const local = f.local(wasmTypeOf(value.physical));
+    value.push();
+    f.set(local);
+    return { ...value, push: () => f.get(local), isNull };
   }
 
   #createStruct(expression: CreateStruct): CompiledValue {
@@ -320,6 +359,15 @@ export class ExpressionCompiler {
       else if (type === "f64") f.op("i64.reinterpret_f64");
     });
   }
+}
+
+function eitherNull(f: FunctionBuilder, a: CompiledValue["isNull"], b: CompiledValue["isNull"]): CompiledValue["isNull"] {
+  if (!a || !b) return a ?? b;
+  return () => {
+    a();
+    b();
+    f.op("i32.or");
+  };
 }
 
 const origin = (from: { readonly origin?: Origin }): { readonly origin?: Origin } => (from.origin ? { origin: from.origin } : {});

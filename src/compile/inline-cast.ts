@@ -5,7 +5,7 @@
 import { type DataType, type DecimalType, sameType } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
-import { typeOf } from "./expression-type.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { integerBits, isFractional } from "./inline-arithmetic.ts";
 import { emitDivideHalfUp, isNarrowDecimal } from "./inline-decimal.ts";

@@ -80,7 +80,7 @@ export function pushEqual(
     case "wide":
       a.push();
       b.push();
-      f.call(compiler.module.kernel("decimal_compare", ["i64", "i64"], ["i32"]));
+      f.call(compiler.module.kernel("wide_compare", ["i64", "i64"], ["i32"]));
       return f.op("i32.eqz");
     case "struct":
       return pushEqualStructs(compiler, a, b);
@@ -211,7 +211,7 @@ export function pushOrdered(compiler: ExpressionCompiler, a: CompiledValue, b: C
     case "wide":
       a.push();
       b.push();
-      f.call(compiler.module.kernel(a.physical === "view" ? "compare_views" : "decimal_compare", ["i64", "i64"], ["i32"]));
+      f.call(compiler.module.kernel(a.physical === "view" ? "compare_views" : "wide_compare", ["i64", "i64"], ["i32"]));
       f.i32(0);
       return f.op(`i32.${order}_s`);
     default:
@@ -230,8 +230,9 @@ function comparison(
 ): InlineFunction {
   return {
     accepts: ({ types }) => types.length === 2 && allPairs(types) && accepts(types[0]!),
+    isSafe: true,
     compile(compiler, call) {
-      const [a, b] = call.args.map((argument) => compiler.compile(argument));
+      const [a, b] = compiler.compileStrict(call.args);
       return compare(compiler, call.name, a!, b!, () => push(compiler, a!, b!, call));
     },
   };
@@ -255,6 +256,7 @@ const ordering = (order: Order): InlineFunction => comparison(isOrderable, (comp
 
 const nullSafeEquality: InlineFunction = {
   accepts: ({ types }) => types.length === 2 && allPairs(types) && isComparable(types[0]!),
+  isSafe: true,
   compile(compiler, call) {
     const [a, b] = call.args.map((argument) => compiler.compile(argument));
     pushNullSafeEqual(compiler, a!, b!, literalsOf(call));
@@ -265,6 +267,7 @@ const nullSafeEquality: InlineFunction = {
 /** `between(value, low, high)`: `value >= low and value <= high` with every argument evaluated once. */
 const between: InlineFunction = {
   accepts: ({ types }) => types.length === 3 && allPairs(types) && isOrderable(types[0]!),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const [value, low, high] = call.args.map((argument) => compiler.compile(argument));
@@ -295,6 +298,7 @@ const between: InlineFunction = {
 /** `value in (a, b, …)`: null if the value is null, or if nothing matches and a candidate is null. */
 const membership: InlineFunction = {
   accepts: ({ types }) => allPairs(types) && isComparable(types[0]!),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const [needle, ...candidates] = call.args as readonly [Expression, ...Expression[]];
@@ -341,6 +345,7 @@ const membership: InlineFunction = {
 function extreme(order: "gt" | "lt"): InlineFunction {
   return {
     accepts: ({ types }: InlineConditions) => allPairs(types) && isOrderable(types[0]!),
+    isSafe: true,
     compile(compiler, call) {
       const { f } = compiler;
       const slot = newSlot(f, call.dataType, true);

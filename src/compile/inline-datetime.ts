@@ -286,14 +286,20 @@ const isDateAndInteger = ({ types }: InlineConditions): boolean =>
   types.length === 2 && types[0]!.kind === "date" && ["byte", "short", "integer"].includes(types[1]!.kind);
 
 const shiftDays = (operator: "add" | "sub"): InlineFunction =>
-  strictFunction(
-    isDateAndInteger,
-    ({ f, args }) => {
-      for (const arg of args) arg.push();
-      f.op(`i32.${operator}`);
-    },
-    { safe: true },
-  );
+  strictFunction(isDateAndInteger, ({ f, args, fail }) => {
+    const result = f.local("i64");
+    for (const arg of args) {
+      arg.push();
+      f.op("i64.extend_i32_s");
+    }
+    f.op(`i64.${operator}`);
+    f.tee(result);
+    f.get(result);
+    f.op("i64.extend32_s", "i64.ne");
+    f.if(() => fail("arithmetic_overflow"));
+    f.get(result);
+    f.op("i32.wrap_i64");
+  });
 
 const dayDifference = strictFunction(
   ({ types }) => types.length === 2 && types.every((type) => type.kind === "date"),
@@ -509,6 +515,7 @@ const reinterpret = (from: DataType["kind"]): InlineFunction =>
 /** `unix_timestamp(timestamp)`: seconds; the format, used for strings only, plays no part. */
 const unixTimestamp: InlineFunction = {
   accepts: ({ types }) => types[0]?.kind === "timestamp",
+  isSafe: true,
   compile: (compiler: ExpressionCompiler, call) => {
     const value = compiler.compile(call.args[0]!);
     return compiler.strictSafe(call.dataType, [value], () => {

@@ -23,6 +23,8 @@ export interface InlineConditions {
 export interface InlineFunction {
   /** Whether the emitter covers these types; otherwise the function goes to a kernel or to tier 3. */
   accepts(conditions: InlineConditions): boolean;
+  /** Cannot fail by itself, whatever its arguments are. */
+  readonly isSafe?: boolean;
   /** Emits the evaluation at the current position. */
   compile(compiler: ExpressionCompiler, call: Call): CompiledValue;
 }
@@ -50,9 +52,10 @@ export function strictFunction(
 ): InlineFunction {
   return {
     accepts,
+    isSafe: options.safe === true || options.onError === "null",
     compile(compiler, call) {
       const { f } = compiler;
-      const args = call.args.map((argument) => compiler.compile(argument));
+      const args = compiler.compileStrict(call.args);
       if (options.safe) return compiler.strictSafe(call.dataType, args, () => emit({ f, args, call, fail: unexpectedFail }));
       const site = { name: call.name, operands: args, resultType: call.dataType, ...(call.origin && { origin: call.origin }) };
       return compiler.strictFallible(site, args, options.onError ?? "raise", (fail) => emit({ f, args, call, fail }));

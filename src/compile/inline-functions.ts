@@ -1,4 +1,5 @@
 /** All functions with an inline emitter, by canonical name. */
+import { hashFunctions } from "./hash.ts";
 import { arithmeticFunctions } from "./inline-arithmetic.ts";
 import { comparisonFunctions } from "./inline-comparison.ts";
 import { datetimeFunctions } from "./inline-datetime.ts";
@@ -10,6 +11,7 @@ export const inlineFunctions: InlineFunctions = {
   ...arithmeticFunctions,
   ...comparisonFunctions,
   ...datetimeFunctions,
+  ...hashFunctions,
   ...logicFunctions,
   ...mathFunctions,
 };

@@ -1,7 +1,6 @@
 /** `and`, `or`, `not`, null tests and the conditional functions. Untaken alternatives are not evaluated. */
 import { type DataType, sameType } from "../columnar/types.ts";
 import type { Expression } from "../plan/expr/expression.ts";
-import type { ExpressionCompiler } from "./expression.ts";
 import { isComparable, pushEqual } from "./inline-comparison.ts";
 import { type InlineFunction, type InlineFunctions, strictFunction } from "./inline-function.ts";
 import { isFractional } from "./inline-arithmetic.ts";
@@ -14,13 +13,14 @@ const always = (): boolean => true;
 function connective(decisive: 0 | 1): InlineFunction {
   return {
     accepts: always,
+    isSafe: true,
     compile(compiler, call) {
       const { f } = compiler;
       let left = compiler.compile(call.args[0]!);
-      for (const expression of call.args.slice(1)) left = join(compiler, left, expression);
+      for (const expression of call.args.slice(1)) left = join(left, expression);
       return left;
 
-      function join(_: ExpressionCompiler, first: CompiledValue, expression: Expression): CompiledValue {
+      function join(first: CompiledValue, expression: Expression): CompiledValue {
         const [result, isNull] = [f.local("i32"), f.local("i32")];
         first.push();
         f.set(result);
@@ -72,6 +72,7 @@ const negation = strictFunction(
 function nullTest(wanted: boolean): InlineFunction {
   return {
     accepts: always,
+    isSafe: true,
     compile(compiler, call) {
       const { f } = compiler;
       const value = compiler.compile(call.args[0]!);
@@ -86,6 +87,7 @@ function nullTest(wanted: boolean): InlineFunction {
 /** Never null: false for null. */
 const nanTest: InlineFunction = {
   accepts: ({ types }) => isFractional(types[0]!),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const value = compiler.compile(call.args[0]!);
@@ -105,6 +107,7 @@ const sameTypes = (types: readonly DataType[], returnType: DataType): boolean =>
 
 const coalesce: InlineFunction = {
   accepts: ({ types, returnType }) => sameTypes(types, returnType),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     return compiler.firstOf(
@@ -127,6 +130,7 @@ const coalesce: InlineFunction = {
 /** `if(condition, then, else)`. */
 const conditional: InlineFunction = {
   accepts: ({ types, returnType }) => sameTypes(types.slice(1), returnType),
+  isSafe: true,
   compile(compiler, call) {
     const [condition, then, otherwise] = call.args as readonly [Expression, Expression, Expression];
     return compiler.firstOf(call.dataType, true, [
@@ -143,6 +147,7 @@ const conditional: InlineFunction = {
 /** `nvl2(test, ifNotNull, ifNull)`. */
 const ifNotNull: InlineFunction = {
   accepts: ({ types, returnType }) => sameTypes(types.slice(1), returnType),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const [test, present, absent] = call.args as readonly [Expression, Expression, Expression];
@@ -165,6 +170,7 @@ const ifNotNull: InlineFunction = {
 const nullIf: InlineFunction = {
   accepts: ({ types, returnType }) =>
     types.every((type) => type.kind === returnType.kind && sameType(type, returnType)) && isComparable(returnType),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const [a, b] = call.args.map((argument) => compiler.compile(argument));
@@ -189,6 +195,7 @@ const nullIf: InlineFunction = {
 /** `nanvl(a, b)`: `b` where `a` is NaN. */
 const nanValue: InlineFunction = {
   accepts: ({ types, returnType }) => isFractional(returnType) && types.every((type) => type.kind === returnType.kind),
+  isSafe: true,
   compile(compiler, call) {
     const { f } = compiler;
     const first = compiler.compile(call.args[0]!);

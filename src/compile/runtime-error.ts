@@ -3,30 +3,44 @@
  * a generated function returned status 1.
  */
 import { assert } from "../base/assert.ts";
-import { ArithmeticError, type ErrorCondition, type ErrorOptions, MillraceError } from "../base/errors.ts";
+import { type ErrorOptions, MillraceError } from "../base/errors.ts";
+import { powerOfTen, rescale } from "../columnar/decimal.ts";
 import { ERROR_CODE, ERROR_CODES, ERROR_OPERAND_0, ERROR_OPERAND_1, ERROR_SITE, type ErrorCode } from "../columnar/memory-layout.ts";
-import { type DataType, physicalKind, sqlType } from "../columnar/types.ts";
+import { type DataType, type DecimalType, physicalKind } from "../columnar/types.ts";
+import type { Value } from "../columnar/values.ts";
+import {
+  arithmeticOverflow,
+  binaryOverflow,
+  dateTimeOverflow,
+  decimalOutOfRange,
+  divideByZero,
+  intervalOverflow,
+  remainderByZero,
+} from "../functions/arithmetic-errors.ts";
+import { castOverflow, invalidInput, literalSql } from "../functions/cast.ts";
 import type { Origin } from "../plan/expr/expression.ts";
 import type { ErrorSite } from "./module-context.ts";
 
-const CONFIG = '"spark.sql.ansi.enabled"';
-
 const CODE_NAMES = Object.keys(ERROR_CODES) as ErrorCode[];
 
-/** The error in the cells of `memory`; clears `ERROR_CODE`. `sites` is the table of the module that failed. */
-export function runtimeError(memory: DataView, sites: readonly ErrorSite[]): MillraceError {
+/** The error in the cells of the worker's memory; clears `ERROR_CODE`. `sites` is the table of the module that failed. */
+export function runtimeError(kernels: { view(): DataView }, sites: readonly ErrorSite[]): MillraceError {
+  const memory = kernels.view();
   const code = CODE_NAMES[memory.getUint32(ERROR_CODE, true)];
-  const site = sites[memory.getUint32(ERROR_SITE, true)];
   assert(code !== undefined && code !== "none", "a generated function failed without an error code");
-  const operands = [ERROR_OPERAND_0, ERROR_OPERAND_1].map((cell, index) => {
-    const type = site?.operandTypes[index];
-    return type ? sqlValue(memory, memory.getBigInt64(cell, true), type) : "";
-  });
   memory.setUint32(ERROR_CODE, 0, true);
-  return error(code, site, operands);
+  const site = sites[memory.getUint32(ERROR_SITE, true)];
+  if (!site) return new MillraceError("INTERNAL_ERROR", { message: `generated code failed: ${code}` });
+  const operands = [ERROR_OPERAND_0, ERROR_OPERAND_1]
+    .slice(0, site.operandTypes.length)
+    .map((cell, index) => decode(memory, memory.getBigInt64(cell, true), site.operandTypes[index]!));
+  const error = word(code, site, operands);
+  if (!site.origin) return error;
+  const Condition = error.constructor as typeof MillraceError;
+  return new Condition(error.condition, error.messageParameters, contextOf(site.origin));
 }
 
-/** Alternatives that Spark's overflow messages name. */
+/** Functions that Spark's messages suggest in place of the one that overflowed. */
 const TRY_FUNCTIONS: Readonly<Record<string, string>> = {
   "+": "try_add",
   "-": "try_subtract",
@@ -34,107 +48,97 @@ const TRY_FUNCTIONS: Readonly<Record<string, string>> = {
   div: "try_divide",
 };
 
-function error(code: ErrorCode, site: ErrorSite | undefined, operands: readonly string[]): MillraceError {
-  const options = contextOf(site?.origin);
-  const arithmetic = (condition: ErrorCondition, parameters: Record<string, string>): MillraceError =>
-    new ArithmeticError(condition, parameters, options);
-  const [first = "", second = ""] = operands;
-  const sourceType = site?.operandTypes[0] ? quotedType(site.operandTypes[0]) : "";
-  const targetType = site ? quotedType(site.resultType) : "";
-  const alternative = site && TRY_FUNCTIONS[site.name];
+function word(code: ErrorCode, site: ErrorSite, operands: readonly Value[]): MillraceError {
+  const [first = null, second = null] = operands;
+  const [from = site.resultType, other = from] = site.operandTypes;
+  const suggestion = TRY_FUNCTIONS[site.name];
   switch (code) {
     case "arithmetic_overflow":
-    case "datetime_overflow":
-    case "interval_overflow":
-      return arithmetic("ARITHMETIC_OVERFLOW", {
-        message: `${site?.resultType.kind === "integer" ? "integer" : "long"} overflow`,
-        alternative: alternative ? ` Use '${alternative}' to tolerate overflow and return NULL instead.` : "",
-        config: CONFIG,
-      });
+      return arithmeticOverflow(overflowMessage(site, first, from), suggestion);
     case "binary_arithmetic_overflow":
-      return arithmetic("BINARY_ARITHMETIC_OVERFLOW", {
-        value1: first,
-        symbol: site?.name ?? "",
-        value2: second,
-        functionName: alternative ? `\`${alternative}\`` : "",
-      });
+      return binaryOverflow(literalSql(first, from), site.name, literalSql(second, other), suggestion ?? "");
     case "divide_by_zero":
-      return arithmetic("DIVIDE_BY_ZERO", { config: CONFIG });
+      return divideByZero();
     case "remainder_by_zero":
-      return arithmetic("REMAINDER_BY_ZERO", { config: CONFIG });
+      return remainderByZero();
     case "cast_invalid_input":
-      return arithmetic("CAST_INVALID_INPUT", { expression: first, sourceType, targetType, ansiConfig: CONFIG });
+      return invalidInput(String(first), from, site.resultType);
     case "cast_overflow":
-      return arithmetic("CAST_OVERFLOW", { value: first, sourceType, targetType, ansiConfig: CONFIG });
-    case "decimal_out_of_range": {
-      const type = site?.resultType;
-      const [precision, scale] = type?.kind === "decimal" ? [type.precision, type.scale] : [38, 0];
-      return arithmetic("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", {
-        value: first,
-        precision: String(precision),
-        scale: String(scale),
-        config: CONFIG,
-      });
-    }
+      return castOverflow(first, from, site.resultType);
+    case "decimal_out_of_range":
+      return rangeError(site, operands);
+    case "interval_overflow":
+      return intervalOverflow(suggestion ?? "try_add");
+    case "datetime_overflow":
+      return dateTimeOverflow("add an interval to a timestamp");
     case "out_of_memory":
+      return new MillraceError("WORKER_OUT_OF_MEMORY");
     case "malformed_record":
     case "invalid_argument":
     case "collection_size_limit":
     case "none":
-      return new MillraceError("INTERNAL_ERROR", { message: `generated code failed: ${code}` }, options);
+      return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
   }
 }
 
-const quotedType = (type: DataType): string => `"${sqlType(type)}"`;
+function overflowMessage(site: ErrorSite, first: Value, from: DataType): string {
+  if (site.name === "div") return "Overflow in integral divide";
+  if (site.operandTypes.length === 1 && (from.kind === "byte" || from.kind === "short"))
+    return `- ${literalSql(first, from)} caused overflow.`;
+  return site.resultType.kind === "integer" ? "integer overflow" : "long overflow";
+}
 
-/** An operand as Spark prints it in messages. */
-function sqlValue(memory: DataView, bits: bigint, type: DataType): string {
+/** The number that did not fit: of casts the operand, of arithmetic the exact result. */
+function rangeError(site: ErrorSite, operands: readonly Value[]): MillraceError {
+  const type = site.resultType as DecimalType;
+  const scales = site.operandTypes.map((operand) => (operand.kind === "decimal" ? operand.scale : 0));
+  const [a = 0n, b = 0n] = operands.map((operand) => (typeof operand === "bigint" ? operand : BigInt(Number(operand))));
+  const [scaleA = 0, scaleB = 0] = scales;
+  const scale = Math.max(scaleA, scaleB);
+  switch (site.name) {
+    case "+":
+      return decimalOutOfRange(rescale(a, scaleA, scale) + rescale(b, scaleB, scale), scale, type);
+    case "-":
+      return decimalOutOfRange(rescale(a, scaleA, scale) - rescale(b, scaleB, scale), scale, type);
+    case "*":
+      return decimalOutOfRange(a * b, scaleA + scaleB, type);
+    case "/":
+      return decimalOutOfRange((a * powerOfTen(type.scale + scaleB)) / (b * powerOfTen(scaleA)), type.scale, type);
+    default:
+      return decimalOutOfRange(a, scaleA, type);
+  }
+}
+
+/** An operand's value from its bits. */
+function decode(memory: DataView, bits: bigint, type: DataType): Value {
   switch (physicalKind(type)) {
     case "i8":
-      if (type.kind === "boolean") return bits === 1n ? "true" : "false";
-      return `${bits}${type.kind === "byte" ? "T" : ""}`;
     case "i16":
-      return `${bits}S`;
     case "i32":
-      return String(bits);
+      return type.kind === "boolean" ? bits === 1n : Number(bits);
     case "i64":
-      if (type.kind === "decimal") return decimalText(bits, type.scale);
-      return `${bits}${type.kind === "long" ? "L" : ""}`;
+      return bits;
     case "f32":
-      return `${doubleText(bits)}`;
-    case "f64":
-      return `${doubleText(bits)}D`;
+    case "f64": {
+      const view = new DataView(new ArrayBuffer(8));
+      view.setBigInt64(0, bits);
+      return view.getFloat64(0);
+    }
     case "view": {
-      const start = Number(bits & 0xffffffffn);
-      const length = Number((bits >> 32n) & 0xffffffffn);
-      const bytes = new Uint8Array(memory.buffer, start, length).slice();
-      return type.kind === "string" ? `'${new TextDecoder().decode(bytes)}'` : `X'${Buffer.from(bytes).toString("hex").toUpperCase()}'`;
+      const bytes = new Uint8Array(memory.buffer, Number(bits & 0xffffffffn), Number((bits >> 32n) & 0xffffffffn)).slice();
+      return type.kind === "string" ? new TextDecoder().decode(bytes) : bytes;
     }
     case "wide": {
       const address = Number(bits & 0xffffffffn);
-      const unscaled = (memory.getBigInt64(address + 8, true) << 64n) | memory.getBigUint64(address, true);
-      return decimalText(unscaled, type.kind === "decimal" ? type.scale : 0);
+      return (memory.getBigInt64(address + 8, true) << 64n) | memory.getBigUint64(address, true);
     }
     case "list":
     case "struct":
-      return "";
+      return null;
   }
 }
 
-function doubleText(bits: bigint): string {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigInt64(0, bits);
-  return String(view.getFloat64(0));
-}
-
-function decimalText(unscaled: bigint, scale: number): string {
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
-  const point = digits.length - scale;
-  return `${unscaled < 0n ? "-" : ""}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ""}`;
-}
-
-function contextOf(origin: Origin | undefined): ErrorOptions {
-  if (!origin) return {};
+function contextOf(origin: Origin): ErrorOptions {
   const before = origin.text.slice(0, origin.start).split("\n");
   return {
     queryContext: {

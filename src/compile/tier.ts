@@ -2,10 +2,10 @@
  * Decides where an expression runs: fused into generated code (inline emitters and kernels), or, when some function has only
  * its row-at-a-time meaning, materialised through the interpreter. `splitTierThree` takes such parts out. Main thread.
  */
-import { type DataType, physicalKind } from "../columnar/types.ts";
+import { type DataType, physicalKind, sameType } from "../columnar/types.ts";
 import type { Attribute, Call, Expression } from "../plan/expr/expression.ts";
 import type { CompileOptions } from "./expression.ts";
-import { typeOf } from "./expression-type.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 import { isInlineCast } from "./inline-cast.ts";
 import type { InlineFunction } from "./inline-function.ts";
 import { inlineFunctions } from "./inline-functions.ts";
@@ -19,6 +19,16 @@ export function inlineFor(call: Call, options: CompileOptions): InlineFunction |
   const inline = inlineFunctions[call.name]!;
   const types = call.args.map(typeOf);
   return inline.accepts({ types, returnType: call.dataType, isUtc: isUtc(options.timeZone), call }) ? inline : null;
+}
+
+/** Whether the evaluation of a fused expression can raise an error. */
+export function canFail(expression: Expression, options: CompileOptions): boolean {
+  return mayFailItself(expression, options) || childrenOf(expression).some((child) => canFail(child, options));
+}
+
+function mayFailItself(expression: Expression, options: CompileOptions): boolean {
+  if (expression.kind === "cast") return expression.mode === "ansi" && !sameType(typeOf(expression.child), expression.to as DataType);
+  return expression.kind === "call" && inlineFor(expression, options)?.isSafe !== true;
 }
 
 /** `fused` if generated code can compute all of the expression. */
@@ -44,9 +54,10 @@ function isOwnTierFused(expression: Expression, options: CompileOptions): boolea
 
 function runsAsKernel(call: Call, options: CompileOptions): boolean {
   const definition = options.registry.find(call.name);
-  return (
-    definition?.kind === "scalar" && definition.kernel !== undefined && call.args.every((arg) => physicalKind(typeOf(arg)) !== "struct")
-  );
+  if (definition?.kind !== "scalar" || definition.kernel === undefined) return false;
+  // Kernels know no zones: they compute in UTC.
+  if (definition.usesTimeZone && !isUtc(options.timeZone)) return false;
+  return call.args.every((argument) => physicalKind(typeOf(argument)) !== "struct");
 }
 
 const containsList = (type: DataType): boolean =>

@@ -17,8 +17,8 @@ export interface CompiledValue {
 }
 
 /**
- * What attributes are while an expression is compiled: column loads, row fields, computed locals. The value is pushed several
- * times in places that may be conditional, so a scope loads it into a local where that place is sure to run first.
+ * What attributes are while an expression is compiled: column loads, row fields, computed locals. The compiler copies a value
+ * into locals where an expression mentions it.
  */
 export interface Scope {
   attribute(id: number): CompiledValue;

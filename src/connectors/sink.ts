@@ -62,6 +62,11 @@ export interface StreamSink {
   readonly description: string;
   /** `worker`: tasks write through the named `SplitWriter`; `main`: encoded batches come to `commit`. */
   readonly delivery: { readonly kind: "worker"; readonly writer: string; readonly settings: JsonValue } | { readonly kind: "main" };
+  /**
+   * False for sinks whose `lookup` never knows (console, memory, noop, foreach): the loop then saves the disk barrier that makes an
+   * attempt adoptable. True when absent.
+   */
+  readonly remembersCommits?: boolean;
   /** Which attempt committed batch `batchId`, or null. Must be exact for exactly-once sinks; null for those that cannot know. */
   lookup(batchId: number): Promise<string | null>;
   /**

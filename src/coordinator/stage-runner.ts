@@ -9,6 +9,7 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { StateReply } from "../protocol/messages.ts";
 import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
+import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -18,15 +19,15 @@ export interface StageRunnerParts {
   readonly functions: FunctionRegistry;
   /** Distinct streaming sources of the query. */
   readonly sources: readonly StreamSource[];
-  /** Per source of the program: index into `sources`, or -1 and its fixed splits. */
-  readonly bindings: readonly ({ readonly stream: number } | { readonly stream: -1; readonly fixed: SourceSplits })[];
+  /** Per source of the program: index into `sources`, or the splits of a static one. */
+  readonly bindings: readonly ({ readonly stream: number } | { readonly fixed: SourceSplits })[];
   readonly staticTables: readonly TableBatches[];
 }
 
 export class StageRunner implements BatchRunner {
   readonly #parts: StageRunnerParts;
-  /** Per stateful aggregate: the oldest event time in state after the last batch. */
-  #oldestEventTime = new Map<number, bigint>();
+  #evictWatermarkMs = 0;
+  #isSnapshotDue = false;
   #loaded = false;
 
   constructor(parts: StageRunnerParts) {
@@ -45,7 +46,7 @@ export class StageRunner implements BatchRunner {
     const { pool, query, functions, sources, bindings } = this.#parts;
     const { program } = query;
     const splits = bindings.map((binding): SourceSplits => {
-      if (binding.stream === -1) return binding.fixed;
+      if ("fixed" in binding) return binding.fixed;
       const streamSplits = input.splits[binding.stream]!;
       const attachments = sources[binding.stream]!.attachments?.(streamSplits);
       return { splits: streamSplits, ...(attachments && { attachments }) };
@@ -56,33 +57,30 @@ export class StageRunner implements BatchRunner {
     const changes = result.state.size > 0 ? await pool.all({ kind: "changes", query: query.number }) : [];
     failpoint("after-change-files");
     const commitMs = Math.max(0, ...changes.map((change) => change.commitMs));
-    const batches = runTail(result.sink.batches, program.output, program.tail, functions, {
-      batchTimestampMicros: BigInt(timestampMs) * 1000n,
-      timeZone: program.timeZone,
-    });
-    this.#oldestEventTime = new Map(
-      [...result.state].flatMap(([aggregate, replies]) => {
-        const times = replies.flatMap(({ oldestEventTimeMicros }) => oldestEventTimeMicros ?? []);
-        return times.length === 0 ? [] : [[aggregate, times.reduce((a, b) => (a < b ? a : b))] as const];
-      }),
-    );
+    const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
+    const batches = runTail(result.sink.batches, program.output, program.tail, functions, context);
+    this.#evictWatermarkMs = evictWatermarkMs;
     return {
       sink: { ...result.sink, batches },
       inputRows: sources.map((_source, stream) =>
-        bindings.reduce((rows, binding, index) => (binding.stream === stream ? Math.max(rows, result.inputRows[index]!) : rows), 0),
+        bindings.reduce(
+          (rows, binding, index) => ("stream" in binding && binding.stream === stream ? Math.max(rows, result.inputRows[index]!) : rows),
+          0,
+        ),
       ),
       eventTime: result.eventTime,
       stateOperators: program.aggregates
         .filter(({ state }) => state)
         .map(({ index }) => stateMetrics(result.state.get(index) ?? [], program.partitions, commitMs))
         .reverse(),
-      observedMetrics: {},
+      observedMetrics: observedResults(program.observed, result.observed, functions, context),
       changeFiles: changes.flatMap(({ files }) => files),
     };
   }
 
   async commit(_batchId: number): Promise<void> {
-    await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+    const due = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+    this.#isSnapshotDue = due.some(Boolean);
   }
 
   async abort(_batchId: number): Promise<void> {
@@ -91,19 +89,16 @@ export class StageRunner implements BatchRunner {
 
   async snapshot(committedBatch: number): Promise<{ batchId: number; files: readonly ChangeFile[] } | null> {
     const { pool, query } = this.#parts;
-    if (!query.program.aggregates.some(({ state }) => state)) return null;
+    if (!this.#isSnapshotDue) return null;
     const files = (await pool.all({ kind: "snapshot", query: query.number, batchId: committedBatch })).flat();
     return files.length === 0 ? null : { batchId: committedBatch, files };
   }
 
-  /** State that the watermark has passed is left only in modes that evict. */
+  /** As Spark: whenever the watermark has moved since the last batch of a query that evicts. */
   needsBatchWithoutData(evictWatermarkMs: number): boolean {
-    if (evictWatermarkMs === 0) return false;
-    const watermark = BigInt(evictWatermarkMs) * 1000n;
-    return this.#parts.query.program.aggregates.some(({ index, state }) => {
-      const oldest = this.#oldestEventTime.get(index);
-      return state?.watermarked === true && oldest !== undefined && oldest <= watermark;
-    });
+    return (
+      evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.aggregates.some(({ state }) => state?.watermarked === true)
+    );
   }
 
   async stop(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Value } from "../columnar/values.ts";
 import { compareValues, evaluate } from "../compile/interpreter.ts";
 import { type Attribute, type ResolvedExpression, schemaOf } from "../plan/expr/expression.ts";
 import type { EvaluationContext, FunctionRegistry } from "../plan/expr/function-registry.ts";
-import { outputOf, typeOf } from "../plan/expr/typing.ts";
+import { attributeOf, typeOf } from "../plan/expr/expression-type.ts";
 import type { TailStep } from "../plan/physical/program.ts";
 
 /** Encoded column batches of one relation. */
@@ -18,7 +18,7 @@ type Row = readonly Value[];
 /** Columns after `tail`. */
 export function tailOutput(output: readonly Attribute[], tail: readonly TailStep[]): readonly Attribute[] {
   const last = tail.findLast((step) => step.kind === "project");
-  return last ? last.expressions.map(outputOf) : output;
+  return last ? last.expressions.map(attributeOf) : output;
 }
 
 export function runTail(
@@ -54,7 +54,7 @@ export function runTail(
       case "project": {
         const values = step.expressions.map((expression) => valueOf(expression));
         rows = rows.map((row) => values.map((value) => value(row)));
-        attributes = step.expressions.map(outputOf);
+        attributes = step.expressions.map(attributeOf);
         break;
       }
     }

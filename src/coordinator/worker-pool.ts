@@ -59,6 +59,12 @@ async function settle<T>(replies: readonly Promise<T>[]): Promise<T[]> {
   return results.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
+interface Thread {
+  readonly pool: Piscina;
+  readonly port: MessagePort;
+  readonly control: Int32Array;
+}
+
 interface Waiting {
   resolve(value: never): void;
   reject(error: unknown): void;
@@ -67,7 +73,7 @@ interface Waiting {
 class Slot implements WorkerHandle {
   readonly index: number;
   readonly #workerCount: number;
-  #thread: { readonly pool: Piscina; readonly port: MessagePort; readonly control: Int32Array } | null = null;
+  #thread: Thread | null = null;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
@@ -101,7 +107,7 @@ class Slot implements WorkerHandle {
     thread.port.close();
   }
 
-  #start(): NonNullable<Slot["#thread"]> {
+  #start(): Thread {
     const { port1, port2 } = new MessageChannel();
     const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
     const pool = new Piscina({
@@ -142,7 +148,9 @@ class Slot implements WorkerHandle {
       void thread?.pool.destroy().catch(() => {});
     }
     for (const { reject } of this.#waiting.values()) {
-      reject(new MillraceError("WORKER_DIED", { worker: String(this.index), reason: String((cause as Error)?.message ?? cause) }, { cause }));
+      reject(
+        new MillraceError("WORKER_DIED", { worker: String(this.index), reason: String((cause as Error)?.message ?? cause) }, { cause }),
+      );
     }
     this.#waiting.clear();
   }

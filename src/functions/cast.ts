@@ -28,6 +28,8 @@ import { sameType, sqlType, type DataType, type DecimalType } from "../columnar/
 import type { Value } from "../columnar/values.ts";
 import { ANSI_CONFIG, decimalOutOfRange, integralBits } from "./arithmetic-errors.ts";
 
+const LONG_MAX = 2n ** 63n - 1n;
+
 /**
  * `value` of type `from` as `to`. In mode `try` a value that does not fit becomes null, in mode `ansi` it throws
  * CAST_INVALID_INPUT, CAST_OVERFLOW or NUMERIC_VALUE_OUT_OF_RANGE. `zone` is an IANA name.
@@ -93,6 +95,15 @@ const elementOf = (type: DataType): DataType => (type as Extract<DataType, { kin
 export function invalidInput(value: string, from: DataType, to: DataType): ArithmeticError {
   return new ArithmeticError("CAST_INVALID_INPUT", {
     expression: `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`,
+    sourceType: `"${sqlType(from)}"`,
+    targetType: `"${sqlType(to)}"`,
+    ansiConfig: ANSI_CONFIG,
+  });
+}
+
+function notFinite(value: number, from: DataType, to: DataType): ArithmeticError {
+  return new ArithmeticError("CAST_INVALID_INPUT", {
+    expression: literalSql(value, from),
     sourceType: `"${sqlType(from)}"`,
     targetType: `"${sqlType(to)}"`,
     ansiConfig: ANSI_CONFIG,
@@ -166,6 +177,8 @@ function wholePart(value: Value, from: DataType, to: DataType): bigint {
     case "float":
     case "double":
       if (!Number.isFinite(value as number)) throw castOverflow(value, from, to);
+      // The double nearest to the greatest long is 2^63: it counts as that long.
+      if (value === 2 ** 63 && to.kind === "long") return LONG_MAX;
       return BigInt(Math.trunc(value as number));
     case "decimal":
       return (value as bigint) / powerOfTen(from.scale);
@@ -252,7 +265,7 @@ function toTimestamp(value: Value, from: DataType, to: DataType, zone: string): 
       return timeZone(zone).localToUtc(value as bigint);
     case "float":
     case "double": {
-      if (!Number.isFinite(value as number)) throw castOverflow(value, from, to);
+      if (!Number.isFinite(value as number)) throw notFinite(value as number, from, to);
       return saturate(BigInt(Math.trunc((value as number) * 1_000_000)));
     }
     case "decimal":
@@ -262,7 +275,6 @@ function toTimestamp(value: Value, from: DataType, to: DataType, zone: string): 
   }
 }
 
-const LONG_MAX = 2n ** 63n - 1n;
 const saturate = (micros: bigint): bigint => (micros > LONG_MAX ? LONG_MAX : micros < -LONG_MAX - 1n ? -LONG_MAX - 1n : micros);
 
 function toTimestampNtz(value: Value, from: DataType, zone: string): bigint {

@@ -3,7 +3,7 @@ import type { SpecialFunction } from "../plan/expr/function-registry.ts";
 
 const PLANNED = `
 explode explode_outer inline posexplode nanvl rand inline_outer nullifzero zeroifnull posexplode_outer random randn randstr stack uniform
-hex acos acosh asin asinh atan atan2 atanh bin cbrt conv cos sec cosh degrees e expm1 factorial hypot log log1p log2 pi radians rint
+hex acos acosh asin asinh atan atan2 atanh bin cbrt conv cos sec cosh degrees e expm1 factorial hypot log log1p pi radians rint
 shiftrightunsigned >>> sin csc sinh str_to_map tan cot tanh width_bucket
 try_element_at try_avg try_to_binary try_to_date try_to_time try_aes_decrypt try_reflect try_url_decode try_make_interval
 percentile_approx collect_set corr mode median listagg covar_samp covar_pop kurtosis skewness percentile percentile_cont percentile_disc

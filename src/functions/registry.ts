@@ -8,11 +8,20 @@ import { orderDependentFunctions } from "./aggregate/first-last.ts";
 import { momentFunctions } from "./aggregate/moments.ts";
 import { sumFunctions } from "./aggregate/sum.ts";
 import { choiceFunctions } from "./conditional/choice.ts";
+import { structureFunctions } from "./conditional/structs.ts";
+import { calendarFunctions } from "./datetime/calendar.ts";
+import { conversionFunctions } from "./datetime/convert.ts";
+import { fieldFunctions } from "./datetime/fields.ts";
 import { hashFunctions } from "./hash/hash.ts";
 import { arithmeticFunctions, signFunction } from "./math/arithmetic.ts";
+import { mathFunctions } from "./math/functions.ts";
+import { roundingFunctions } from "./math/rounding.ts";
 import { specialFunctions } from "./planned.ts";
 import { comparisonFunctions } from "./predicate/comparison.ts";
 import { logicFunctions } from "./predicate/logic.ts";
+import { concatFunctions } from "./string/concat.ts";
+import { matchingFunctions } from "./string/matching.ts";
+import { transformFunctions } from "./string/transform.ts";
 
 const definitions: readonly FunctionDefinition[] = [
   ...arithmeticFunctions,
@@ -20,6 +29,15 @@ const definitions: readonly FunctionDefinition[] = [
   ...comparisonFunctions,
   ...logicFunctions,
   ...choiceFunctions,
+  ...structureFunctions,
+  ...mathFunctions,
+  ...roundingFunctions,
+  ...concatFunctions,
+  ...matchingFunctions,
+  ...transformFunctions,
+  ...fieldFunctions,
+  ...calendarFunctions,
+  ...conversionFunctions,
   ...hashFunctions,
   ...countFunctions,
   ...sumFunctions,

@@ -65,16 +65,19 @@ interface StrictFunction {
   readonly returns: DataType | ((argumentTypes: readonly DataType[], args: readonly ArgumentInfo[]) => DataType);
   /** True if non-null arguments may still give null. */
   readonly mayReturnNull?: boolean;
-  readonly kernel?: string;
+  readonly kernel?: string | ((argumentTypes: readonly DataType[]) => string | undefined);
+  readonly usesTimeZone?: boolean;
   /** Arguments are never null and have the coerced types. */
   readonly evaluate: Evaluate;
 }
 
 /** A function of fixed argument types that is null if any argument is. */
 export function strict(definition: StrictFunction): ScalarFunction {
-  const { args: specs, optional = 0, returns, mayReturnNull = false, ...rest } = definition;
+  const { args: specs, optional = 0, returns, mayReturnNull = false, kernel, ...rest } = definition;
   return {
     ...rest,
+    ...(typeof kernel === "string" && { kernel }),
+    ...(typeof kernel === "function" && { kernelFor: kernel }),
     kind: "scalar",
     nulls: "strict",
     resolve: (args) => {

@@ -4,6 +4,7 @@
  */
 import type { TransferredError } from "../base/errors.ts";
 import type { StructType } from "../columnar/types.ts";
+import type { Value } from "../columnar/values.ts";
 import type { CompiledStage } from "../compile/pipeline.ts";
 import type { BatchAttempt } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
@@ -84,6 +85,8 @@ export interface ScanReply {
   readonly tasks: readonly TaskResult[];
   /** Per watermark operator; null when no row was seen. Cumulative over the batch. */
   readonly eventTime: readonly ({ readonly maxMicros: bigint; readonly minMicros: bigint; readonly sumMicros: number; readonly rows: number } | null)[];
+  /** Buffers per observed metric, or null where no row was seen. Cumulative over the batch. */
+  readonly observed: readonly (readonly Value[] | null)[];
 }
 
 /** One split, or the one merge of a worker. */
@@ -114,9 +117,6 @@ export interface StateReply {
   readonly memoryBytes: number;
   readonly updatesMs: number;
   readonly removalsMs: number;
-  /** Rows that one more batch without data would evict under any later watermark up to the newest event time. */
-  readonly oldestEventTimeMicros: bigint | null;
-  readonly instances: number;
 }
 
 export interface ChangesReply {
@@ -133,7 +133,8 @@ export interface Replies {
   readonly scan: ScanReply;
   readonly merge: MergeReply;
   readonly changes: ChangesReply;
-  readonly commit: null;
+  /** Whether a snapshot of the worker's state is due. */
+  readonly commit: boolean;
   readonly abort: null;
   readonly snapshot: readonly ChangeFile[];
   readonly unload: null;

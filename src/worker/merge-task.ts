@@ -62,7 +62,7 @@ export class MergeTask {
       });
       this.#instance.drain();
       const emitted = ports.clock.monotonicMs();
-      const state = stateful ? this.#state!.evict(operator.index, merged - started) : null;
+      const state = stateful ? this.#state!.evict(kernels, operator.index, operator.state!.watermarked, merged - started) : null;
       const removalsMs = ports.clock.monotonicMs() - emitted;
       const lanes = partial ? partial.finish() : [];
       return {

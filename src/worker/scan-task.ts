@@ -1,5 +1,6 @@
 /** A scan stage in a worker: claims splits until none is left, reads each into blocks and runs them through their pipeline. */
 import { ARENA_SPLIT, BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
+import { noOptions, readerOptions } from "../connectors/reader-options.ts";
 import { splitReader } from "../connectors/readers.ts";
 import type { Stage } from "../plan/physical/program.ts";
 import type { ScanSplit, TaskResult } from "../protocol/messages.ts";
@@ -43,7 +44,7 @@ export class ScanTask {
       {
         kernels,
         files: ports.files,
-        options: "options" in source.read ? source.read.options : {},
+        options: "options" in source.read ? readerOptions(source.read.format, source.read.options) : noOptions,
         schema: source.schema,
         leaves: source.leaves,
         needed: source.needed,

@@ -118,14 +118,14 @@ export class StageInstance {
   #error(): unknown {
     const thrown = this.#thrown;
     this.#thrown = null;
-    const error = thrown ?? runtimeError(this.#kernels.view(), this.#stage.sites);
+    const error = thrown ?? runtimeError(this.#kernels, this.#stage.sites);
     this.#kernels.view().setUint32(ERROR_CODE, 0, true);
     return error;
   }
 
   #allocate(bytes: number): number {
     const address = this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
-    if (address === 0) throw runtimeError(this.#kernels.view(), []);
+    if (address === 0) throw runtimeError(this.#kernels, []);
     this.#kernels.bytes().fill(0, address, address + bytes);
     return address;
   }

@@ -2,7 +2,7 @@
  * Where a task's rows go: encoded for the main thread, to a sink's writer, or to the exchange. In a worker; one per task.
  */
 import { MillraceError } from "../base/errors.ts";
-import { ARENA_QUERY, BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
+import { ARENA_BATCH, BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
 import { PHYSICAL_CODES } from "../columnar/column-batch.ts";
 import { leavesOf } from "../columnar/types.ts";
 import type { TaskWriter } from "../connectors/sink.ts";
@@ -47,11 +47,8 @@ export class TaskOutput {
     const { kernels, program } = this.#context;
     if (this.#encoder === 0) {
       const leaves = leavesOf(schemaOf(program.output));
-      const kinds = kernels.exports["arena_alloc"]!(ARENA_QUERY, leaves.length) as number;
-      kernels.bytes().set(
-        leaves.map((leaf) => PHYSICAL_CODES[leaf.physical]),
-        kinds,
-      );
+      const kinds = kernels.exports["arena_alloc"]!(ARENA_BATCH, 4 * leaves.length) as number;
+      leaves.forEach((leaf, i) => kernels.view().setUint32(kinds + 4 * i, PHYSICAL_CODES[leaf.physical], true));
       this.#encoder = kernels.exports["batch_encode_begin"]!(kinds, leaves.length) as number;
     }
     if (!kernels.exports["batch_append"]!(this.#encoder, block)) throw outOfMemory();

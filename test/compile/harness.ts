@@ -3,7 +3,7 @@
  * and decodes what it stored. Tests only.
  */
 import { ExpressionCompiler, type CompileOptions } from "../../src/compile/expression.ts";
-import { typeOf } from "../../src/compile/expression-type.ts";
+import { typeOf } from "../../src/plan/expr/typing.ts";
 import { ModuleContext } from "../../src/compile/module-context.ts";
 import { runtimeError } from "../../src/compile/runtime-error.ts";
 import { hostHelpers } from "../../src/compile/host-helpers.ts";
@@ -157,7 +157,7 @@ export function evaluateCompiled(
   const outputs = buffers(leavesOf(structType([structField("result", resultType)])), rowCount);
   kernels.view().setBigInt64(BATCH_TIMESTAMP, batchTimestampMicros, true);
   kernels.view().setUint32(ERROR_CODE, 0, true);
-  if (run(rowCount, inputs, outputs) !== 0) throw runtimeError(kernels.view(), module.sites);
+  if (run(rowCount, inputs, outputs) !== 0) throw runtimeError(kernels, module.sites);
   return Array.from({ length: rowCount }, (_, row) => decode(resultType, outputs, row, { leaf: 0 }));
 }
 

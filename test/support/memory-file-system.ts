@@ -63,6 +63,11 @@ export class MemoryFileSystem implements FileSystem {
     this.#durable.set(path, inode);
   }
 
+  /** Counts as a call, for whatever else of the "outside world" should be able to fail: a sink, a worker. */
+  step(name: string): void {
+    this.#call("step", name);
+  }
+
   async readFile(path: string): Promise<Uint8Array> {
     this.#call("readFile", path);
     return this.#file(path).bytes.slice();
@@ -137,14 +142,14 @@ export class MemoryFileSystem implements FileSystem {
 
   removeSync(path: string): void {
     this.#call("remove", path);
-    for (const candidate of [...this.#current.keys()]) {
+    for (const candidate of this.#current.keys()) {
       if (candidate === path || candidate.startsWith(`${path}/`)) this.#current.delete(candidate);
     }
   }
 
   syncDirectorySync(directory: string): void {
     this.#call("fsync", directory);
-    for (const path of [...this.#durable.keys()]) {
+    for (const path of this.#durable.keys()) {
       if (path !== "/" && parentOf(path) === directory && !this.#current.has(path)) this.#durable.delete(path);
     }
     for (const [path, inode] of this.#current) if (parentOf(path) === directory) this.#durable.set(path, inode);

@@ -3,7 +3,18 @@ import type { Column } from "../column.ts";
 import { toExpression } from "../column.ts";
 import type { LocalDate, Timestamp, TimestampNtz } from "../row-values.ts";
 import type { ColumnOrName, UsesOf } from "../typed.ts";
-import { afterValue, binary, columnExpression, functionColumn, nullary, unary, variadic, withValues, type Count, type Text } from "./builders.ts";
+import {
+  afterValue,
+  binary,
+  columnExpression,
+  functionColumn,
+  nullary,
+  unary,
+  variadic,
+  withValues,
+  type Count,
+  type Text,
+} from "./builders.ts";
 
 /** The value of a `window` or `session_window` column: start inclusive, end exclusive. */
 export interface TimeWindow {

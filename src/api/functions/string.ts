@@ -50,7 +50,11 @@ export const startswith = withValues<boolean | null, [prefix: Text]>("startswith
 export const endswith = withValues<boolean | null, [suffix: Text]>("endswith");
 export const instr = withValues<number | null, [text: Text]>("instr");
 /** Position of `text` in the column at or after `position`, 0 if there is none. */
-export const locate = <const A extends ColumnOrName>(text: string, column: A, position?: number): Column<string, number | null, UsesOf<A>> =>
+export const locate = <const A extends ColumnOrName>(
+  text: string,
+  column: A,
+  position?: number,
+): Column<string, number | null, UsesOf<A>> =>
   functionColumn("locate", [toExpression(text), columnExpression(column), ...(position === undefined ? [] : [toExpression(position)])]);
 export const position = binary<number | null>("position");
 export const lpad = withValues<string | null, [length: Count, pad?: Text]>("lpad");

@@ -6,18 +6,20 @@ import {
   DayTimeIntervalType,
   DoubleType,
   IntegerType,
+  StringType,
   TimestampNTZType,
   TimestampType,
   type DataType,
   type DecimalType,
   type TypeKind,
 } from "../../columnar/types.ts";
+import { formatTimestamp } from "../../columnar/format.ts";
 import { divideHalfUp, powerOfTen } from "../../columnar/decimal.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { ArgumentInfo, EvaluationContext, Resolution } from "../../plan/expr/function-registry.ts";
 import { isNumeric } from "../../plan/expr/type-coercion.ts";
 import { arithmeticOverflow, dateTimeOverflow, intervalDividedByZero, intervalOverflow } from "../arithmetic-errors.ts";
-import { resolution } from "../signature.ts";
+import { resolution, unexpectedInput } from "../signature.ts";
 
 const isInterval = (kind: TypeKind): boolean => kind === "day_time_interval" || kind === "year_month_interval";
 const isDateTimeKind = (kind: TypeKind): boolean => kind === "date" || kind === "timestamp" || kind === "timestamp_ntz";
@@ -30,26 +32,31 @@ export function resolveDateTime(operator: string, args: readonly ArgumentInfo[])
   if (!isDateTimeKind(a.kind) && !isDateTimeKind(b.kind) && !isInterval(a.kind) && !isInterval(b.kind)) return undefined;
   const done = (types: readonly DataType[], result: DataType): Resolution => resolution(types, result, args);
   if (operator === "+" || operator === "-") {
-    if (isInterval(b.kind) && isDateTimeKind(a.kind)) {
+    if (isInterval(b.kind) && isMovable(a.kind)) {
       const [moved, result] = shiftTypes(a, right);
       return done([moved, b], result);
     }
-    if (operator === "+" && isInterval(a.kind) && isDateTimeKind(b.kind)) {
+    if (operator === "+" && isInterval(a.kind) && isMovable(b.kind)) {
       const [moved, result] = shiftTypes(b, left);
       return done([a, moved], result);
     }
-    if (isInterval(a.kind) && isInterval(b.kind)) return a.kind === b.kind ? done([a, b], a) : undefined;
+    if (operator === "+" && a.kind === "void" && b.kind !== "date") return done([isInterval(b.kind) ? b : DayTimeIntervalType, b], b);
+    if (b.kind === "void" && a.kind !== "date") {
+      if (isInterval(a.kind)) return done([a, a], a);
+      return operator === "+" ? done([a, DayTimeIntervalType], a) : done([a, a], DayTimeIntervalType);
+    }
+    if (isInterval(a.kind) && isInterval(b.kind) && a.kind === b.kind) return done([a, b], a);
     if (a.kind === "date" && DATE_STEP_KINDS.includes(b.kind)) return done([a, IntegerType], DateType);
     if (operator === "+" && b.kind === "date" && DATE_STEP_KINDS.includes(a.kind)) return done([IntegerType, b], DateType);
     if (operator === "-" && a.kind === "date" && b.kind === "date") return done([a, b], DayTimeIntervalType);
-    if (operator === "-" && (isDateTimeKind(a.kind) || a.kind === "string") && (isDateTimeKind(b.kind) || b.kind === "string")) {
+    if (operator === "-" && isTimeOperand(a.kind) && isTimeOperand(b.kind)) {
       if (a.kind === "date" && b.kind === "string") return done([a, DateType], DayTimeIntervalType);
       if (a.kind === "string" && b.kind === "date") return done([DateType, b], DayTimeIntervalType);
       const ntz = a.kind !== "timestamp" && b.kind !== "timestamp";
       const common = ntz ? TimestampNTZType : TimestampType;
       return done([common, common], DayTimeIntervalType);
     }
-    return undefined;
+    return refuse(operator, args);
   }
   const factor = (type: DataType): DataType | undefined =>
     isNumeric(type) ? type : type.kind === "string" || type.kind === "void" ? DoubleType : undefined;
@@ -58,8 +65,30 @@ export function resolveDateTime(operator: string, args: readonly ArgumentInfo[])
   return undefined;
 }
 
+/** What a moved moment may be: strings become timestamps. */
+const isMovable = (kind: TypeKind): boolean => isDateTimeKind(kind) || kind === "string";
+const isTimeOperand = (kind: TypeKind): boolean => isMovable(kind) || kind === "void";
+
+/** A sum or difference that no rule covers, with the error of the rule that comes closest. */
+function refuse(operator: string, args: readonly ArgumentInfo[]): undefined {
+  const [left, right] = args as [ArgumentInfo, ArgumentInfo];
+  const step = left.dataType.kind === "date" ? right : right.dataType.kind === "date" ? left : undefined;
+  if (step && !isDateTimeKind(step.dataType.kind) && !isInterval(step.dataType.kind))
+    return unexpectedInput(
+      `date_${operator === "+" ? "add" : "sub"}(${(step === right ? left : right).sql}, ${step.sql})`,
+      1,
+      '("INT" or "SMALLINT" or "TINYINT")',
+      step,
+    );
+  const interval = isInterval(left.dataType.kind) ? left : isInterval(right.dataType.kind) ? right : undefined;
+  if (!interval) return undefined;
+  const moved = interval === right ? left : right;
+  return unexpectedInput(`${moved.sql} ${operator} ${interval.sql}`, 0, '"(TIMESTAMP OR TIMESTAMP WITHOUT TIME ZONE)"', moved);
+}
+
 /** A date moved by whole days or months stays a date; moved by a time it becomes a timestamp. */
 function shiftTypes(moved: DataType, interval: ArgumentInfo): [DataType, DataType] {
+  if (moved.kind === "string") return [TimestampType, StringType];
   if (moved.kind !== "date" || interval.dataType.kind === "year_month_interval") return [moved, moved];
   const wholeDays = typeof interval.literal === "bigint" && interval.literal % MICROS_PER_DAY === 0n;
   return wholeDays ? [DateType, DateType] : [TimestampType, TimestampType];
@@ -76,17 +105,29 @@ export function evaluateDateTime(
   const [a, b] = [types[0]!.kind, types[1]!.kind];
   if (isDateTimeKind(a) && isDateTimeKind(b)) {
     const difference =
-      a === "date" ? BigInt((args[0] as number) - (args[1] as number)) * MICROS_PER_DAY : (args[0] as bigint) - (args[1] as bigint);
+      a === "date"
+        ? BigInt((args[0] as number) - (args[1] as number)) * MICROS_PER_DAY
+        : between(args[1] as bigint, args[0] as bigint, a, context);
     return checkedLong(difference, () => arithmeticOverflow("long overflow"));
   }
-  if (isDateTimeKind(a)) return shift(args[0]!, types[0]!, args[1]!, types[1]!, operator === "-", context);
-  if (isDateTimeKind(b)) return shift(args[1]!, types[1]!, args[0]!, types[0]!, false, context);
+  if (isDateTimeKind(a) || isDateTimeKind(b)) {
+    const [moved, by] = isDateTimeKind(a) ? [0, 1] : [1, 0];
+    const result = shift(args[moved]!, types[moved]!, args[by]!, types[by]!, operator === "-", context);
+    return returnType.kind === "string" ? formatTimestamp(result as bigint, timeZone(context.timeZone)) : result;
+  }
   if (!isInterval(returnType.kind)) return undefined;
   if (operator === "*")
     return isInterval(a) ? scale(args[0]!, args[1]!, types[1]!, returnType) : scale(args[1]!, args[0]!, types[0]!, returnType);
   if (operator === "/") return divide(args[0]!, args[1]!, types[1]!, returnType);
   const [left, right] = [BigInt(args[0] as bigint | number), BigInt(args[1] as bigint | number)];
   return intervalOf(operator === "+" ? left + right : left - right, returnType, operator === "+" ? "try_add" : "try_subtract");
+}
+
+/** Local time passed, so that a day with a clock change still counts 24 hours. */
+function between(start: bigint, end: bigint, kind: TypeKind, context: EvaluationContext): bigint {
+  if (kind !== "timestamp") return end - start;
+  const zone = timeZone(context.timeZone);
+  return end + zone.offsetMicrosAt(end) - (start + zone.offsetMicrosAt(start));
 }
 
 function shift(moved: Value, type: DataType, by: Value, byType: DataType, back: boolean, context: EvaluationContext): Value {
@@ -99,8 +140,14 @@ function shift(moved: Value, type: DataType, by: Value, byType: DataType, back: 
     return result;
   }
   const micros = moved as bigint;
-  if (byType.kind === "day_time_interval")
-    return checkedLong(back ? micros - (by as bigint) : micros + (by as bigint), () => dateTimeOverflow("add an interval to a timestamp"));
+  if (byType.kind === "day_time_interval") {
+    const interval = back ? -(by as bigint) : (by as bigint);
+    // Whole days move the local date, the rest is time passed.
+    const days = (interval / MICROS_PER_DAY) * MICROS_PER_DAY;
+    const zone = timeZone(type.kind === "timestamp" ? context.timeZone : "UTC");
+    const shifted = days === 0n ? micros : zone.localToUtc(micros + zone.offsetMicrosAt(micros) + days);
+    return checkedLong(shifted + interval - days, () => dateTimeOverflow("add an interval to a timestamp"));
+  }
   return addMonthsToTimestamp(micros, sign * (by as number), type.kind === "timestamp" ? context.timeZone : "UTC");
 }
 

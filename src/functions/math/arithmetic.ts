@@ -1,7 +1,7 @@
 /** `+ - * / div % pmod`, unary minus and plus, `abs`, and the `try_` variants: on numbers, decimals, intervals and dates. */
 import { absolute, divideHalfUp, fitsPrecision, powerOfTen, rescale } from "../../columnar/decimal.ts";
 import { compareDoubles } from "../../columnar/compare.ts";
-import { DoubleType, LongType, type DataType, type DecimalType } from "../../columnar/types.ts";
+import { DoubleType, LongType, sameType, type DataType, type DecimalType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { ArgumentInfo, Resolution, ScalarFunction } from "../../plan/expr/function-registry.ts";
 import { decimalForType, decimalResult, isIntegral, isNumeric, widerTypeForTwo } from "../../plan/expr/type-coercion.ts";
@@ -47,7 +47,13 @@ function resolveNumbers(operator: Operator, name: string, args: readonly Argumen
   let common = widerTypeForTwo(left.dataType, right.dataType);
   if (!common) return differentOperandTypes(sql, left.dataType, right.dataType);
   if (common.kind === "void") common = operator === "div" ? LongType : DoubleType;
-  if (!isNumeric(common)) return wrongOperandType(sql, INPUT_TYPES[operator], common);
+  if (!isNumeric(common)) {
+    // Strings take the other side's type before the operator is looked at; other pairs keep their own types.
+    const isPromoted = left.dataType.kind === "string" || right.dataType.kind === "string" || sameType(left.dataType, right.dataType);
+    return isPromoted || left.dataType.kind === "void" || right.dataType.kind === "void"
+      ? wrongOperandType(sql, INPUT_TYPES[operator], common)
+      : differentOperandTypes(sql, left.dataType, right.dataType);
+  }
   if (operator === "/") return resolution([DoubleType, DoubleType], DoubleType, args);
   if (operator === "div") {
     if (!isIntegral(common)) return wrongOperandType(sql, INPUT_TYPES.div, common);

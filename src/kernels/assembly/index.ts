@@ -1,4 +1,6 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
+export * from "./views";
+export * from "./wide-decimal";
 export * from "./memory";
 export * from "./exchange";
 export * from "./hash-table";
@@ -15,4 +17,5 @@ export * from "./memory";
 export * from "./state-store";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
+export * from "./list";
 export { csv_next } from "./csv-scan";

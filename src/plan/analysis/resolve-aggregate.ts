@@ -5,8 +5,8 @@
  * aggregate. Main thread.
  */
 import { assert } from "../../base/assert.ts";
-import { alias, type AggregateCall, type Alias, type Attribute, type Expression } from "../expr/expression.ts";
-import { attributeOf, typeOf } from "../expr/expression-type.ts";
+import { type AggregateCall, type Alias, type Attribute, type Expression } from "../expr/expression.ts";
+import { aliasOf, attributeOf, typeOf } from "../expr/expression-type.ts";
 import { expressionKey } from "../expr/expression-key.ts";
 import { prettyName, quotedSql, quotedType } from "../expr/sql-text.ts";
 import { isOrderable } from "../expr/type-coercion.ts";
@@ -107,7 +107,7 @@ class AggregateCore {
 
   #columnOf(call: AggregateCall): Attribute {
     const key = expressionKey(call);
-    const named = this.#calls.get(key) ?? alias(call, prettyName(call), this.#resolver.context.ids());
+    const named = this.#calls.get(key) ?? aliasOf(call, prettyName(call), this.#resolver.context.ids());
     this.#calls.set(key, named);
     return attributeOf(named);
   }
@@ -185,7 +185,7 @@ export function overAggregate(
       const key = expressionKey(expression);
       const known = existing.get(key);
       if (known !== undefined) return known;
-      const named = added.get(key) ?? alias(expression, prettyName(expression), resolver.context.ids());
+      const named = added.get(key) ?? aliasOf(expression, prettyName(expression), resolver.context.ids());
       added.set(key, named);
       return attributeOf(named);
     }

@@ -1,5 +1,6 @@
 /** Operators that edit the list of columns: withColumns, withColumnsRenamed, drop, dropDuplicates. All but the last become Projects. Main thread. */
-import { alias, type Alias, type Attribute, type Expression } from "../expr/expression.ts";
+import { type Alias, type Attribute, type Expression } from "../expr/expression.ts";
+import { aliasOf } from "../expr/expression-type.ts";
 import { quotedName, quotedSql } from "../expr/sql-text.ts";
 import type { Deduplicate, Drop, LogicalPlan, WithColumns, WithColumnsRenamed } from "../logical/nodes.ts";
 import { outputOf } from "../logical/output.ts";
@@ -19,7 +20,7 @@ export function resolveWithColumns(node: WithColumns, child: LogicalPlan, resolv
   const extracted = extractTimeWindows(child, bound, resolver);
   const columns = extracted.expressions.map((column, index) => {
     const finished = resolver.finish(column) as Alias | Attribute;
-    return finished.name === node.columns[index]!.name ? finished : alias(finished, node.columns[index]!.name, resolver.context.ids());
+    return finished.name === node.columns[index]!.name ? finished : aliasOf(finished, node.columns[index]!.name, resolver.context.ids());
   });
   for (const column of columns) if (hasAggregate(column)) throw analysisError("MISSING_GROUP_BY");
   const replaced = outputOf(child).map(
@@ -38,7 +39,7 @@ export function resolveRenames(node: WithColumnsRenamed, child: LogicalPlan, res
   );
   const columns = outputOf(child).map((attribute) => {
     const rename = node.renames.findLast(({ from }) => sameName(from, attribute.name, caseSensitive));
-    return rename === undefined || rename.to === attribute.name ? attribute : alias(attribute, rename.to, resolver.context.ids());
+    return rename === undefined || rename.to === attribute.name ? attribute : aliasOf(attribute, rename.to, resolver.context.ids());
   });
   return project(child, columns);
 }

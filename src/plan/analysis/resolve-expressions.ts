@@ -17,7 +17,7 @@ import {
   type UnresolvedFunction,
   type UnresolvedStar,
 } from "../expr/expression.ts";
-import { nullableOf, typeOf } from "../expr/expression-type.ts";
+import { aliasOf, nullableOf, typeOf } from "../expr/expression-type.ts";
 import type { AggregateFunction, ArgumentInfo, ScalarFunction } from "../expr/function-registry.ts";
 import { prettyName, quotedName, quotedSql, quotedType } from "../expr/sql-text.ts";
 import { canCast, isNumeric, widerTypeOf } from "../expr/type-coercion.ts";
@@ -96,7 +96,9 @@ export class ExpressionResolver {
   finish(expression: Expression): Expression {
     switch (expression.kind) {
       case "alias":
-        return mapChildren(expression, (child) => this.#finishInner(child));
+        return expression.watermarkDelayMs === undefined
+          ? aliasOf(this.#finishInner(expression.child), expression.name, expression.id)
+          : mapChildren(expression, (child) => this.#finishInner(child));
       default:
         return this.#finishInner(expression);
     }
@@ -180,7 +182,8 @@ export class ExpressionResolver {
   #finishExtraction(child: Expression, extraction: Expression, { origin }: UnresolvedExtractValue): Expression {
     const extracted = extractField(child, extraction, this.caseSensitive, origin);
     if (extracted.kind !== "unresolved_extract_value") return extracted;
-    return locatedAt(origin, () => this.call("element", [child, extraction]));
+    if (typeOf(child).kind === "array") throw notYet("reading one element of an array", "Store the elements in columns of their own.");
+    return locatedAt(origin, () => this.call("element_at", [child, extraction]));
   }
 
   #finishCast(node: Cast): Expression {

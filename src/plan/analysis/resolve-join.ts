@@ -1,5 +1,6 @@
 /** Joins: columns of the right side get ids of their own, conditions are resolved over both sides, USING columns merged. Main thread. */
-import { alias, unresolvedFunction, type Attribute, type Expression, type Output } from "../expr/expression.ts";
+import { unresolvedFunction, type Attribute, type Expression, type Output } from "../expr/expression.ts";
+import { aliasOf } from "../expr/expression-type.ts";
 import { suggest } from "../../base/errors.ts";
 import { quotedName, quotedSql, quotedType } from "../expr/sql-text.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
@@ -14,7 +15,7 @@ import { sameName, scopeOf } from "./resolve-names.ts";
 export function resolveJoin(node: Join, left: LogicalPlan, resolvedRight: LogicalPlan, resolver: ExpressionResolver): LogicalPlan {
   const leftIds = new Set(outputOf(left).map((attribute) => attribute.id));
   const overlaps = outputOf(resolvedRight).some((attribute) => leftIds.has(attribute.id));
-  const right = overlaps ? withFreshIds(resolvedRight, resolver.context.ids) : resolvedRight;
+  const right = overlaps ? withFreshIds(resolvedRight, () => resolver.context.ids()) : resolvedRight;
   if (node.usingColumns.length > 0) return resolveUsing(node, left, right, resolver);
   if (node.condition === null) return Object.freeze({ ...node, left, right });
   const resolved = resolver.resolve(node.condition, scopeOf([left, right], resolver.caseSensitive));
@@ -44,7 +45,7 @@ function resolveUsing(node: Join, left: LogicalPlan, right: LogicalPlan, resolve
         return column(rightKeys[index]!);
       case "full_outer": {
         const merged = resolver.finish(unresolvedFunction("coalesce", [column(leftKey), column(rightKeys[index]!)]));
-        return alias(merged, leftKey.name, resolver.context.ids());
+        return aliasOf(merged, leftKey.name, resolver.context.ids());
       }
       default:
         return column(leftKey);

@@ -1,6 +1,7 @@
 /** `observe(name, …)`: named aggregates beside the rows. Main thread. */
 import { hasAggregate, type ExpressionResolver } from "./resolve-expressions.ts";
-import { alias, type AggregateCall, type Alias, type Attribute, type Expression } from "../expr/expression.ts";
+import { type AggregateCall, type Alias, type Attribute, type Expression } from "../expr/expression.ts";
+import { aliasOf } from "../expr/expression-type.ts";
 import { MillraceError } from "../../base/errors.ts";
 import { prettyName, quotedSql } from "../expr/sql-text.ts";
 import type { CollectMetrics, LogicalPlan } from "../logical/nodes.ts";
@@ -52,6 +53,6 @@ function checkMetric(expression: Expression, metric: Expression, resolver: Expre
 function single(metric: Alias | Attribute, resolver: ExpressionResolver): Alias {
   if (metric.kind === "alias" && metric.child.kind === "aggregate_call") return metric as Alias & { child: AggregateCall };
   if (!hasAggregate(metric)) throw notYet("an observed metric without an aggregate function", "Use an aggregate such as max(lit(1)).");
-  if (metric.kind === "attribute") return alias(metric, metric.name, resolver.context.ids());
+  if (metric.kind === "attribute") return aliasOf(metric, metric.name, resolver.context.ids());
   throw notYet("a calculation over aggregates as an observed metric", "Observe the aggregates themselves and calculate with their values.");
 }

@@ -80,19 +80,17 @@ function* interpretations(nameParts: readonly string[], output: Output, caseSens
   yield [output.filter((attribute) => same(attribute.name, nameParts[0]!)), 1];
 }
 
-/** The columns of frame `planId` that are still there in the scope. */
+/** The columns of frame `planId` that are still there in the scope. A frame that is there twice has no columns one could name. */
 function outputOfFrame(planId: number, scope: Scope, nameParts: readonly string[], origin: Origin | undefined): Output {
   const visible = new Map(scope.output.map((attribute) => [attribute.id, attribute]));
-  const perInput = scope.inputs.map((input) => {
-    const ids = new Set(outputOf(input).map((attribute) => attribute.id));
-    return [...walkPlan(input)]
-      .filter((node) => node.planId === planId)
-      .flatMap((node) => outputOf(node))
-      .filter((attribute) => ids.has(attribute.id) && visible.has(attribute.id));
-  });
-  if (perInput.filter((found) => found.length > 0).length > 1)
+  const frames = scope.inputs
+    .flatMap((input) => [...walkPlan(input)])
+    .filter((node) => node.planId === planId)
+    .map((node) => outputOf(node).flatMap((attribute) => visible.get(attribute.id) ?? []))
+    .filter((found) => found.some((attribute) => sameName(attribute.name, nameParts[0]!, scope.caseSensitive)));
+  if (new Set(frames.map((found) => found.map((attribute) => attribute.id).join())).size > 1)
     throw analysisError("AMBIGUOUS_COLUMN_REFERENCE", { name: quotedName(nameParts) }, origin);
-  return perInput.flat().map((attribute) => visible.get(attribute.id)!);
+  return frames[0] ?? [];
 }
 
 function ambiguous({ nameParts, origin }: UnresolvedAttribute, candidates: readonly Attribute[]): Error {

@@ -1,6 +1,7 @@
 /** UNION, INTERSECT, EXCEPT: inputs are brought to the same columns and types, the result has columns of its own. Main thread. */
 import { sameType, VoidType } from "../../columnar/types.ts";
-import { alias, literal, type Attribute, type Expression } from "../expr/expression.ts";
+import { literal, type Attribute, type Expression } from "../expr/expression.ts";
+import { aliasOf } from "../expr/expression-type.ts";
 import { quotedType } from "../expr/sql-text.ts";
 import { widerTypeForTwo } from "../expr/type-coercion.ts";
 import type { LogicalPlan, SetOperation } from "../logical/nodes.ts";
@@ -60,7 +61,7 @@ function withTypes(input: LogicalPlan, types: readonly Attribute["dataType"][], 
   if (output.every((column, position) => sameType(column.dataType, types[position]!))) return input;
   const columns = output.map((column, position): Expression => {
     const type = types[position]!;
-    return sameType(column.dataType, type) ? column : alias(resolver.coerce(column, type), column.name, resolver.context.ids());
+    return sameType(column.dataType, type) ? column : aliasOf(resolver.coerce(column, type), column.name, resolver.context.ids());
   });
   return project(input, columns);
 }
@@ -79,7 +80,7 @@ function alignByName(node: SetOperation, inputs: readonly LogicalPlan[], resolve
     const columns = names.map((name): Expression => {
       const column = find(input, name);
       if (column !== undefined) return column;
-      if (node.allowMissingColumns) return alias(literal(null, VoidType), name, resolver.context.ids());
+      if (node.allowMissingColumns) return aliasOf(literal(null, VoidType), name, resolver.context.ids());
       throw analysisError("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", {
         colName: name,
         fieldNames: output.map((candidate) => candidate.name).join(", "),

@@ -1,7 +1,7 @@
 /** Type and nullability of resolved expressions. Used by analysis, optimizer, planner and compiler, on any thread. */
 import { assert } from "../../base/assert.ts";
 import { TimestampType, type DataType, type StructField, type StructType } from "../../columnar/types.ts";
-import type { Attribute, Expression, GetField } from "./expression.ts";
+import type { Alias, Attribute, Expression, GetField } from "./expression.ts";
 
 /** The type of a resolved expression's value. Unresolved kinds are an internal error. */
 export function typeOf(expression: Expression): DataType {
@@ -85,6 +85,12 @@ export function watermarkDelayOf(expression: Expression): number | undefined {
     default:
       return undefined;
   }
+}
+
+/** `child AS name`, defining column `id`; an event-time mark of the child goes on to the column. */
+export function aliasOf(child: Expression, name: string, id: number): Alias {
+  const watermarkDelayMs = watermarkDelayOf(child);
+  return Object.freeze({ kind: "alias", child, name, id, ...(watermarkDelayMs !== undefined && { watermarkDelayMs }) });
 }
 
 /** The attribute that a named expression (attribute or alias) defines. */

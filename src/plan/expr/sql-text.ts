@@ -87,7 +87,7 @@ export function formatExpression(expression: Expression, style: ExpressionStyle)
     case "call":
       return functionText(expression.name, expression.args.map(format));
     case "unresolved_function":
-      return style.unresolvedMark + aggregateText(expression, expression.args.map(format), format);
+      return aggregateText(expression, expression.args.map(format), format, style.unresolvedMark);
     case "aggregate_call":
       return aggregateText(expression, expression.args.map(format), format);
     case "case_when": {
@@ -117,13 +117,18 @@ interface AggregateLike {
   readonly filter?: Expression | null;
 }
 
-function aggregateText({ name, isDistinct, filter }: AggregateLike, args: readonly string[], format: (e: Expression) => string): string {
+function aggregateText(
+  { name, isDistinct, filter }: AggregateLike,
+  args: readonly string[],
+  format: (expression: Expression) => string,
+  mark = "",
+): string {
   const counted = name.toLowerCase() === "count" && args.length === 1 && args[0] === "*" ? ["1"] : args;
-  const text = isDistinct ? `${name.toLowerCase()}(DISTINCT ${counted.join(", ")})` : functionText(name, counted);
+  const text = isDistinct ? `${mark}${name.toLowerCase()}(DISTINCT ${counted.join(", ")})` : functionText(name, counted, mark);
   return filter ? `${text} FILTER (WHERE ${format(filter)})` : text;
 }
 
-function functionText(writtenName: string, args: readonly string[]): string {
+function functionText(writtenName: string, args: readonly string[], mark = ""): string {
   const name = writtenName.toLowerCase();
   if (args.length === 2 && name in BINARY_OPERATORS) return `(${args[0]} ${BINARY_OPERATORS[name]} ${args[1]})`;
   switch (name) {
@@ -158,10 +163,9 @@ function functionText(writtenName: string, args: readonly string[]): string {
       return `concat(${args.join(", ")})`;
     case "window":
     case "session_window":
-    case "window_time":
-      return name === "window_time" ? `window_time(${args.join(", ")})` : name;
+      return mark + name;
     default:
-      return `${name}(${args.join(", ")})`;
+      return `${mark}${name}(${args.join(", ")})`;
   }
 }
 

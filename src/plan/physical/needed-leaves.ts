@@ -3,8 +3,10 @@
  * pipeline; a struct of which only some fields are taken needs only those.
  */
 import type { Leaf } from "../../columnar/types.ts";
-import { leafCount, leavesOf } from "../../columnar/types.ts";
-import { type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
+import { leafCount } from "../../columnar/types.ts";
+import { childrenOf } from "../tree.ts";
+import type { Alias, Attribute, Expression } from "../expr/expression.ts";
+import { aggregateInputs } from "./interpret-steps.ts";
 import type { AggregateOperator, ObservedMetrics, Stage, StaticTable, Step } from "./program.ts";
 
 /** Attribute id → leaf offsets within the attribute that are needed, or `all`. */
@@ -23,7 +25,7 @@ export function neededLeaves(
     for (const pipeline of stage.pipelines) {
       if (pipeline.source < 0) continue;
       const needs: Needs = new Map();
-      if (stage.sink.kind === "output") for (const attribute of lastOutput(pipeline.steps, output)) needs.set(attribute.id, "all");
+      if (stage.sink.kind === "output") for (const attribute of output) needs.set(attribute.id, "all");
       else aggregateInputs(aggregates[stage.sink.aggregate]!).forEach((expression) => collect(expression, needs));
       for (const step of pipeline.steps.toReversed()) before(step, needs, tables, observed);
       const flags = result[pipeline.source]!;
@@ -39,13 +41,6 @@ export function neededLeaves(
   return result;
 }
 
-/** The final output as the ids that this pipeline's last projection gives them (a union's branches share ids by projection). */
-const lastOutput = (_steps: readonly Step[], output: readonly Attribute[]): readonly Attribute[] => output;
-
-function aggregateInputs(aggregate: AggregateOperator): Expression[] {
-  return [...aggregate.grouping, ...aggregate.aggregates.flatMap((call) => [...call.args, ...(call.filter ? [call.filter] : [])])];
-}
-
 /** Turns the needs after `step` into the needs before it. */
 function before(step: Step, needs: Needs, tables: readonly StaticTable[], observed: readonly ObservedMetrics[]): void {
   switch (step.kind) {
@@ -56,8 +51,11 @@ function before(step: Step, needs: Needs, tables: readonly StaticTable[], observ
     case "interpret": {
       const computed =
         step.kind === "project"
-          ? step.expressions.filter((expression): expression is Alias => expression.kind === "alias").map(({ id, child }) => ({ id, child }))
+          ? step.expressions
+              .filter((expression): expression is Alias => expression.kind === "alias")
+              .map(({ id, child }) => ({ id, child }))
           : step.columns.map(({ attribute, expression }) => ({ id: attribute.id, child: expression }));
+      if (step.kind === "interpret") for (const { id } of step.carried) needs.set(id, "all");
       for (const { id, child } of computed) {
         const need = needs.get(id);
         needs.delete(id);
@@ -131,5 +129,3 @@ export function* attributesOf(expression: Expression): Generator<number> {
   if (expression.kind === "attribute") yield expression.id;
   else for (const child of childrenOf(expression)) yield* attributesOf(child);
 }
-
-export { leavesOf, schemaOf };

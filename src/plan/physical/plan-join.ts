@@ -1,10 +1,10 @@
 /** `Join` of a flow with a static side → which side probes, which is built, equality keys and the rest of the condition. */
 import { AnalysisError } from "../../base/errors.ts";
-import type { Attribute, Expression } from "../expr/expression.ts";
-import { logicalOutput } from "../expr/typing.ts";
+import { attributeOf } from "../expr/expression-type.ts";
+import type { Alias, Attribute, Expression } from "../expr/expression.ts";
+import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
 import { attributesOf } from "./needed-leaves.ts";
-import { isStreaming } from "./streaming.ts";
 
 export interface SplitJoin {
   readonly probe: LogicalPlan;
@@ -20,7 +20,7 @@ export interface SplitJoin {
   outputOrder(columns: readonly Attribute[]): readonly Attribute[];
 }
 
-export function splitJoin(join: Join): SplitJoin {
+export function splitJoin(join: Join, nextId: () => number): SplitJoin {
   const swap = join.joinType === "right_outer" || (join.joinType !== "left_outer" && isStreaming(join.right) && !isStreaming(join.left));
   const probe = swap ? join.right : join.left;
   const build = swap ? join.left : join.right;
@@ -31,8 +31,8 @@ export function splitJoin(join: Join): SplitJoin {
     });
   }
   const joinType = join.joinType === "cross" ? "inner" : join.joinType === "right_outer" ? "left_outer" : join.joinType;
-  const probeIds = new Set(logicalOutput(probe).map(({ id }) => id));
-  const buildOutput = logicalOutput(build);
+  const probeIds = new Set(outputOf(probe).map(({ id }) => id));
+  const buildOutput = outputOf(build);
   const buildIds = new Set(buildOutput.map(({ id }) => id));
   const within = (expression: Expression, ids: ReadonlySet<number>): boolean => {
     const used = [...attributesOf(expression)];
@@ -56,13 +56,21 @@ export function splitJoin(join: Join): SplitJoin {
     }
     rest.push(conjunct);
   }
-  const order = logicalOutput(join).map(({ id }) => id);
+  const order = outputOf(join).map(({ id }) => id);
+  // Keys of the built side become columns, so that the table is built from columns only.
+  const computed = buildKeys.flatMap((key): Alias[] =>
+    key.kind === "attribute" ? [] : [{ kind: "alias", child: key, name: "join_key", id: nextId() }],
+  );
+  const keyed: LogicalPlan = computed.length === 0 ? build : { kind: "project", child: build, expressions: [...buildOutput, ...computed] };
   return {
     probe,
-    build,
-    buildOutput,
+    build: keyed,
+    buildOutput: outputOf(keyed),
     probeKeys,
-    buildKeys,
+    buildKeys: buildKeys.map((key) => {
+      const alias = computed.find(({ child }) => child === key);
+      return alias ? attributeOf(alias) : key;
+    }),
     nullSafe,
     joinType,
     condition: rest.length === 0 ? null : rest.reduce(and),

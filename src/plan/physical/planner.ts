@@ -11,11 +11,13 @@ import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
 import { BooleanType, type Leaf, leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
 import { type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
-import { logicalOutput, outputOf, typeOf } from "../expr/typing.ts";
+import { attributeOf, typeOf } from "../expr/expression-type.ts";
+import { outputOf } from "../logical/output.ts";
 import type { Aggregate, Join, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { planAggregate } from "./plan-aggregate.ts";
 import { splitJoin } from "./plan-join.ts";
-import { neededLeaves } from "./needed-leaves.ts";
+import { aggregateInputs, carryAttributes, hoistStep, type SplitTiers } from "./interpret-steps.ts";
+import { attributesOf, neededLeaves } from "./needed-leaves.ts";
 import type {
   AggregateOperator,
   ObservedMetrics,
@@ -38,6 +40,8 @@ export interface PlannerContext {
   readonly nextId: () => number;
   /** Runs a static subtree now and returns its rows (batch queries below a sort, limit or second input). */
   readonly materialize: (plan: LogicalPlan) => Promise<LocalRelation>;
+  /** Takes apart what generated code cannot compute. */
+  readonly splitTiers: SplitTiers;
 }
 
 /** Pipelines of the open stage. */
@@ -68,10 +72,11 @@ class Planner {
     const { below, tail } = splitTail(plan);
     const flow = await this.#flow(below);
     this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
-    const needed = neededLeaves(this.#stages, this.#sources, flow.output, this.#aggregates, this.#staticTables, this.#observed);
+    const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
+    const needed = neededLeaves(stages, this.#sources, flow.output, this.#aggregates, this.#staticTables, this.#observed);
     const first = tail[0];
     return {
-      stages: this.#stages,
+      stages,
       sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
       staticTables: this.#staticTables,
       aggregates: this.#aggregates,
@@ -99,7 +104,7 @@ class Planner {
       case "project": {
         const expressions = plan.expressions as (Attribute | Alias)[];
         const flow = await this.#flow(plan.child);
-        return { ...this.#append(flow, { kind: "project", expressions }), output: expressions.map(outputOf) };
+        return { ...this.#append(flow, { kind: "project", expressions }), output: expressions.map(attributeOf) };
       }
       case "expand_window": {
         const { time, windowMicros, slideMicros, startMicros, window } = plan;
@@ -126,6 +131,7 @@ class Planner {
           null,
         );
         const observed = this.#observed.length;
+        for (const pipeline of flow.pipelines) pipeline.steps.push(...aggregate.before);
         this.#observed.push({ index: observed, name: plan.name, aggregate: aggregate.operator, results: aggregate.results });
         return this.#append(flow, { kind: "observe", observed });
       }
@@ -140,9 +146,12 @@ class Planner {
         const flows: Flow[] = [];
         for (const input of plan.inputs) {
           const flow = await this.#flowOrMaterialized(input);
-          const expressions = plan.output!.map(
-            (attribute, i): Alias => ({ kind: "alias", child: flow.output[i]!, name: attribute.name, id: attribute.id }),
-          );
+          const expressions = plan.output!.map((attribute, i): Alias => ({
+            kind: "alias",
+            child: flow.output[i]!,
+            name: attribute.name,
+            id: attribute.id,
+          }));
           flows.push(this.#append(flow, { kind: "project", expressions }));
         }
         return { input: { kind: "scan" }, pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
@@ -177,8 +186,15 @@ class Planner {
   }
 
   #append(flow: Flow, step: Step): Flow {
-    for (const pipeline of flow.pipelines) pipeline.steps.push(step);
+    const steps = hoistStep(step, this.#context.splitTiers);
+    for (const pipeline of flow.pipelines) pipeline.steps.push(...steps);
     return flow;
+  }
+
+  #carry(stage: Stage, output: readonly Attribute[]): Stage {
+    const inputs = stage.sink.kind === "output" ? output : aggregateInputs(this.#aggregates[stage.sink.aggregate]!);
+    const needs = new Set(inputs.flatMap((expression) => [...attributesOf(expression)]));
+    return { ...stage, pipelines: stage.pipelines.map((pipeline) => carryAttributes(pipeline, needs, this.#staticTables, this.#observed)) };
   }
 
   /** A flow whose pipelines scan; anything else is run first (batch only). */
@@ -196,26 +212,32 @@ class Planner {
   async #aggregate(plan: Aggregate): Promise<Flow> {
     const flow = await this.#flow(plan.child);
     const { outputMode } = this.#context;
-    const { operator, results } = planAggregate(plan, this.#aggregates.length, this.#context, outputMode === "batch" ? null : outputMode);
+    const { operator, results, before, after } = planAggregate(
+      plan,
+      this.#aggregates.length,
+      this.#context,
+      outputMode === "batch" ? null : outputMode,
+    );
     this.#aggregates.push(operator);
+    for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
     this.#stages.push({
       index: this.#stages.length,
       input: flow.input,
       pipelines: flow.pipelines,
       sink: { kind: "shuffle", aggregate: operator.index },
     });
-    const input = [...operator.grouping, ...operator.aggregates.map((aggregate) => aggregate.result)];
+    const input = [...operator.grouping, ...operator.aggregates.flatMap(({ result, buffers }) => buffers ?? [result])];
     return {
       input: { kind: "merge", aggregate: operator.index },
-      pipelines: [{ source: -1, input, steps: [{ kind: "project", expressions: results }] }],
-      output: results.map(outputOf),
+      pipelines: [{ source: -1, input, steps: [...after, { kind: "project", expressions: results }] }],
+      output: results.map(attributeOf),
     };
   }
 
   /** Batch `dropDuplicates`: group by the columns, take the first of the others. */
   #deduplicateAsAggregate(plan: Extract<LogicalPlan, { kind: "deduplicate" }>): LogicalPlan {
     const keys = plan.columns as Attribute[];
-    const output = logicalOutput(plan.child);
+    const output = outputOf(plan.child);
     const isKey = (attribute: Attribute): boolean => keys.some((key) => key.id === attribute.id);
     return {
       kind: "aggregate",
@@ -244,8 +266,15 @@ class Planner {
   }
 
   async #join(plan: Join): Promise<Flow> {
-    const split = splitJoin(plan, this.#context);
+    const split = splitJoin(plan, this.#context.nextId);
     const flow = await this.#flow(split.probe);
+    const isFused = !split.condition || this.#context.splitTiers(split.condition).hoisted.length === 0;
+    if (!isFused && split.joinType !== "inner") {
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+        feature: `this condition in a ${split.joinType} join`,
+        remedy: "Compute its parts in a select before the join.",
+      });
+    }
     const table = this.#staticTables.length;
     const layout = rowLayout(
       split.buildKeys.flatMap((key, i) => leafSpecs(`key${i}`, key)),
@@ -265,10 +294,12 @@ class Planner {
       joinType: split.joinType,
       keys: split.probeKeys,
       nullSafe: split.nullSafe,
-      condition: split.condition,
+      condition: isFused ? split.condition : null,
     });
+    if (split.condition && !isFused) this.#append(flow, { kind: "filter", condition: split.condition });
     const keepsBuild = split.joinType === "inner" || split.joinType === "left_outer";
-    const built = split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
+    const built =
+      split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
     const both = keepsBuild ? [...flow.output, ...built] : flow.output;
     return { ...joined, output: split.outputOrder(both) };
   }

@@ -85,7 +85,11 @@ export type Step =
       readonly condition: Expression | null;
     }
   /** Ends the fused loop: computes `columns` row by row with the interpreter, then a new fused loop goes on. */
-  | { readonly kind: "interpret"; readonly columns: readonly { readonly attribute: Attribute; readonly expression: Expression }[]; readonly carried: readonly Attribute[] };
+  | {
+      readonly kind: "interpret";
+      readonly columns: readonly { readonly attribute: Attribute; readonly expression: Expression }[];
+      readonly carried: readonly Attribute[];
+    };
 
 /** A broadcast join side: every worker holds the whole table. */
 export interface StaticTable {
@@ -111,7 +115,10 @@ export interface AggregateOperator {
 export interface PlannedAggregate {
   /** Attribute that carries the result. */
   readonly result: Attribute;
+  /** The buffers as attributes, if the result is computed from them by an interpret step; null: generated code computes it. */
+  readonly buffers: readonly Attribute[] | null;
   readonly name: string;
+  /** For a sketch the one value that its kernel takes. */
   readonly args: readonly Expression[];
   readonly filter: Expression | null;
   readonly ignoreNulls: boolean;
