@@ -3,7 +3,6 @@
  * `Session` opens it when a query starts; the micro-batch loop drives it on the main thread, one call at a time. Layout and formats:
  * `docs/on-disk-format.md`.
  */
-import { crc32c } from "../base/crc32c.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { FileSystem, Ports } from "../base/ports.ts";
@@ -11,16 +10,10 @@ import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import { AtomicFiles, TEMPORARY_SUFFIX } from "./atomic-file.ts";
 import { CheckpointLock } from "./checkpoint-lock.ts";
 import { commitLog, isPreparedName, preparedName, type BatchFiles, type CommitLog, type CommitRecord } from "./commit-log.ts";
-import { damagedFile } from "./log-file.ts";
 import { batchIdsAmong } from "./metadata-log.ts";
 import { offsetLog, type OffsetLog, type OffsetRecord } from "./offset-log.ts";
 import { readQueryId, writeQueryId } from "./query-metadata.ts";
-
-/** Where the runner puts change files and snapshots (flat, names unique per attempt); what no commit record lists is swept from there. */
-export const CHANGES_DIRECTORY = "state/changes";
-export const SNAPSHOTS_DIRECTORY = "state/snapshots";
-
-const SNAPSHOTS_KEPT = 2;
+import { CHANGES_DIRECTORY, INDEX_DIRECTORY, SNAPSHOTS_DIRECTORY, StateFiles } from "./state-files.ts";
 
 /** What the directory held when it was opened. */
 export interface CheckpointInventory {
@@ -41,11 +34,7 @@ export class Checkpoint {
   readonly inventory: CheckpointInventory;
   readonly #files: FileSystem;
   readonly #lock: CheckpointLock;
-  /** State files as of the newest commit. */
-  #snapshots: readonly BatchFiles[] = [];
-  #changes: readonly BatchFiles[] = [];
-  /** Written after the newest commit; the next commit record lists it. */
-  #newSnapshot: BatchFiles | null = null;
+  readonly #state: StateFiles;
   /** Records of this run, newest `minBatchesToRetain` and a little more; older ones are read when they are purged. */
   readonly #recentCommits = new Map<number, CommitRecord>();
   /** Files that nothing may list: checked against the records and removed after the next commit. */
@@ -58,6 +47,7 @@ export class Checkpoint {
     this.queryId = opened.queryId;
     this.#files = opened.files;
     this.#lock = opened.lock;
+    this.#state = new StateFiles(opened.files, opened.writer, opened.path, opened.queryId);
     this.offsets = offsetLog(opened.files, opened.writer, opened.path, opened.queryId);
     this.commits = commitLog(opened.files, opened.writer, opened.path, opened.queryId);
     this.inventory = opened.inventory;
@@ -128,8 +118,7 @@ export class Checkpoint {
 
   /** Makes `record` the newest commit known to this run, without writing: the state files it lists are the ones to continue from. */
   resumeFrom(record: CommitRecord): void {
-    this.#snapshots = record.snapshots;
-    this.#changes = record.changes;
+    this.#state.committed(record);
   }
 
   /**
@@ -138,41 +127,25 @@ export class Checkpoint {
    * `skipNewestSnapshot`: that one turned out to be damaged.
    */
   async stateStart(committedBatch: number, skipNewestSnapshot = false): Promise<StateStart> {
-    const candidates = this.#newSnapshot ? [...this.#snapshots, this.#newSnapshot] : [...this.#snapshots];
-    if (skipNewestSnapshot) candidates.pop();
-    while (candidates.length > 0 && (await this.#firstProblem(candidates.at(-1)!.files)) !== null) candidates.pop();
-    const snapshot = candidates.at(-1) ?? null;
-    const oldest = this.#snapshots.length === SNAPSHOTS_KEPT ? this.#snapshots[0]! : null;
-    if (snapshot === null && oldest !== null)
-      throw (await this.#firstProblem(oldest.files)) ?? damagedFile(oldest.files[0]!.path, 0, "it was refused");
-    const changes = this.#changes.filter(({ batchId }) => snapshot === null || batchId > snapshot.batchId);
-    for (const { files } of changes) {
-      const problem = await this.#firstProblem(files);
-      if (problem) throw problem;
-    }
-    return { committedBatch, snapshot, changes };
+    return await this.#state.start(committedBatch, skipNewestSnapshot);
   }
 
   /** Whether `stateStart` has a snapshot to leave out. */
   get hasSnapshot(): boolean {
-    return this.#snapshots.length > 0 || this.#newSnapshot !== null;
+    return this.#state.snapshots.length > 0;
   }
 
   /** Notes a snapshot that the runner wrote after the newest commit. */
   addSnapshot(snapshot: BatchFiles): void {
-    this.#newSnapshot = snapshot;
+    this.#state.addSnapshot(snapshot);
   }
 
-  /** The commit record of a batch: what the caller knows of it, and the list of state files. */
-  commitRecord(
+  /** The commit record of a batch: what the caller knows of it, and the lists of state files. */
+  async commitRecord(
     fields: Pick<CommitRecord, "batchId" | "attempt" | "nextBatchWatermarkMs" | "receipt">,
     own: readonly ChangeFile[],
-  ): CommitRecord {
-    const snapshots = (this.#newSnapshot ? [...this.#snapshots, this.#newSnapshot] : this.#snapshots).slice(-SNAPSHOTS_KEPT);
-    const keptAfter = snapshots.length === SNAPSHOTS_KEPT ? snapshots[0]!.batchId : -1;
-    const changes = this.#changes.filter(({ batchId }) => batchId > keptAfter);
-    if (own.length > 0) changes.push({ batchId: fields.batchId, files: own });
-    return { ...fields, epoch: this.epoch, snapshots, changes };
+  ): Promise<CommitRecord> {
+    return { ...fields, epoch: this.epoch, ...(await this.#state.after(fields.batchId, this.epoch, own)) };
   }
 
   /** Writes the record so that it can be adopted (`isDurable`), or only so that `commit` is quick. */
@@ -188,9 +161,7 @@ export class Checkpoint {
     failpoint("before-commits-log");
     await this.commits.publish(preparedName(record.batchId, record.attempt), record.batchId);
     failpoint("after-commits-log");
-    this.#snapshots = record.snapshots;
-    this.#changes = record.changes;
-    if (this.#newSnapshot && record.snapshots.includes(this.#newSnapshot)) this.#newSnapshot = null;
+    this.#state.committed(record);
     this.#recentCommits.set(record.batchId, record);
     this.#sweep();
   }
@@ -203,11 +174,7 @@ export class Checkpoint {
     const record = await this.#preparedRecord(batchId, attempt);
     if (record === null) return null;
     const own = record.changes.find((entry) => entry.batchId === batchId);
-    for (const file of own?.files ?? []) {
-      if ((await this.#problemOf(file)) !== null) return null;
-      if (crc32c(await this.#files.readFile(`${this.path}/${file.path}`)) !== file.crc32c) return null;
-    }
-    return record;
+    return (await this.#state.areWhole(own?.files ?? [])) ? record : null;
   }
 
   /** Throws `CONCURRENT_CHECKPOINT_USE` when a later start owns the checkpoint; asked before anything becomes visible. */
@@ -260,10 +227,11 @@ export class Checkpoint {
     this.#sweepCandidates = [];
     const hasStateFiles = candidates.some((file) => file.startsWith(`${this.path}/state/`));
     this.#inBackground(async () => {
-      const listed = new Set(pathsIn(this.#newSnapshot ? [this.#newSnapshot] : []));
+      const listed = new Set(this.#state.snapshots.flatMap(({ files }) => files.map(({ path }) => path)));
       if (hasStateFiles) {
         for (const id of await this.commits.list()) {
-          for (const path of statePaths(await this.#commitRecordOf(id))) listed.add(path);
+          const record = await this.#commitRecordOf(id);
+          if (record) for (const path of await this.#state.pathsIn(record)) listed.add(path);
         }
       }
       for (const file of candidates) {
@@ -274,14 +242,9 @@ export class Checkpoint {
     });
   }
 
-  /** Removes the state files that record `batchId` lists and the oldest retained record does not. */
   async #removeStateFilesOf(batchId: number, oldestRetained: number): Promise<void> {
-    const paths = statePaths(await this.#commitRecordOf(batchId));
-    if (paths.length === 0) return;
-    const retained = await this.#commitRecordOf(oldestRetained);
-    if (retained === null) return;
-    const needed = new Set(statePaths(retained));
-    for (const path of paths) if (!needed.has(path)) await this.#files.remove(`${this.path}/${path}`);
+    const [purged, retained] = [await this.#commitRecordOf(batchId), await this.#commitRecordOf(oldestRetained)];
+    if (purged && retained) await this.#state.removeUnneeded(purged, retained);
   }
 
   /** Null also when the file is torn: then the sink cannot have committed on the strength of it. */
@@ -297,22 +260,6 @@ export class Checkpoint {
   async #commitRecordOf(batchId: number): Promise<CommitRecord | null> {
     return this.#recentCommits.get(batchId) ?? (await this.commits.get(batchId));
   }
-
-  async #firstProblem(files: readonly ChangeFile[]): Promise<CheckpointError | null> {
-    for (const file of files) {
-      const problem = await this.#problemOf(file);
-      if (problem) return problem;
-    }
-    return null;
-  }
-
-  async #problemOf(file: ChangeFile): Promise<CheckpointError | null> {
-    const path = `${this.path}/${file.path}`;
-    const stat = await this.#files.stat(path);
-    if (stat === undefined) return damagedFile(path, 0, "the file is missing");
-    if (stat.sizeBytes === file.lengthBytes) return null;
-    return damagedFile(path, Math.min(stat.sizeBytes, file.lengthBytes), `it has ${stat.sizeBytes} bytes instead of ${file.lengthBytes}`);
-  }
 }
 
 interface Opened {
@@ -325,24 +272,21 @@ interface Opened {
   readonly leftovers: readonly string[];
 }
 
-/** Files of the swept state directories, and whether there is any file under `state/` at all. */
+/** Files of the swept state directories, and whether there is any state: an operator's description alone is none. */
 async function listState(files: FileSystem, path: string): Promise<{ readonly files: readonly string[]; readonly hasFiles: boolean }> {
-  const swept = [`${path}/${CHANGES_DIRECTORY}`, `${path}/${SNAPSHOTS_DIRECTORY}`];
+  const swept = [CHANGES_DIRECTORY, SNAPSHOTS_DIRECTORY, INDEX_DIRECTORY].map((directory) => `${path}/${directory}`);
   const found: string[] = [];
   for (const directory of swept) found.push(...(await files.list(directory)).map((file) => file.path));
-  const others = (await files.list(`${path}/state`)).filter((child) => !swept.includes(child.path));
-  return { files: found, hasFiles: found.length + others.length > 0 };
+  let hasFiles = found.length > 0;
+  for (const child of await files.list(`${path}/state`)) {
+    if (swept.includes(child.path)) continue;
+    const inside = (await files.list(child.path)).filter((file) => !isLeftover(file.path));
+    hasFiles ||= inside.length !== 1 || !inside[0]!.path.endsWith("/metadata");
+  }
+  return { files: found, hasFiles };
 }
 
 function isLeftover(path: string): boolean {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return name.startsWith(".") && (name.endsWith(TEMPORARY_SUFFIX) || isPreparedName(name));
-}
-
-function statePaths(record: CommitRecord | null): readonly string[] {
-  return record === null ? [] : pathsIn([...record.snapshots, ...record.changes]);
-}
-
-function pathsIn(batches: readonly BatchFiles[]): readonly string[] {
-  return batches.flatMap(({ files }) => files.map((file) => file.path));
 }

@@ -3,7 +3,7 @@
  * after the batch consists of, so the newest record alone is enough to continue.
  *
  *     v1
- *     {"nextBatchWatermarkMs":5000,"millrace":{…,"epoch":2,"attempt":"…","receipt":{"rows":3},"snapshots":[…],"changes":[…],"checksum":"…"}}
+ *     {"nextBatchWatermarkMs":5000,"millrace":{…,"epoch":2,"attempt":"…","receipt":{"rows":3},"snapshots":[…],"indexes":[…],"changes":[…],"checksum":"…"}}
  *
  * Before the sink commits, the same bytes lie durable under `.N.<attempt>.prepared`: if the process dies between the sink's commit and
  * this file, recovery finds them by the attempt that the sink names, and adopts the batch by linking them to `N`.
@@ -11,13 +11,19 @@
 import type { FileSystem } from "../base/ports.ts";
 import type { ChangeFile } from "../coordinator/batch-runner.ts";
 import type { AtomicFiles } from "./atomic-file.ts";
-import { encodeLogFile } from "./log-file.ts";
+import { decodeLogFile, encodeLogFile } from "./log-file.ts";
 import { MetadataLog } from "./metadata-log.ts";
 
 /** State files that belong to one batch. */
 export interface BatchFiles {
   readonly batchId: number;
   readonly files: readonly ChangeFile[];
+}
+
+/** `state/index/…`: the change files of a run of batches, up to and including `lastBatch`. */
+export interface ChangeIndex {
+  readonly lastBatch: number;
+  readonly path: string;
 }
 
 export interface CommitRecord {
@@ -29,7 +35,9 @@ export interface CommitRecord {
   readonly receipt: { readonly rows: number };
   /** Snapshots of the whole state, at most two, older first. */
   readonly snapshots: readonly BatchFiles[];
-  /** Change files of every batch after the older snapshot, in batch order. */
+  /** Lists of earlier change files, in batch order, so that a record stays small however many batches there are after a snapshot. */
+  readonly indexes: readonly ChangeIndex[];
+  /** Change files of every batch after the older snapshot and after the indexes, in batch order. */
   readonly changes: readonly BatchFiles[];
 }
 
@@ -37,15 +45,15 @@ export type CommitLog = MetadataLog<CommitRecord>;
 
 export function commitLog(files: FileSystem, writer: AtomicFiles, checkpointPath: string, queryId: string): CommitLog {
   return new MetadataLog<CommitRecord>(files, writer, `${checkpointPath}/commits`, queryId, {
-    encode: ({ batchId, epoch, attempt, nextBatchWatermarkMs, receipt, snapshots, changes }) =>
+    encode: ({ batchId, epoch, attempt, nextBatchWatermarkMs, receipt, snapshots, indexes, changes }) =>
       encodeLogFile(
         { nextBatchWatermarkMs },
         { queryId, batchId },
-        { epoch, attempt, receipt, snapshots: snapshots.map(toRow), changes: changes.map(toRow) },
+        { epoch, attempt, receipt, snapshots: snapshots.map(toRow), indexes, changes: changes.map(toRow) },
         [],
       ),
     decode: ({ metadata, millrace }, batchId) => {
-      const { epoch, attempt, receipt } = millrace as unknown as CommitRecord;
+      const { epoch, attempt, receipt, indexes } = millrace as unknown as CommitRecord;
       const rows = millrace as unknown as { snapshots: readonly BatchFilesRow[]; changes: readonly BatchFilesRow[] };
       return {
         batchId,
@@ -54,10 +62,22 @@ export function commitLog(files: FileSystem, writer: AtomicFiles, checkpointPath
         nextBatchWatermarkMs: Number(metadata["nextBatchWatermarkMs"]),
         receipt,
         snapshots: rows.snapshots.map(fromRow),
+        indexes,
         changes: rows.changes.map(fromRow),
       };
     },
   });
+}
+
+/** An index file: a log file without metadata of its own. */
+export function encodeChangeIndex(queryId: string, lastBatch: number, changes: readonly BatchFiles[]): Uint8Array {
+  return encodeLogFile({}, { queryId, batchId: lastBatch }, { changes: changes.map(toRow) }, []);
+}
+
+/** Inverse of `encodeChangeIndex`; throws like `decodeLogFile`. */
+export function decodeChangeIndex(fileName: string, bytes: Uint8Array, queryId: string, lastBatch: number): readonly BatchFiles[] {
+  const { millrace } = decodeLogFile(fileName, bytes, { queryId, batchId: lastBatch });
+  return (millrace as unknown as { changes: readonly BatchFilesRow[] }).changes.map(fromRow);
 }
 
 const PREPARED = /^\.(\d+)\.(.+)\.prepared$/;

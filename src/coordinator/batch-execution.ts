@@ -38,9 +38,7 @@ export async function executeBatch(
     const { attempt, output } = await runAttempts(parts, batchId, input);
     const receipt = { rows: output.sink.rows };
     const fields = { batchId, attempt: attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(output), receipt };
-    const record = checkpoint.commitRecord(fields, output.changeFiles);
-    await publish(parts, attempt, record, output);
-    return { record, output };
+    return { record: await publish(parts, attempt, fields, output), output };
   });
   await reporter.time("commitOffsets", () => checkpoint.commit(record));
   await runner.commit(batchId);
@@ -66,9 +64,16 @@ async function runAttempts(parts: BatchParts, batchId: number, input: Omit<Batch
  * S4: makes the commit record durable under a name that does not count yet, then lets the sink publish. From here until `commits/N`
  * exists, the sink's `lookup` decides what became of the batch.
  */
-async function publish(parts: BatchParts, attempt: BatchAttempt, record: CommitRecord, output: BatchOutput): Promise<void> {
+async function publish(
+  parts: BatchParts,
+  attempt: BatchAttempt,
+  fields: Parameters<Checkpoint["commitRecord"]>[0],
+  output: BatchOutput,
+): Promise<CommitRecord> {
   const { checkpoint, sink } = parts;
+  let record: CommitRecord;
   try {
+    record = await checkpoint.commitRecord(fields, output.changeFiles);
     await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);
     await checkpoint.checkOwner();
   } catch (error) {
@@ -85,6 +90,7 @@ async function publish(parts: BatchParts, attempt: BatchAttempt, record: CommitR
     if (held !== attempt.attempt) throw error;
   }
   failpoint("after-sink-commit");
+  return record;
 }
 
 /** Takes back what an attempt did that nobody has seen. The error that made this necessary matters more than one in here. */

@@ -21,7 +21,16 @@ export interface BatchQueryParts {
 }
 
 /** Rows go where `output` says; with `main` they come back as encoded batches, after the program's tail. */
-export async function runBatchQuery({ pool, ports, functions, program, tables, sources, output, attempt }: BatchQueryParts): Promise<SinkOutput> {
+export async function runBatchQuery({
+  pool,
+  ports,
+  functions,
+  program,
+  tables,
+  sources,
+  output,
+  attempt,
+}: BatchQueryParts): Promise<SinkOutput> {
   const query = new LoadedQuery(pool, program, functions, output, null);
   const timestampMs = ports.clock.nowMs();
   try {

@@ -55,7 +55,13 @@ export class LoadedQuery {
   #memories: readonly WebAssembly.Memory[] = [];
   #tables: readonly TableBatches[] = [];
 
-  constructor(pool: WorkerPool, program: PhysicalProgram, functions: FunctionRegistry, output: OutputTarget, checkpoint: CheckpointTarget | null) {
+  constructor(
+    pool: WorkerPool,
+    program: PhysicalProgram,
+    functions: FunctionRegistry,
+    output: OutputTarget,
+    checkpoint: CheckpointTarget | null,
+  ) {
     this.#pool = pool;
     this.program = program;
     this.#output = output;

@@ -2,7 +2,7 @@
  * The first thing a query's loop does: look at the checkpoint and the sink, decide (`batch-decision.ts`), and bring state and positions to
  * where the last committed batch left them. Main thread; can be cut off at any point and done again.
  */
-import { CheckpointError, MillraceError } from "../base/errors.ts";
+import { CheckpointError, type ErrorCondition, MillraceError } from "../base/errors.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { CommitRecord } from "../checkpoint/commit-log.ts";
 import type { OffsetRecord } from "../checkpoint/offset-log.ts";
@@ -96,12 +96,14 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
   }
 }
 
+const DAMAGED_SNAPSHOT: readonly ErrorCondition[] = ["STATE_SNAPSHOT_FILE_CORRUPT", "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED"];
+
 /** Loads state; falls back to the older snapshot when the newest one turns out to be damaged. */
 export async function restoreState(checkpoint: Checkpoint, runner: BatchRunner, committedBatch: number): Promise<void> {
   try {
     await runner.restore(await checkpoint.stateStart(committedBatch));
   } catch (error) {
-    const isDamaged = error instanceof MillraceError && error.condition === "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED";
+    const isDamaged = error instanceof MillraceError && DAMAGED_SNAPSHOT.includes(error.condition);
     if (!isDamaged || !checkpoint.hasSnapshot) throw error;
     await runner.restore(await checkpoint.stateStart(committedBatch, true));
   }

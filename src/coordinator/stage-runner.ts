@@ -63,7 +63,10 @@ export class StageRunner implements BatchRunner {
     return {
       sink: { ...result.sink, batches },
       inputRows: sources.map((_source, stream) =>
-        bindings.reduce((rows, binding, index) => ("stream" in binding && binding.stream === stream ? Math.max(rows, result.inputRows[index]!) : rows), 0),
+        bindings.reduce(
+          (rows, binding, index) => ("stream" in binding && binding.stream === stream ? Math.max(rows, result.inputRows[index]!) : rows),
+          0,
+        ),
       ),
       eventTime: result.eventTime,
       stateOperators: program.aggregates
@@ -93,7 +96,9 @@ export class StageRunner implements BatchRunner {
 
   /** As Spark: whenever the watermark has moved since the last batch of a query that evicts. */
   needsBatchWithoutData(evictWatermarkMs: number): boolean {
-    return evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.aggregates.some(({ state }) => state?.watermarked === true);
+    return (
+      evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.aggregates.some(({ state }) => state?.watermarked === true)
+    );
   }
 
   async stop(): Promise<void> {

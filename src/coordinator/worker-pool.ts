@@ -148,7 +148,9 @@ class Slot implements WorkerHandle {
       void thread?.pool.destroy().catch(() => {});
     }
     for (const { reject } of this.#waiting.values()) {
-      reject(new MillraceError("WORKER_DIED", { worker: String(this.index), reason: String((cause as Error)?.message ?? cause) }, { cause }));
+      reject(
+        new MillraceError("WORKER_DIED", { worker: String(this.index), reason: String((cause as Error)?.message ?? cause) }, { cause }),
+      );
     }
     this.#waiting.clear();
   }

@@ -29,7 +29,10 @@ async function runBatch(
   files: readonly { path: string; lengthBytes: number; crc32c: number }[] = [],
 ) {
   await checkpoint.addOffsets(offsetsOf(batchId, checkpoint.epoch));
-  const record = checkpoint.commitRecord({ batchId, attempt: `a${batchId}`, nextBatchWatermarkMs: 5000, receipt: { rows: 3 } }, files);
+  const record = await checkpoint.commitRecord(
+    { batchId, attempt: `a${batchId}`, nextBatchWatermarkMs: 5000, receipt: { rows: 3 } },
+    files,
+  );
   await checkpoint.prepareCommit(record, true);
   await checkpoint.commit(record);
 }
@@ -74,7 +77,7 @@ test("an owner that was overtaken publishes nothing", async () => {
   const files = new MemoryFileSystem();
   const zombie = await Checkpoint.open(testPorts(files), "/checkpoint");
   await zombie.addOffsets(offsetsOf(0));
-  const record = zombie.commitRecord({ batchId: 0, attempt: "z", nextBatchWatermarkMs: 0, receipt: { rows: 0 } }, []);
+  const record = await zombie.commitRecord({ batchId: 0, attempt: "z", nextBatchWatermarkMs: 0, receipt: { rows: 0 } }, []);
   await zombie.prepareCommit(record, true);
   files.restart();
   await Checkpoint.open(testPorts(files), "/checkpoint");
@@ -201,4 +204,43 @@ test("purging keeps what the retained commits need, and the newest record alone 
   await runBatch(reopened, 13);
   await reopened.close();
   expect(files.paths()).not.toContain("/c/state/changes/unlisted");
+});
+
+test("a commit record stays short however many batches follow a snapshot, and still tells the whole state", async () => {
+  const files = new MemoryFileSystem();
+  const checkpoint = await Checkpoint.open(testPorts(files), "/c");
+  await files.makeDirectory("/c/state/changes");
+  await files.makeDirectory("/c/state/snapshots");
+  const stateFile = async (path: string) => {
+    await files.writeNew(`/c/${path}`, Buffer.from("x"));
+    return { path, lengthBytes: 1, crc32c: 0 };
+  };
+  const runTo = async (from: number, to: number) => {
+    for (let batchId = from; batchId < to; batchId++) {
+      await runBatch(checkpoint, batchId, [await stateFile(`state/changes/${batchId}`)]);
+      checkpoint.purgeBelow(batchId - 5);
+    }
+  };
+  await runTo(0, 300);
+  const newest = (await checkpoint.commits.get(299))!;
+  expect(newest.changes.length).toBeLessThanOrEqual(129);
+  expect(newest.indexes.map(({ lastBatch }) => lastBatch)).toEqual([127, 255]);
+  const start = await checkpoint.stateStart(299);
+  expect(start.changes.map(({ batchId }) => batchId)).toEqual(Array.from({ length: 300 }, (_, i) => i));
+
+  for (const batchId of [299, 319]) {
+    await runTo(batchId === 299 ? 300 : 310, batchId === 299 ? 310 : 320);
+    checkpoint.addSnapshot({ batchId, files: [await stateFile(`state/snapshots/${batchId}`)] });
+  }
+  // A purge that was cut off after it had removed an index is taken up again.
+  for (let batchId = 0; batchId < 128; batchId++) files.removeSync(`/c/state/changes/${batchId}`);
+  files.removeSync("/c/state/index/127-0");
+  await runTo(320, 330);
+  await checkpoint.close();
+  expect(files.paths().filter((path) => path.includes("/state/index/"))).toEqual([]);
+  expect(files.paths().filter((path) => path.includes("/state/changes/"))).toHaveLength(30);
+  const reopened = await Checkpoint.open(testPorts(files), "/c");
+  reopened.resumeFrom((await reopened.commits.latest())!);
+  expect((await reopened.stateStart(329)).changes.map(({ batchId }) => batchId)).toEqual(Array.from({ length: 10 }, (_, i) => 320 + i));
+  await reopened.close();
 });

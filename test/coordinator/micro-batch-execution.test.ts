@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { MillraceError } from "../../src/base/errors.ts";
 import { type FakeSource, openQuery, seconds, workerDied, World } from "../support/fake-query.ts";
 
 const ordered = (world: World) => world.log.filter((entry) => entry !== "latestOffset");
@@ -265,6 +266,42 @@ test("the number of sources cannot change", async () => {
   const second = await openQuery(world, { sourceCount: 2 });
   second.query.start();
   await expect(second.query.awaitTermination()).rejects.toMatchObject({ cause: { condition: "STREAMING_SOURCE_COUNT_CHANGED" } });
+});
+
+test("a damaged snapshot is replaced by the older one and the changes after it", async () => {
+  const world = new World();
+  const first = await openQuery(world, { isStateful: true });
+  first.runner.snapshotEvery = 2;
+  first.query.start();
+  for (first.source.available = 1; first.source.available <= 6; first.source.available++) await first.query.processAllAvailable();
+  await first.query.stop();
+
+  const second = await openQuery(world, { isStateful: true });
+  second.runner.restoreFailures = [
+    new MillraceError("STATE_SNAPSHOT_FILE_CORRUPT", { path: "state/snapshots/3", offset: "0", reason: "flipped" }),
+  ];
+  second.source.available = 8;
+  second.query.start();
+  await second.query.processAllAvailable();
+  const [newest, older] = second.runner.restores;
+  expect(newest!.snapshot?.batchId).toBe(3);
+  expect(newest!.changes.map(({ batchId }) => batchId)).toEqual([4, 5]);
+  expect(older!.snapshot?.batchId).toBe(1);
+  expect(older!.changes.map(({ batchId }) => batchId)).toEqual([2, 3, 4, 5]);
+  expect(world.batches.get(6)!.total).toBe(36);
+  await second.query.stop();
+});
+
+test("an operator's description without any state is no reason to refuse a first batch", async () => {
+  const world = new World();
+  await world.files.makeDirectory("/checkpoint/state/0");
+  await world.files.writeNew("/checkpoint/state/0/metadata", Buffer.from("{}"));
+  const { query, source } = await openQuery(world);
+  source.available = 1;
+  query.start();
+  await query.processAllAvailable();
+  expect(world.rows()).toEqual([1]);
+  await query.stop();
 });
 
 test("a checkpoint without offsets but with state is refused", async () => {

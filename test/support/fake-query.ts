@@ -93,6 +93,7 @@ export class FakeRunner implements BatchRunner {
   eventTime: (readonly (EventTimeStats | null)[])[] = [];
   /** Errors for the next runs. */
   failures: (Error | null)[] = [];
+  restoreFailures: Error[] = [];
   wantsBatchWithoutData: (evictWatermarkMs: number) => boolean = () => false;
   snapshotEvery = Number.POSITIVE_INFINITY;
   onRun: () => Promise<void> = async () => undefined;
@@ -107,6 +108,8 @@ export class FakeRunner implements BatchRunner {
   async restore(start: StateStart): Promise<void> {
     this.world.log.push(`restore ${start.committedBatch}`);
     this.restores.push(start);
+    const failure = this.restoreFailures.shift();
+    if (failure) throw failure;
     const newest = start.changes.at(-1)?.files[0] ?? start.snapshot?.files[0];
     this.#total = newest ? Number(Buffer.from(await this.world.files.readFile(`${CHECKPOINT}/${newest.path}`)).toString()) : 0;
   }

@@ -18,3 +18,4 @@ export * from "./state-store";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
+export { csv_next } from "./csv-scan";
