@@ -201,7 +201,8 @@ export class LocalExecutor implements Executor {
   }
 
   async createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void> {
-    if (this.#views.has(name.toLowerCase()) && !replace) throw new AnalysisError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", { relationName: `\`${name}\`` });
+    if (this.#views.has(name.toLowerCase()) && !replace)
+      throw new AnalysisError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", { relationName: `\`${name}\`` });
     this.#views.set(name.toLowerCase(), plan);
   }
 

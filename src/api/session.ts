@@ -14,7 +14,6 @@ import { DataFrame } from "./dataframe.ts";
 import { DataFrameReader } from "./data-frame-reader.ts";
 import { DataStreamReader } from "./data-stream-reader.ts";
 import type { Executor, ExecutorFactory } from "./executor.ts";
-import { localExecutor } from "./local-executor.ts";
 import type { OptionValue } from "./option-map.ts";
 import { inferCommonType, rowToEngine } from "./row.ts";
 import { RuntimeConf, RuntimeConfig } from "./runtime-conf.ts";
@@ -34,7 +33,7 @@ export class Session implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   static builder(): SessionBuilder {
-    return new SessionBuilder(localExecutor);
+    return new SessionBuilder(async (settings) => (await import("./local-executor.ts")).localExecutor(settings));
   }
 
   /** Made by the builder. */

@@ -43,10 +43,16 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
   const checkpoint = await Checkpoint.open(ports, location.path);
   try {
     const conf = effectiveConf(sessionConf(executor), await checkpoint.loggedConf());
-    const program = await executor.plan(executor.optimize(analyzed.plan), request.outputMode, Number(conf.get("spark.sql.shuffle.partitions")));
+    const program = await executor.plan(
+      executor.optimize(analyzed.plan),
+      request.outputMode,
+      Number(conf.get("spark.sql.shuffle.partitions")),
+    );
     const writer = new AtomicFiles(ports, location.path);
-    const { sources, bindings } = await openSources(executor, program, (index) =>
-      new DirectoryLogStore(ports.files, writer, `${location.path}/sources/${index}`),
+    const { sources, bindings } = await openSources(
+      executor,
+      program,
+      (index) => new DirectoryLogStore(ports.files, writer, `${location.path}/sources/${index}`),
     );
     const schema = schemaOf(tailOutput(program.output, program.tail));
     const sink = await provider.create({
@@ -160,7 +166,11 @@ function sinkOptions(provider: SinkProvider, { format, options }: StartRequest):
   return new ConnectorOptions(format, Object.fromEntries(own), provider.options);
 }
 
-function checkpointLocation(executor: LocalExecutor, provider: SinkProvider, request: StartRequest): { path: string; isTemporary: boolean } {
+function checkpointLocation(
+  executor: LocalExecutor,
+  provider: SinkProvider,
+  request: StartRequest,
+): { path: string; isTemporary: boolean } {
   sinkOptions(provider, request);
   const option = Object.entries(request.options).find(([key]) => key.toLowerCase() === CHECKPOINT_OPTION.toLowerCase());
   if (option) return { path: resolve(option[1]), isTemporary: false };

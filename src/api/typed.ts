@@ -62,7 +62,7 @@ export type Selected<R, Items> =
 export type WithColumn<R, Name extends string, C> =
   IsUntyped<R> extends true ? Row : Checked<Omit<R, Name> & { [K in Name]: ValueOf<R, C> }>;
 export type WithColumns<R, Columns> =
-  IsUntyped<R> extends true ? Row : Checked<Omit<R, keyof Columns> & { [K in keyof Columns]: ValueOf<R, Columns[K]> }>;
+  IsUntyped<R> extends true ? Row : Checked<Omit<R, keyof Columns> & { -readonly [K in keyof Columns]: ValueOf<R, Columns[K]> }>;
 export type Renamed<R, From extends string, To extends string> =
   IsUntyped<R> extends true ? Row : Checked<{ [K in keyof R as K extends From ? To : K]: R[K] }>;
 export type Dropped<R, Items> = IsUntyped<R> extends true ? Row : Checked<Omit<R, NameOf<Items>>>;

@@ -104,7 +104,7 @@ export class AggregateCode {
         return;
       }
       case "sketch": {
-        const input = this.#compile(plan.input(aggregate.args), bindings);
+        const input = this.#compile(aggregate.args[0]!, bindings);
         const emit = (): void => {
           f.get(place.row);
           f.i32(fields[0]!.offset);

@@ -509,12 +509,34 @@ class SegmentCode {
   #observe(index: number, bindings: Bindings): void {
     const f = this.#f;
     const { aggregate } = this.#stage.program.observed[index]!;
-    const row = f.local("i32");
-    f.get(this.#context);
-    f.memory("i32.load", CONTEXT_OBSERVED + 4 * index);
-    f.set(row);
-    const code = new AggregateCode(this.#stage.module.builder, f, aggregate, this.#stage.compileWith(f), this.#stage.functions);
-    code.update({ row, base: null }, bindings, null);
+    const probe = f.local("i32");
+    this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
+    this.#updateInTable(aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
+  }
+
+  /** Finds or adds the probe row's group in the scratch table at a context slot, and updates its buffers by the current row. */
+  #updateInTable(operator: AggregateOperator, tableSlot: number, probe: Local, bindings: Bindings): void {
+    const f = this.#f;
+    const stage = this.#stage;
+    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
+    const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+    const table = (): void => {
+      f.get(this.#context);
+      f.memory("i32.load", tableSlot);
+    };
+    table();
+    f.get(probe);
+    f.i32(0);
+    f.call(stage.module.kernel("table_upsert", ["i32", "i32", "i32"], ["i32"]));
+    f.tee(place.row);
+    this.#failIfZero();
+    f.i32(0);
+    f.memory("i32.load", TABLE_BASE);
+    f.set(place.base!);
+    f.i32(0);
+    f.memory("i32.load", TABLE_INSERTED);
+    f.if(() => code.writeInitial(place));
+    code.update(place, bindings, { pushContainer: table, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
   }
 
   #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
@@ -524,14 +546,12 @@ class SegmentCode {
     const keys = operator.grouping.map((attribute) => bindings.get(attribute.id)!);
     stage.writeProbe(f, this.#context, operator, probe, keys);
     const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
-    // Arguments once into locals: both branches below use them.
-    const inputs: Bindings = new Map(bindings);
     f.get(this.#context);
     f.memory("i32.load", CONTEXT_DIRECT);
     f.if(
       () => {
         code.writeInitial({ row: probe, base: null });
-        code.update({ row: probe, base: null }, inputs, null);
+        code.update({ row: probe, base: null }, bindings, null);
         f.get(this.#context);
         f.memory("i32.load", CONTEXT_EXCHANGE);
         f.get(probe);
@@ -539,26 +559,7 @@ class SegmentCode {
         f.call(stage.module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
         this.#failIfZero();
       },
-      () => {
-        const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
-        const table = (): void => {
-          f.get(this.#context);
-          f.memory("i32.load", CONTEXT_TABLE);
-        };
-        table();
-        f.get(probe);
-        f.i32(0);
-        f.call(stage.module.kernel("table_upsert", ["i32", "i32", "i32"], ["i32"]));
-        f.tee(place.row);
-        this.#failIfZero();
-        f.i32(0);
-        f.memory("i32.load", TABLE_BASE);
-        f.set(place.base!);
-        f.i32(0);
-        f.memory("i32.load", TABLE_INSERTED);
-        f.if(() => code.writeInitial(place));
-        code.update(place, inputs, { pushContainer: table, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
-      },
+      () => this.#updateInTable(operator, CONTEXT_TABLE, probe, bindings),
     );
   }
 

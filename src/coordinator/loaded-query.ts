@@ -37,6 +37,8 @@ export interface StagesResult {
   /** Per source of the program. */
   readonly inputRows: readonly number[];
   readonly eventTime: readonly (EventTimeStats | null)[];
+  /** Buffers of observed metrics, per worker. */
+  readonly observed: readonly ScanReply["observed"][];
   /** Per stateful aggregate, in program order: the replies of all workers. */
   readonly state: ReadonlyMap<number, readonly StateReply[]>;
 }
@@ -97,22 +99,24 @@ export class LoadedQuery {
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
     let tasks: readonly TaskOfWorker[] = [];
-    let eventTime: readonly (EventTimeStats | null)[] = [];
+    let statistics: readonly ScanReply[] = [];
     for (const stage of this.program.stages) {
       if (stage.input.kind === "scan") {
         const scanned = await this.#scan(stage, sources);
         scanned.tasks.forEach(({ task, source }) => (inputRows[source] = inputRows[source]! + task.inputRows));
         tasks = scanned.tasks;
-        eventTime = mergeEventTime(scanned.replies);
+        statistics = scanned.replies;
       } else {
         const replies = await this.#merge(stage, tasks);
+        statistics = replies;
         const aggregate = stage.input.aggregate;
         const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
         if (stateReplies.length > 0) state.set(aggregate, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
       }
     }
-    return { sink: this.#sinkOutput(tasks), inputRows, eventTime, state };
+    const observed = statistics.map((reply) => reply.observed);
+    return { sink: this.#sinkOutput(tasks), inputRows, eventTime: mergeEventTime(statistics), observed, state };
   }
 
   async unload(): Promise<void> {

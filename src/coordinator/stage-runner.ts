@@ -9,6 +9,7 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { StateReply } from "../protocol/messages.ts";
 import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
+import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -56,10 +57,8 @@ export class StageRunner implements BatchRunner {
     const changes = result.state.size > 0 ? await pool.all({ kind: "changes", query: query.number }) : [];
     failpoint("after-change-files");
     const commitMs = Math.max(0, ...changes.map((change) => change.commitMs));
-    const batches = runTail(result.sink.batches, program.output, program.tail, functions, {
-      batchTimestampMicros: BigInt(timestampMs) * 1000n,
-      timeZone: program.timeZone,
-    });
+    const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
+    const batches = runTail(result.sink.batches, program.output, program.tail, functions, context);
     this.#evictWatermarkMs = evictWatermarkMs;
     return {
       sink: { ...result.sink, batches },
@@ -74,7 +73,7 @@ export class StageRunner implements BatchRunner {
         .filter(({ state }) => state)
         .map(({ index }) => stateMetrics(result.state.get(index) ?? [], program.partitions, commitMs))
         .reverse(),
-      observedMetrics: {},
+      observedMetrics: observedResults(program.observed, result.observed, functions, context),
       changeFiles: changes.flatMap(({ files }) => files),
     };
   }

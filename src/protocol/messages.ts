@@ -4,6 +4,7 @@
  */
 import type { TransferredError } from "../base/errors.ts";
 import type { StructType } from "../columnar/types.ts";
+import type { Value } from "../columnar/values.ts";
 import type { CompiledStage } from "../compile/pipeline.ts";
 import type { BatchAttempt } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
@@ -84,6 +85,8 @@ export interface ScanReply {
   readonly tasks: readonly TaskResult[];
   /** Per watermark operator; null when no row was seen. Cumulative over the batch. */
   readonly eventTime: readonly ({ readonly maxMicros: bigint; readonly minMicros: bigint; readonly sumMicros: number; readonly rows: number } | null)[];
+  /** Buffers per observed metric, or null where no row was seen. Cumulative over the batch. */
+  readonly observed: readonly (readonly Value[] | null)[];
 }
 
 /** One split, or the one merge of a worker. */

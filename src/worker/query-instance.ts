@@ -24,6 +24,7 @@ import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { BatchParameters, ChangesReply, Command, ExchangeBlock, MergeReply, ScanReply, ScanSplit } from "../protocol/messages.ts";
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
+import { ObservedTables } from "./observed-metrics.ts";
 import { QueryState } from "./query-state.ts";
 import { ScanTask } from "./scan-task.ts";
 import { StageInstance } from "./stage-instance.ts";
@@ -53,6 +54,7 @@ export class QueryInstance {
   readonly #layouts: readonly number[];
   readonly #tables: number[] = [];
   readonly #state: QueryState | null;
+  readonly #observed: ObservedTables;
   #batch: BatchParameters | null = null;
   #epoch = 0;
   /** Per stage: rows do not reduce, so partial aggregation is skipped. */
@@ -66,10 +68,15 @@ export class QueryInstance {
     this.#kernels = instantiateKernels(load.kernels, load.memories[workerIndex]!);
     const { program } = load;
     this.#layouts = program.aggregates.map(({ layout }) => this.#writeLayout(layout));
+    this.#observed = new ObservedTables(
+      this.#kernels,
+      program,
+      program.observed.map(({ aggregate }) => this.#writeLayout(aggregate.layout)),
+    );
     const interpreter = new Interpreter(this.#kernels, functionRegistry, program.timeZone);
     this.#stages = load.stages.map((stage) => new StageInstance(this.#kernels, stage, interpreter));
     this.#direct = load.stages.map(() => false);
-    const probeBytes = Math.max(64, ...program.aggregates.map(({ layout }) => layout.rowBytes));
+    const probeBytes = Math.max(64, ...[...program.aggregates, ...program.observed.map(({ aggregate }) => aggregate)].map(({ layout }) => layout.rowBytes));
     const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
     for (const stage of this.#stages) {
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
@@ -120,6 +127,7 @@ export class QueryInstance {
       view.setFloat64(cell + 16, 0, true);
       view.setBigInt64(cell + 24, 0n, true);
     });
+    this.#observed.begin(this.#stages);
     this.#state?.begin(this.#epoch);
     return null;
   }
@@ -130,7 +138,7 @@ export class QueryInstance {
     try {
       const tasks = task.run(splits, next);
       this.#direct[stage] = task.direct;
-      return { tasks, eventTime: this.#eventTime() };
+      return { tasks, ...this.#statistics() };
     } catch (error) {
       instance.discard();
       throw error;
@@ -142,7 +150,7 @@ export class QueryInstance {
     const task = new MergeTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#load.memories, this.#state);
     try {
       const { result, state } = task.run(blocks);
-      return { tasks: [result], eventTime: this.#eventTime(), state };
+      return { tasks: [result], ...this.#statistics(), state };
     } catch (error) {
       instance.discard();
       throw error;
@@ -188,6 +196,10 @@ export class QueryInstance {
       batch: this.#batch,
       layoutAddress: (aggregate) => this.#layouts[aggregate]!,
     };
+  }
+
+  #statistics(): Omit<ScanReply, "tasks"> {
+    return { eventTime: this.#eventTime(), observed: this.#observed.read() };
   }
 
   #eventTime(): ScanReply["eventTime"] {

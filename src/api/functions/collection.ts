@@ -78,7 +78,7 @@ export function from_csv<const A extends ColumnOrName, const S extends string | 
 export function to_csv<const A extends ColumnOrName>(column: A, options: Options = {}): Column<string, string | null, UsesOf<A>> {
   return functionColumn("to_csv", [columnExpression(column), ...optionExpressions(options)]);
 }
-export function schema_of_json(json: Text, options: Options = {}): Column<string, string, never> {
+export function schema_of_json(json: Text, options: Options = {}): Column<string, string> {
   return functionColumn("schema_of_json", [toExpression(json), ...optionExpressions(options)]);
 }
 export const get_json_object = withValues<string | null, [path: string]>("get_json_object");

@@ -17,9 +17,22 @@ export const column = col;
  * A constant. A whole number is INT (BIGINT where it does not fit), other numbers DOUBLE, a bigint BIGINT, a `Date` TIMESTAMP; a
  * column is returned as it is.
  */
-export function lit<V>(value: V): Column<string, V extends Column<any, infer C, any> ? C : V, OperandUses<V>> {
+export function lit<V>(value: V): Column<string, LiteralValue<V>, OperandUses<V>> {
   return new Column(toExpression(value));
 }
+
+type LiteralValue<V> =
+  V extends Column<any, infer C, any>
+    ? C
+    : V extends string
+      ? string
+      : V extends number
+        ? number
+        : V extends bigint
+          ? bigint
+          : V extends boolean
+            ? boolean
+            : V;
 
 /** SQL text as a column: `expr("a + 1 AS b")`. Parsed at analysis. */
 export function expr(text: string): Column {
@@ -78,9 +91,9 @@ export const sha1 = unary<string | null>("sha1");
 export const sha2 = withValues<string | null, [bits: number]>("sha2");
 export const crc32 = unary<bigint | null>("crc32");
 export const uuid = nullary<string>("uuid");
-export const rand = (seed?: number | bigint): Column<string, number, never> =>
+export const rand = (seed?: number | bigint): Column<string, number> =>
   functionColumn("rand", seed === undefined ? [] : [toExpression(seed)]);
-export const randn = (seed?: number | bigint): Column<string, number, never> =>
+export const randn = (seed?: number | bigint): Column<string, number> =>
   functionColumn("randn", seed === undefined ? [] : [toExpression(seed)]);
 export const monotonically_increasing_id = nullary<bigint>("monotonically_increasing_id");
 export const input_file_name = nullary<string>("input_file_name");

@@ -6,10 +6,11 @@ import { MillraceError } from "../../base/errors.ts";
 import { decodeColumnBatch, PHYSICAL_CODES } from "../../columnar/column-batch.ts";
 import { ARENA_BATCH, BLOCK_ROW_COUNT, PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import type { TimeZone } from "../../columnar/time-zone.ts";
-import { type DataType, leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
+import { leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import type { ConnectorOptions } from "../options.ts";
+import { kernelTypeCode } from "./kernel-types.ts";
 
 /** Turns the blocks of one task into the bytes of one file. */
 export interface BlockEncoder {
@@ -29,7 +30,7 @@ const FIELD_BYTES = 32;
 
 /** Whether the kernels write all columns of `schema`. */
 export function kernelsWrite(schema: StructType): boolean {
-  return leavesOf(schema).every(({ dataType }) => dataType.kind === "struct" || typeCode(dataType) !== 0);
+  return leavesOf(schema).every(({ dataType }) => dataType.kind === "struct" || kernelTypeCode(dataType) !== 0);
 }
 
 export class KernelEncoder implements BlockEncoder {
@@ -53,7 +54,7 @@ export class KernelEncoder implements BlockEncoder {
       const prefixAddress = writeBytes(kernels, prefix);
       const scale = dataType.kind === "decimal" ? dataType.scale : 0;
       const descendants = leafCount(dataType) - 1;
-      const field = [prefixAddress, prefix.length, typeCode(dataType), index, scale, descendants, 0, 0];
+      const field = [prefixAddress, prefix.length, kernelTypeCode(dataType), index, scale, descendants, 0, 0];
       field.forEach((word, at) => setWord(fields + FIELD_BYTES * index + 4 * at, word));
     });
     setWord(this.#encoder + 12, leaves.length);
@@ -161,44 +162,4 @@ function blockRows(kernels: Kernels, schema: StructType, address: number): Value
   const batch = exports["batch_finish"]!(encoder) >>> 0;
   if (batch === 0) outOfMemory();
   return decodeColumnBatch(schema, kernels.bytes().subarray(batch, batch + (exports["batch_length"]!(batch) >>> 0)));
-}
-
-/** The kernels' code of a type; 0 for those they do not write. */
-function typeCode(type: DataType): number {
-  switch (type.kind) {
-    case "void":
-    case "boolean":
-      return 1;
-    case "byte":
-      return 2;
-    case "short":
-      return 3;
-    case "integer":
-      return 4;
-    case "long":
-      return 5;
-    case "float":
-      return 6;
-    case "double":
-      return 7;
-    case "decimal":
-      return type.precision <= 18 ? 8 : 0;
-    case "string":
-      return 9;
-    case "date":
-      return 10;
-    case "timestamp":
-      return 11;
-    case "timestamp_ntz":
-      return 12;
-    case "struct":
-      return 13;
-    case "binary":
-      return 14;
-    case "array":
-    case "map":
-    case "day_time_interval":
-    case "year_month_interval":
-      return 0;
-  }
 }

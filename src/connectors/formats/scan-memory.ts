@@ -6,6 +6,7 @@ import { MillraceError } from "../../base/errors.ts";
 import { PHYSICAL_CODES } from "../../columnar/column-batch.ts";
 import { variableBytes } from "../../columnar/list-encoding.ts";
 import { ARENA_SPLIT, BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import { kernelTypeCode, TYPE_SKIPPED } from "./kernel-types.ts";
 import { type DataType, type Leaf, leavesOf, type StructType } from "../../columnar/types.ts";
 import type { TimeZone } from "../../columnar/time-zone.ts";
 import type { Value } from "../../columnar/values.ts";
@@ -38,6 +39,8 @@ export interface ScanField {
   readonly leafIndex: number;
   /** Never converted by the kernel: its presence defers the line. */
   readonly plainOnly?: boolean;
+  /** Not converted at all (CSV, where every value has its place). */
+  readonly isSkipped?: boolean;
 }
 
 /** Allocates `bytes` from the split arena; throws when the worker has no memory left. */
@@ -96,7 +99,7 @@ export class ScanMemory {
       const nameAddress = allocate(this.#kernels, name.length + PADDING_BYTES);
       this.#kernels.bytes().set(name, nameAddress);
       const decimal = field.dataType.kind === "decimal" ? field.dataType : { precision: 0, scale: 0 };
-      const type = field.plainOnly ? 0 : typeCode(field.dataType);
+      const type = field.isSkipped ? TYPE_SKIPPED : field.plainOnly ? 0 : kernelTypeCode(field.dataType);
       const words = [nameAddress, name.length, type, field.leafIndex, 0, 0, decimal.precision, decimal.scale, 0, 0, 0, 0];
       words.forEach((word, at) => this.#kernels.view().setUint32(address + 4 * at, word, true));
       return address;
@@ -207,38 +210,4 @@ function withStructs(schema: StructType, needed: readonly boolean[]): boolean[] 
   };
   for (const field of schema.fields) visit(field.dataType);
   return all;
-}
-
-/** The kernel's conversion for a type; 0 for those that only the plain parser knows. */
-function typeCode(type: DataType): number {
-  switch (type.kind) {
-    case "boolean":
-      return 1;
-    case "byte":
-      return 2;
-    case "short":
-      return 3;
-    case "integer":
-      return 4;
-    case "long":
-      return 5;
-    case "float":
-      return 6;
-    case "double":
-      return 7;
-    case "decimal":
-      return type.precision <= 18 ? 8 : 0;
-    case "string":
-      return 9;
-    case "date":
-      return 10;
-    case "timestamp":
-      return 11;
-    case "timestamp_ntz":
-      return 12;
-    case "struct":
-      return 13;
-    default:
-      return 0;
-  }
 }

@@ -17,3 +17,5 @@ export * from "./memory";
 export * from "./state-store";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
+export * from "./list";
+export { csv_next } from "./csv-scan";

@@ -182,7 +182,8 @@ export class ExpressionResolver {
   #finishExtraction(child: Expression, extraction: Expression, { origin }: UnresolvedExtractValue): Expression {
     const extracted = extractField(child, extraction, this.caseSensitive, origin);
     if (extracted.kind !== "unresolved_extract_value") return extracted;
-    return locatedAt(origin, () => this.call("element", [child, extraction]));
+    if (typeOf(child).kind === "array") throw notYet("reading one element of an array", "Store the elements in columns of their own.");
+    return locatedAt(origin, () => this.call("element_at", [child, extraction]));
   }
 
   #finishCast(node: Cast): Expression {

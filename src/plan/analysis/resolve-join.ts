@@ -15,7 +15,7 @@ import { sameName, scopeOf } from "./resolve-names.ts";
 export function resolveJoin(node: Join, left: LogicalPlan, resolvedRight: LogicalPlan, resolver: ExpressionResolver): LogicalPlan {
   const leftIds = new Set(outputOf(left).map((attribute) => attribute.id));
   const overlaps = outputOf(resolvedRight).some((attribute) => leftIds.has(attribute.id));
-  const right = overlaps ? withFreshIds(resolvedRight, resolver.context.ids) : resolvedRight;
+  const right = overlaps ? withFreshIds(resolvedRight, () => resolver.context.ids()) : resolvedRight;
   if (node.usingColumns.length > 0) return resolveUsing(node, left, right, resolver);
   if (node.condition === null) return Object.freeze({ ...node, left, right });
   const resolved = resolver.resolve(node.condition, scopeOf([left, right], resolver.caseSensitive));

@@ -1,8 +1,9 @@
 /** `Aggregate` → operator with its row layout: which fields a group's row has, and where its time bucket comes from. */
 import { assert } from "../../base/assert.ts";
 import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
-import { BinaryType, BooleanType, leavesOf } from "../../columnar/types.ts";
-import { type AggregateCall, type Alias, type Attribute, schemaOf } from "../expr/expression.ts";
+import { AnalysisError } from "../../base/errors.ts";
+import { BinaryType, BooleanType, leavesOf, simpleString } from "../../columnar/types.ts";
+import { type AggregateCall, type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { typeOf } from "../expr/expression-type.ts";
 import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
@@ -100,6 +101,7 @@ function planCall(
     const attributes = plan.buffer.map((field): Attribute => {
       return { kind: "attribute", id: context.nextId(), name: field.name, dataType: field.dataType, nullable: field.nullable };
     });
+    requireFused([...plan.update(attributes, aggregate.args), ...plan.merge(attributes, attributes)], aggregate, context);
     const evaluation = plan.evaluate(attributes);
     if (context.splitTiers(evaluation).hoisted.length > 0) {
       buffers = attributes;
@@ -110,13 +112,24 @@ function planCall(
     result,
     buffers,
     name: aggregate.name,
-    args: aggregate.args.map(hoister.rewrite),
+    args: (plan.form === "sketch" ? [plan.input(aggregate.args)] : aggregate.args).map(hoister.rewrite),
     filter: aggregate.filter && hoister.rewrite(aggregate.filter),
     ignoreNulls: aggregate.ignoreNulls,
     argumentTypes,
     firstField,
     fieldCount: valueSpecs.length - firstField,
   };
+}
+
+/** Buffers are updated inside the fused loop: there is no place for the interpreter (arguments are computed before). */
+function requireFused(expressions: readonly Expression[], { name, args }: AggregateCall, { splitTiers }: Context): void {
+  const ofArguments = new Set(args);
+  const beyond = expressions.flatMap((expression) => splitTiers(expression).hoisted).filter(({ expression }) => !ofArguments.has(expression));
+  if (beyond.length === 0) return;
+  throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+    feature: `${name} over ${args.map((argument) => simpleString(typeOf(argument))).join(", ")}`,
+    remedy: "Cast the argument to DOUBLE or to a DECIMAL of fewer digits.",
+  });
 }
 
 /** How many buckets of event time should be alive per partition when the delay is the only thing that keeps them. */

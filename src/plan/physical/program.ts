@@ -118,6 +118,7 @@ export interface PlannedAggregate {
   /** The buffers as attributes, if the result is computed from them by an interpret step; null: generated code computes it. */
   readonly buffers: readonly Attribute[] | null;
   readonly name: string;
+  /** For a sketch the one value that its kernel takes. */
   readonly args: readonly Expression[];
   readonly filter: Expression | null;
   readonly ignoreNulls: boolean;
