@@ -18,19 +18,20 @@ export interface ExplainedPlans {
   readonly physical: string;
 }
 
-/** `explain(true)`: all four plans under Spark's headings. */
-export function extendedPlanText({ parsed, analyzed, optimized, physical }: ExplainedPlans): string {
+/** `extended`: all four plans under Spark's headings; `cost`: the optimized and the physical one; any other mode: the physical plan. */
+export function explainPlans({ parsed, analyzed, optimized, physical }: ExplainedPlans, mode: string): string {
+  const optimizedText = section("Optimized Logical Plan", planText(optimized));
+  const physicalText = section("Physical Plan", physical);
+  if (mode === "cost") return [optimizedText, physicalText].join("\n");
+  if (mode !== "extended") return physicalText;
   const columns = outputOf(analyzed).map(({ name, dataType }) => `${name}: ${simpleString(dataType)}`);
   return [
     section("Parsed Logical Plan", planText(parsed)),
     section("Analyzed Logical Plan", `${columns.join(", ")}\n${planText(analyzed)}`),
-    section("Optimized Logical Plan", planText(optimized)),
-    simplePlanText(physical),
+    optimizedText,
+    physicalText,
   ].join("\n");
 }
-
-/** `explain()`: the physical plan only. */
-export const simplePlanText = (physical: string): string => section("Physical Plan", physical);
 
 const section = (title: string, text: string): string => `== ${title} ==\n${text.trimEnd()}\n`;
 
@@ -70,7 +71,7 @@ function nodeText(plan: LogicalPlan): string {
     case "read":
       return `${plan.isStreaming ? "StreamingDataSource" : "DataSource"} ${plan.format}${plan.paths.length > 0 ? ` [${plan.paths.join(", ")}]` : ""}${readSchema(plan.schema)}`;
     case "local_relation":
-      return `LocalRelation [${columnList(plan.output)}]`;
+      return `LocalRelation [${plan.output.length > 0 ? columnList(plan.output) : plan.schema.fields.map(({ name }) => name).join(",")}]`;
     case "range":
       return `Range (${plan.start}, ${plan.end}, step=${plan.step})`;
     case "relation":
