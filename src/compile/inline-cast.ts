@@ -1,5 +1,5 @@
 /**
- * Casts in generated code: among numbers, booleans, decimals of up to 18 digits, dates, timestamps and intervals. Mirrors
+ * Casts in generated code: among numbers, booleans, decimals, dates, timestamps and intervals. Mirrors
  * Spark's ANSI `Cast`; in `try` mode what does not fit is null.
  */
 import { type DataType, type DecimalType, sameType } from "../columnar/types.ts";
@@ -8,7 +8,7 @@ import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { integerBits, isFractional } from "./inline-arithmetic.ts";
-import { emitDivideHalfUp, isNarrowDecimal } from "./inline-decimal.ts";
+import { emitDivideHalfUp, emitPrecisionCheck, emitWideCheck, isNarrowDecimal, pushRescaled, pushWide } from "./inline-decimal.ts";
 import type { Fail } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
 import { isUtc } from "./time-zone-names.ts";
@@ -50,12 +50,15 @@ function isSameRepresentation(from: DataType, to: DataType): boolean {
   return sameType(from, to);
 }
 
+/** Decimal digits of integers by their width in bits. */
+const INTEGER_DIGITS = { 1: 1, 8: 3, 16: 5, 32: 10, 64: 19 } as const;
+
 const isInteger = (type: DataType): boolean => integerBits(type) !== undefined;
 
 function conversion(from: DataType, to: DataType, utc: boolean): Conversion | null {
   if (isInteger(from) || from.kind === "boolean") return fromInteger(from, to);
   if (isFractional(from)) return fromFractional(from, to);
-  if (isNarrowDecimal(from)) return fromDecimal(from, to);
+  if (from.kind === "decimal") return isNarrowDecimal(from) ? fromNarrow(from, to) : fromWide(from, to);
   switch (from.kind) {
     case "date":
       if (to.kind === "timestamp_ntz" || (to.kind === "timestamp" && utc)) return dateToTimestamp;
@@ -120,13 +123,13 @@ function fromInteger(from: DataType, to: DataType): Conversion | null {
       f.op(`${to.kind === "float" ? "f32" : "f64"}.convert_${fromBits === 64 ? "i64" : "i32"}_s`);
     };
   }
-  if (isNarrowDecimal(to)) {
+  if (to.kind === "decimal" && isNarrowDecimal(to)) {
     return (f, value, fail) => {
       pushLong(f, value);
-      const digits = { 1: 1, 8: 3, 16: 5, 32: 10, 64: 19 }[fromBits];
-      emitRescale(f, digits, 0, to, fail);
+      emitRescale(f, INTEGER_DIGITS[fromBits], 0, to, fail);
     };
   }
+  if (to.kind === "decimal") return toWide(INTEGER_DIGITS[fromBits], 0, to);
   if (from.kind === "boolean") return null;
   // Whole numbers count seconds, or months.
   if (to.kind === "timestamp") {
@@ -225,7 +228,7 @@ function fromFractional(from: { kind: "float" } | { kind: "double" }, to: DataTy
   }
 }
 
-function fromDecimal(from: DecimalType, to: DataType): Conversion | null {
+function fromNarrow(from: DecimalType, to: DataType): Conversion | null {
   if (to.kind === "boolean") {
     return (f, value) => {
       value.push();
@@ -240,12 +243,13 @@ function fromDecimal(from: DecimalType, to: DataType): Conversion | null {
       emitNarrowLong(f, to, fail);
     };
   }
-  if (isNarrowDecimal(to)) {
+  if (to.kind === "decimal" && isNarrowDecimal(to)) {
     return (f, value, fail) => {
       value.push();
       emitRescale(f, from.precision, from.scale, to, fail);
     };
   }
+  if (to.kind === "decimal") return toWide(from.precision, from.scale, to);
   if (isFractional(to)) {
     return (f, value, _, compiler) => {
       emitDecimalToDouble(compiler, value, from.scale);
@@ -253,6 +257,27 @@ function fromDecimal(from: DecimalType, to: DataType): Conversion | null {
     };
   }
   return null;
+}
+
+/** To a decimal of more than 18 digits, from an unscaled number of at most `digits` digits at scale `from`. */
+function toWide(digits: number, from: number, to: DecimalType): Conversion | null {
+  const up = to.scale - from;
+  if (up < -18 || up > 18) return null;
+  return (f, value, fail, { module }) => {
+    pushWide(f, module, value, Math.max(up, 0));
+    if (up < 0 || digits + up > to.precision) pushRescaled(f, module, Math.min(up, 0), to.precision);
+    emitWideCheck(f, fail);
+  };
+}
+
+function fromWide(from: DecimalType, to: DataType): Conversion | null {
+  if (to.kind !== "decimal") return null;
+  return (f, value, fail, { module }) => {
+    value.push();
+    pushRescaled(f, module, to.scale - from.scale, to.precision);
+    emitWideCheck(f, fail);
+    if (isNarrowDecimal(to)) f.call(module.kernel("wide_to_long", ["i64"], ["i64"]));
+  };
 }
 
 /** Both numbers exact: one division rounds correctly. Larger ones take the slow way. */
@@ -296,20 +321,6 @@ function emitRescale(f: FunctionBuilder, digits: number, from: number, to: Decim
   if (up === 0) return;
   f.i64(10n ** BigInt(up));
   f.op("i64.mul");
-}
-
-/** Passes the i64 on top of the stack if it has at most `digits` decimal digits. */
-function emitPrecisionCheck(f: FunctionBuilder, digits: number, fail: Fail): void {
-  const limit = 10n ** BigInt(digits) - 1n;
-  const value = f.local("i64");
-  f.tee(value);
-  f.i64(limit);
-  f.op("i64.gt_s");
-  f.get(value);
-  f.i64(-limit);
-  f.op("i64.lt_s", "i32.or");
-  f.if(() => fail("decimal_out_of_range"));
-  f.get(value);
 }
 
 const dateToTimestamp: Conversion = (f, value, fail) => {
