@@ -6,3 +6,5 @@ export { json_next } from "./json-scan";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export { csv_next } from "./csv-scan";
+export { csv_encode, text_encode } from "./encode-csv";
+export { text_next } from "./text-scan";
