@@ -236,3 +236,16 @@ function decodeColumn(leaf: Leaf, bytes: Uint8Array, rowCount: number, validity:
   }
   return decoded;
 }
+
+/** Where column `index` of a batch lies: byte offsets from the start of the batch, 0 = none (see the drawing above). */
+export interface BatchColumnPlace {
+  readonly validity: number;
+  readonly values: number;
+  readonly data: number;
+}
+
+export function batchColumnPlace(bytes: Uint8Array, index: number): BatchColumnPlace {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const at = HEADER_BYTES + COLUMN_BYTES * index;
+  return { validity: view.getUint32(at + 8, true), values: view.getUint32(at + 12, true), data: view.getUint32(at + 16, true) };
+}

@@ -5,6 +5,7 @@
 import { type DataType, type PhysicalKind, physicalKind, physicalWidthBytes, sameType, simpleString } from "./types.ts";
 import {
   LAYOUT_BUCKET_MICROS,
+  LAYOUT_BUCKET_NULL_BIT,
   LAYOUT_BUCKET_OFFSET,
   LAYOUT_KEY_FIXED_END,
   LAYOUT_ROW_BYTES,
@@ -119,6 +120,7 @@ export function writeRowLayout(layout: RowLayout, memory: DataView, address: num
   memory.setUint32(address + LAYOUT_VAR_COUNT, layout.variableOffsets.length, true);
   memory.setUint32(address + LAYOUT_VAR_KEY_COUNT, layout.variableKeyCount, true);
   memory.setUint32(address + LAYOUT_BUCKET_OFFSET, layout.bucket?.offset ?? 0, true);
+  memory.setUint32(address + LAYOUT_BUCKET_NULL_BIT, layout.bucket?.keyIndex ?? 0, true);
   memory.setBigInt64(address + LAYOUT_BUCKET_MICROS, layout.bucket?.widthMicros ?? 1n, true);
   layout.variableOffsets.forEach((offset, index) => memory.setUint32(address + LAYOUT_VAR_OFFSETS + 4 * index, offset, true));
 }

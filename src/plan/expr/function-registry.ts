@@ -65,6 +65,10 @@ export interface ScalarFunction extends FunctionDocumentation {
    * (`columnar/memory-layout.ts`) and returns 0.
    */
   readonly kernel?: string;
+  /** As `kernel`, where it depends on the number or types of the arguments; undefined: tier 3 for these. Goes before `kernel`. */
+  kernelFor?(argumentTypes: readonly DataType[]): string | undefined;
+  /** True if the session's time zone matters. Kernels of such functions compute in UTC: other zones take tier 3. */
+  readonly usesTimeZone?: boolean;
   /** The meaning, one row at a time. `types` are the argument types after coercion. May throw a MillraceError. */
   evaluate(args: readonly Value[], types: readonly DataType[], returnType: DataType, context: EvaluationContext): Value;
 }

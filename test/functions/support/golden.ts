@@ -1,0 +1,37 @@
+/** Reads Spark's recorded SQL results (`shared/spark-sql-tests`): statements with their expected rows or error. */
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = [fileURLToPath(new URL("../../../../shared/spark-sql-tests/", import.meta.url)), "/work/shared/spark-sql-tests/"].find(
+  existsSync,
+);
+
+/** Whether the recordings are at hand; they are not part of the repository. */
+export const goldenFilesPresent = root !== undefined;
+
+export interface GoldenCase {
+  readonly file: string;
+  readonly statement: string;
+  /** Lines of the answer, or the error. */
+  readonly rows: readonly string[];
+  readonly error: { readonly condition: string; readonly parameters: Readonly<Record<string, string>> } | undefined;
+}
+
+export function goldenCases(file: string): GoldenCase[] {
+  const text = readFileSync(`${root}results/${file}.sql.out`, "utf8");
+  return text
+    .split("\n-- !query\n")
+    .slice(1)
+    .map((block) => {
+      const [statement, rest] = block.split("\n-- !query schema\n") as [string, string];
+      const output = rest.slice(rest.indexOf("-- !query output\n") + "-- !query output\n".length).replace(/\n+$/, "");
+      const json = /^[\w.]+(?:Exception|Error)\n(\{.*)$/s.exec(output);
+      const parsed = json ? (JSON.parse(json[1]!) as { errorClass: string; messageParameters?: Record<string, string> }) : undefined;
+      return {
+        file,
+        statement,
+        rows: parsed ? [] : output.split("\n"),
+        error: parsed && { condition: parsed.errorClass, parameters: parsed.messageParameters ?? {} },
+      };
+    });
+}
