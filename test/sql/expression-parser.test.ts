@@ -97,10 +97,12 @@ table("literals", [
   ["true", "true:boolean"],
   ["FALSE", "false:boolean"],
   ["null", "null:void"],
-  ["DATE '2024-02-29'", 'cast("2024-02-29":string to date)'],
-  ["timestamp '2024-01-01 00:00:00.123456 Europe/Berlin'", 'cast("2024-01-01 00:00:00.123456 Europe/Berlin":string to timestamp)'],
-  ["TIMESTAMP '2024-01-01T00:00:00+02:00'", 'cast("2024-01-01T00:00:00+02:00":string to timestamp)'],
-  ["TIMESTAMP_NTZ '2024-01-01 10:00'", 'cast("2024-01-01 10:00":string to timestamp_ntz)'],
+  ["DATE '2024-02-29'", `${Date.UTC(2024, 1, 29) / 86_400_000}:date`],
+  ["date '2024-2'", `${Date.UTC(2024, 1, 1) / 86_400_000}:date`],
+  ["timestamp '2024-01-01 00:00:00.123456 Europe/Berlin'", `${Date.UTC(2023, 11, 31, 23)}123456:timestamp`.replace("000123456", "123456")],
+  ["TIMESTAMP '2024-01-01T00:00:00+02:00'", `${Date.UTC(2023, 11, 31, 22)}000:timestamp`],
+  ["TIMESTAMP '2024-01-01 00:00:00'", 'cast("2024-01-01 00:00:00":string to timestamp)'],
+  ["TIMESTAMP_NTZ '2024-01-01 10:00'", `${Date.UTC(2024, 0, 1, 10)}000:timestamp_ntz`],
 ]);
 
 const second = 1_000_000n;
