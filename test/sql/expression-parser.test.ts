@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ParseError } from "../../src/base/errors.ts";
+import type { Expression } from "../../src/plan/expr/expression.ts";
 import { parseExpression, parseIdentifier, parseSelectItems } from "../../src/sql/parser.ts";
 import { printExpression } from "./print-expression.ts";
 
@@ -18,6 +19,8 @@ table("precedence", [
   ["a - b - c", "-(-(a, b), c)"],
   ["a / b % c div d", "div(%(/(a, b), c), d)"],
   ["(a + b) * c", "*(+(a, b), c)"],
+  ["a and b and c", "and(and(a, b), c)"],
+  ["a or b or c or d", "or(or(a, b), or(c, d))"],
   ["a or b and not c", "or(a, and(b, not(c)))"],
   ["not a = b", "not(=(a, b))"],
   ["! a and b", "and(not(a), b)"],
@@ -180,6 +183,12 @@ table("calls and special forms", [
   ["a /* b /* c */ d */ + -- e\n 1", "+(a, 1:int)"],
 ]);
 
+test("ten thousand conditions make a shallow tree", () => {
+  const depth = (expression: Expression): number =>
+    expression.kind === "unresolved_function" ? 1 + Math.max(...expression.args.map(depth)) : 0;
+  expect(depth(parseExpression(`a = 1${" or a = 1".repeat(9_999)}`))).toBe(1 + Math.ceil(Math.log2(10_000)));
+});
+
 test("select items", () => {
   expect(parseSelectItems("a + 1 AS b, *, t.*, count(*) c").map(printExpression)).toEqual([
     "+(a, 1:int) as b",
@@ -246,8 +255,10 @@ describe("errors", () => {
     ["posexplode(a) as (b, c)", "UNSUPPORTED_FEATURE.NOT_YET"],
     ["(".repeat(100_000), "FAILED_TO_PARSE_TOO_COMPLEX"],
     ["- ".repeat(3) + "~".repeat(100_000), "FAILED_TO_PARSE_TOO_COMPLEX"],
+    [`a${" + a".repeat(100_000)}`, "FAILED_TO_PARSE_TOO_COMPLEX"],
+    [`a${"[0]".repeat(100_000)}`, "FAILED_TO_PARSE_TOO_COMPLEX"],
     ["not ".repeat(100_000), "FAILED_TO_PARSE_TOO_COMPLEX"],
-  ])("%j gives %s", (text, condition) => expect(failure(text).condition).toBe(condition));
+  ])("refusal %#", (text, condition) => expect(failure(text).condition).toBe(condition));
 
   test("name the place and what was found", () => {
     const error = failure("a +\n  * )");
