@@ -209,5 +209,7 @@ function refuseUnbuilt(plan: LogicalPlan): void {
   for (const node of walkPlan(plan)) {
     if (node.kind === "join" && isStreaming(node.left) && isStreaming(node.right))
       throw notYet("a join of two streams", "Join the stream with a static DataFrame, or union the streams and aggregate.");
+    if (node.kind === "deduplicate" && isStreaming(node))
+      throw notYet("deduplication of a stream", "Group by the columns, or drop duplicates of each batch in foreachBatch.");
   }
 }
