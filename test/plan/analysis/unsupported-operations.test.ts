@@ -1,10 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  checkBatch,
-  checkStreaming,
-  parseOutputMode,
-  type StreamingOutputMode,
-} from "../../../src/plan/analysis/unsupported-operations.ts";
+import { checkBatch, checkStreaming, type StreamingOutputMode } from "../../../src/plan/analysis/unsupported-operations.ts";
 import { LongType } from "../../../src/columnar/types.ts";
 import { alias, call } from "../../../src/plan/expr/expression.ts";
 import type { LogicalPlan, SetOperation } from "../../../src/plan/logical/nodes.ts";
@@ -160,10 +155,5 @@ describe("operations", () => {
     expect(() => checkStreaming(plan, "append")).toThrow(
       "Expression(s): monotonically_increasing_id() is not supported with streaming DataFrames/Datasets",
     );
-  });
-
-  test("output modes by name", () => {
-    expect(parseOutputMode("Append")).toBe("append");
-    expect(() => parseOutputMode("upsert")).toThrow("Accepted output modes are 'Append', 'Complete', 'Update'.");
   });
 });
