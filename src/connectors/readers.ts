@@ -4,13 +4,14 @@ import { fileReaderOver } from "./file/file-reader.ts";
 import { jsonReader } from "./formats/json-reader.ts";
 import { memoryReader } from "./memory/memory-reader.ts";
 import { nexmarkReader } from "./nexmark/nexmark-reader.ts";
+import { parquetReader } from "./parquet/parquet-reader.ts";
 import { rangeReader } from "./range/range-reader.ts";
 import { rateReader } from "./rate/rate-reader.ts";
 import type { SplitReader } from "./source.ts";
 
 const byName = (readers: readonly SplitReader[]) => new Map(readers.map((reader) => [reader.name, reader]));
 
-const fileReader = fileReaderOver(byName([jsonReader]));
+const fileReader = fileReaderOver(byName([jsonReader, parquetReader]));
 const readers = byName([fileReader, memoryReader, nexmarkReader, rangeReader, rateReader]);
 
 export function splitReader(name: string): SplitReader {

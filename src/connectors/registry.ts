@@ -13,13 +13,14 @@ import { memorySink } from "./memory/memory-sink.ts";
 import { type MemoryStream, memorySource } from "./memory/memory-stream.ts";
 import { nexmarkSource } from "./nexmark/nexmark-source.ts";
 import { noopSink } from "./noop/noop-sink.ts";
+import { parquetFormat } from "./parquet/parquet-format.ts";
 import { rateMicroBatchSource } from "./rate/rate-micro-batch-source.ts";
 import { rateSource } from "./rate/rate-source.ts";
 import { socketSource } from "./socket/socket-source.ts";
 import type { SinkProvider } from "./sink.ts";
 import type { SourceProvider } from "./source.ts";
 
-const FILE_FORMATS = [jsonFormat];
+const FILE_FORMATS = [jsonFormat, parquetFormat];
 
 export class ConnectorRegistry {
   /** Streams that programs fill, by the name in option `stream` of format `memory`. */

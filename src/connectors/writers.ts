@@ -5,11 +5,19 @@ import { fileWriteOptions } from "./file/file-options.ts";
 import { jsonBlockEncoder } from "./formats/json-writer.ts";
 import { jsonOptions } from "./formats/json-options.ts";
 import { noopWriter } from "./noop/noop-sink.ts";
+import type { OptionSpecs } from "./options.ts";
+import type { FileEncoder } from "./file/file-encoder.ts";
+import { parquetWriteOptions } from "./parquet/parquet-options.ts";
+import { parquetEncoder } from "./parquet/parquet-writer.ts";
 import type { SplitWriter } from "./sink.ts";
 
-const formats: readonly WritableFormat[] = [
-  { name: "json", writeOptions: { ...fileWriteOptions, ...jsonOptions }, encoder: jsonBlockEncoder },
-];
+const format = (name: string, options: OptionSpecs, encoder: FileEncoder): WritableFormat => ({
+  name,
+  writeOptions: { ...fileWriteOptions, ...options },
+  encoder,
+});
+
+const formats = [format("json", jsonOptions, jsonBlockEncoder), format("parquet", parquetWriteOptions, parquetEncoder)];
 
 const fileWriter = fileWriterOver(new Map(formats.map((format) => [format.name, format])));
 const writers = new Map<string, SplitWriter>([fileWriter, noopWriter].map((writer) => [writer.name, writer]));

@@ -50,19 +50,13 @@ export const NEXMARK_SCHEMAS: Readonly<Record<NexmarkTable, StructType>> = { all
 
 /** Texts in the order that the kernel numbers them. */
 export const NEXMARK_TEXTS: readonly string[] = [
-  ...["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"],
-  ...["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"],
-  ...["Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland", "Bend", "Redmond", "Seattle", "Kent", "Cheyenne"],
-  ...["AZ", "CA", "ID", "OR", "WA", "WY"],
-  "Google",
-  "Facebook",
-  "Baidu",
-  "Apple",
-  "channel-",
-  "https://www.nexmark.com/",
-  "item.htm?query=1",
-  "&channel_id=",
-];
+  ["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"],
+  ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"],
+  ["Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland", "Bend", "Redmond", "Seattle", "Kent", "Cheyenne"],
+  ["AZ", "CA", "ID", "OR", "WA", "WY"],
+  ["Google", "Facebook", "Baidu", "Apple"],
+  ["channel-", "https://www.nexmark.com/", "item.htm?query=1", "&channel_id="],
+].flat();
 
 /** 10^(i/256) in units of 2^-24, i = 0 … 256: one decade of the log-uniform prices, between which the generator interpolates. */
 export const NEXMARK_DECADE: readonly number[] = Array.from({ length: 257 }, (_, i) => Math.round(10 ** (i / 256) * 2 ** 24));

@@ -108,3 +108,41 @@ export function mark_changes(values: usize, width: u32, isView: bool, validity: 
     } else if (load<u8>(at) != load<u8>(at - 1)) store<u8>(marks + i, 1);
   }
 }
+
+/** The inverse of `views_from_fixed`; null rows become zeros. */
+export function fixed_from_views(views: usize, validity: usize, width: u32, target: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const at = target + i * width;
+    if (validity != 0 && load<u8>(validity + i) == 0) memory.fill(at, 0, width);
+    else memory.copy(at, load<u32>(views + (<usize>i << 3)), width);
+  }
+}
+
+/** The low halves of `count` 16-byte numbers: decimals of at most 18 digits. */
+export function decimals_narrow(source: usize, target: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) store<i64>(target + (<usize>i << 3), load<i64>(source + (<usize>i << 4)));
+}
+
+/** The inverse of `decimals_narrow`: the sign fills the high halves. */
+export function decimals_widen(source: usize, target: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const value = load<i64>(source + (<usize>i << 3));
+    store<i64>(target + (<usize>i << 4), value);
+    store<i64>(target + (<usize>i << 4), value >> 63, 8);
+  }
+}
+
+/** Multiplies each i64 in place, then divides it, rounding down: other units of time to microseconds. */
+export function times_rescale(values: usize, factor: i64, divisor: i64, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const at = values + (<usize>i << 3);
+    const value = load<i64>(at) * factor;
+    const quotient = value / divisor;
+    store<i64>(at, quotient - <i64>(value % divisor < 0));
+  }
+}
+
+/** `left[i] &= right[i]` for `count` bytes. */
+export function bytes_and(left: usize, right: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) store<u8>(left + i, load<u8>(left + i) & load<u8>(right + i));
+}
