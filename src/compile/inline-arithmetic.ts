@@ -260,7 +260,6 @@ export const arithmeticFunctions: InlineFunctions = {
   "*": additive("mul", "raise"),
   "/": division("raise"),
   "%": remainder(false, "raise"),
-  mod: remainder(false, "raise"),
   pmod: remainder(true, "raise"),
   div: integralDivision(),
   try_add: additive("add", "null"),

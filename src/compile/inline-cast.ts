@@ -2,7 +2,7 @@
  * Casts in generated code: among numbers, booleans, decimals, dates, timestamps and intervals. Mirrors
  * Spark's ANSI `Cast`; in `try` mode what does not fit is null.
  */
-import { type DataType, type DecimalType, physicalKind, sameType, type TypeKind } from "../columnar/types.ts";
+import { type DataType, type DecimalType, physicalKind, sameType } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
@@ -11,8 +11,8 @@ import { integerBits, isFractional } from "./inline-arithmetic.ts";
 import { emitDivideHalfUp, emitPrecisionCheck, emitWideCheck, isNarrowDecimal, pushRescaled, pushWide } from "./inline-decimal.ts";
 import type { Fail } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
-import { hasKernel } from "./kernel-names.ts";
 import { literalBytes } from "./literal.ts";
+import { textKernel } from "./text-casts.ts";
 import { isUtc } from "./time-zone-names.ts";
 import type { CompiledValue } from "./value.ts";
 
@@ -66,39 +66,6 @@ export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledV
 
 function neverFails(): never {
   throw new Error("millrace internal error: a safe cast fails");
-}
-
-/** Casts from and to text that kernels do; `constants` follow the value. */
-function textKernel(from: DataType, to: DataType, utc: boolean): { readonly kernel: string; readonly constants: readonly number[] } | null {
-  const found = from.kind === "string" ? parser(to) : to.kind === "string" ? formatter(from) : null;
-  const usesZone = from.kind === "timestamp" || to.kind === "timestamp";
-  return found && hasKernel(found.kernel) && (utc || !usesZone) ? found : null;
-}
-
-function parser(to: DataType): { kernel: string; constants: number[] } | null {
-  const bits = integerBits(to);
-  if (bits !== undefined && bits < 64) return { kernel: "parse_int", constants: [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] };
-  const kernels: Partial<Record<TypeKind, string>> = {
-    long: "parse_long",
-    boolean: "parse_boolean",
-    date: "parse_date",
-    timestamp: "parse_timestamp",
-  };
-  const kernel = kernels[to.kind];
-  return kernel === undefined ? null : { kernel, constants: [] };
-}
-
-function formatter(from: DataType): { kernel: string; constants: number[] } | null {
-  const kernels: Partial<Record<TypeKind, string>> = {
-    byte: "format_int",
-    short: "format_int",
-    integer: "format_int",
-    long: "format_long",
-    date: "format_date",
-    timestamp: "format_timestamp",
-  };
-  const kernel = kernels[from.kind];
-  return kernel === undefined ? null : { kernel, constants: [] };
 }
 
 /** Nothing to do: names and nullability of struct fields may still differ. */

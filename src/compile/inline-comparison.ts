@@ -375,11 +375,8 @@ function extreme(order: "gt" | "lt"): InlineFunction {
 
 export const comparisonFunctions: InlineFunctions = {
   "=": equality,
-  "==": equality,
   "!=": inequality,
-  "<>": inequality,
   "<=>": nullSafeEquality,
-  equal_null: nullSafeEquality,
   "<": ordering("lt"),
   "<=": ordering("le"),
   ">": ordering("gt"),

@@ -220,8 +220,15 @@ function specific(
       ];
     case "long":
       return [
-        named(["+", "-", "*", "%", "div", "pmod", "try_add", "try_subtract", "try_multiply", "&", "|", "^"], type, self, self),
+        named(["+", "-", "*", "%", "div", "try_add", "try_subtract", "try_multiply", "&", "|", "^"], type, self, self),
         named(["negative", "abs", "~"], type, self),
+        // Narrow divisors: Spark's sum of remainder and divisor wraps at 64 bits, the interpreter's does not.
+        make(
+          "pmod",
+          type,
+          self,
+          of(IntegerType).map((divisor) => cast(divisor, LongType)),
+        ),
         make("shiftleft", type, self, of(IntegerType)),
         named(["unix_seconds", "unix_millis", "unix_micros"], type, of(TimestampType)),
       ];
