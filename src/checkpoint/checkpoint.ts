@@ -171,7 +171,8 @@ export class Checkpoint {
    * are there with the right content. Null otherwise.
    */
   async adoptable(batchId: number, attempt: string): Promise<CommitRecord | null> {
-    const record = await this.#preparedRecord(batchId, attempt);
+    // A torn file: then the sink cannot have committed on the strength of it.
+    const record = await unlessDamaged(this.commits.getPrepared(preparedName(batchId, attempt), batchId));
     if (record === null) return null;
     const own = record.changes.find((entry) => entry.batchId === batchId);
     return (await this.#state.areWhole(own?.files ?? [])) ? record : null;
@@ -242,23 +243,28 @@ export class Checkpoint {
     });
   }
 
+  /**
+   * Removes the state files that record `batchId` lists and the oldest retained record does not. What a damaged record listed stays until
+   * a start sweeps it.
+   */
   async #removeStateFilesOf(batchId: number, oldestRetained: number): Promise<void> {
-    const [purged, retained] = [await this.#commitRecordOf(batchId), await this.#commitRecordOf(oldestRetained)];
+    const purged = await unlessDamaged(this.#commitRecordOf(batchId));
+    const retained = await unlessDamaged(this.#commitRecordOf(oldestRetained));
     if (purged && retained) await this.#state.removeUnneeded(purged, retained);
-  }
-
-  /** Null also when the file is torn: then the sink cannot have committed on the strength of it. */
-  async #preparedRecord(batchId: number, attempt: string): Promise<CommitRecord | null> {
-    try {
-      return await this.commits.getPrepared(preparedName(batchId, attempt), batchId);
-    } catch (error) {
-      if (error instanceof CheckpointError) return null;
-      throw error;
-    }
   }
 
   async #commitRecordOf(batchId: number): Promise<CommitRecord | null> {
     return this.#recentCommits.get(batchId) ?? (await this.commits.get(batchId));
+  }
+}
+
+/** Null for a record that is damaged and that nothing depends on. */
+async function unlessDamaged(record: Promise<CommitRecord | null>): Promise<CommitRecord | null> {
+  try {
+    return await record;
+  } catch (error) {
+    if (error instanceof CheckpointError) return null;
+    throw error;
   }
 }
 

@@ -5,7 +5,7 @@
 import type { ErrorCode } from "../columnar/memory-layout.ts";
 import type { DataType } from "../columnar/types.ts";
 import { type InlineConditions, type InlineFunctions, type StrictEmission, strictFunction } from "./inline-function.ts";
-import { decimalArithmetic, isNarrowDecimal } from "./inline-decimal.ts";
+import { acceptsDecimals, emitDecimals, isNarrowDecimal } from "./inline-decimal.ts";
 import { emitTemporalAddition, isTemporalAddition } from "./inline-interval.ts";
 
 type Operator = "add" | "sub" | "mul";
@@ -23,11 +23,11 @@ const onNumbers = (conditions: InlineConditions): boolean => isNumber(conditions
 
 function additive(operator: Operator, onError: "raise" | "null") {
   return strictFunction(
-    (conditions) => onNumbers(conditions) || decimalArithmetic[operator].accepts(conditions) || isTemporalAddition(operator, conditions),
+    (conditions) => onNumbers(conditions) || acceptsDecimals(operator, conditions) || isTemporalAddition(operator, conditions),
     (emission) => {
       const type = emission.call.dataType;
       if (isFractional(type)) emitFloating(emission, operator);
-      else if (isNarrowDecimal(type)) decimalArithmetic[operator].emit(emission);
+      else if (type.kind === "decimal") emitDecimals(operator, emission);
       else if (integerBits(type) === undefined || emission.args.some((arg) => arg.dataType.kind !== type.kind)) {
         emitTemporalAddition(emission, operator);
       } else emitInteger(emission, operator);
@@ -41,10 +41,11 @@ function emitFloating({ f, args, call }: StrictEmission, operator: Operator): vo
   f.op(`${call.dataType.kind === "float" ? "f32" : "f64"}.${operator}`);
 }
 
-function emitInteger({ f, args, call, fail }: StrictEmission, operator: Operator): void {
+function emitInteger(emission: StrictEmission, operator: Operator): void {
+  const { f, args, call, fail } = emission;
   const bits = integerBits(call.dataType)!;
-  const [a, b] = args as [(typeof args)[0], (typeof args)[0]];
-  if (bits === 64 && operator === "mul") return emitLongProduct({ f, args, call, fail });
+  const [a, b] = args;
+  if (bits === 64 && operator === "mul") return emitLongProduct(emission);
   if (bits === 32 && operator === "mul") {
     const product = f.local("i64");
     a!.push();
@@ -140,10 +141,10 @@ export function emitLongProduct({ f, args, fail }: StrictEmission, code: ErrorCo
 
 function division(onError: "raise" | "null") {
   return strictFunction(
-    (conditions) => (isFractional(conditions.returnType) && sameKinds(conditions)) || decimalArithmetic.div.accepts(conditions),
+    (conditions) => (isFractional(conditions.returnType) && sameKinds(conditions)) || acceptsDecimals("div", conditions),
     (emission) => {
       const { f, args, call, fail } = emission;
-      if (!isFractional(call.dataType)) return decimalArithmetic.div.emit(emission);
+      if (!isFractional(call.dataType)) return emitDecimals("div", emission);
       const type = call.dataType.kind === "float" ? "f32" : "f64";
       args[1]!.push();
       if (type === "f32") f.f32(0);
@@ -182,11 +183,10 @@ function integralDivision() {
 function remainder(positive: boolean, onError: "raise" | "null") {
   return strictFunction(
     (conditions) =>
-      (integerBits(conditions.returnType) !== undefined && sameKinds(conditions)) ||
-      (!positive && decimalArithmetic.rem.accepts(conditions)),
+      (integerBits(conditions.returnType) !== undefined && sameKinds(conditions)) || (!positive && acceptsDecimals("rem", conditions)),
     (emission) => {
       const { f, args, call, fail } = emission;
-      if (isNarrowDecimal(call.dataType)) return decimalArithmetic.rem.emit(emission);
+      if (call.dataType.kind === "decimal") return emitDecimals("rem", emission);
       const bits = integerBits(call.dataType)!;
       const type = bits === 64 ? "i64" : "i32";
       const zero = (): void => (type === "i64" ? f.i64(0n) : f.i32(0));
@@ -235,7 +235,7 @@ function negation(onlyNegative: boolean) {
     f.tee(result);
     constant(-(1n << BigInt(bits - 1)));
     f.op(`${type}.eq`);
-    f.if(() => fail(kind.endsWith("interval") ? "interval_overflow" : "arithmetic_overflow"));
+    f.if(() => fail("arithmetic_overflow"));
     const negate = (): void => {
       constant(0n);
       f.get(result);

@@ -392,17 +392,15 @@ const addMonths = strictFunction(
   { safe: true },
 );
 
-/** Units of `date_trunc` with a fixed length, and where the first of them begins, in microseconds. */
-const FIXED_UNITS: Readonly<Record<string, readonly [length: bigint, origin: bigint]>> = {
-  MICROSECOND: [1n, 0n],
-  MILLISECOND: [1000n, 0n],
-  SECOND: [MICROS_PER_SECOND, 0n],
-  MINUTE: [60n * MICROS_PER_SECOND, 0n],
-  HOUR: [3600n * MICROS_PER_SECOND, 0n],
-  DAY: [MICROS_PER_DAY, 0n],
-  DD: [MICROS_PER_DAY, 0n],
-  // Weeks begin on Monday; 1970-01-01 was a Thursday.
-  WEEK: [7n * MICROS_PER_DAY, -3n * MICROS_PER_DAY],
+/** Units of `date_trunc` that are a number of microseconds. */
+const FIXED_UNITS: Readonly<Record<string, bigint>> = {
+  MICROSECOND: 1n,
+  MILLISECOND: 1000n,
+  SECOND: MICROS_PER_SECOND,
+  MINUTE: 60n * MICROS_PER_SECOND,
+  HOUR: 3600n * MICROS_PER_SECOND,
+  DAY: MICROS_PER_DAY,
+  DD: MICROS_PER_DAY,
 };
 /** Units that are whole months, and how many. */
 const MONTH_UNITS: Readonly<Record<string, 1 | 3 | 12>> = { YEAR: 12, YYYY: 12, YY: 12, QUARTER: 3, MONTH: 1, MON: 1, MM: 1 };
@@ -411,7 +409,7 @@ function unitOf(conditions: { readonly call: InlineConditions["call"] }, index: 
   const unit = conditions.call.args[index];
   if (unit?.kind !== "literal" || typeof unit.value !== "string") return undefined;
   const name = unit.value.toUpperCase();
-  return Object.hasOwn(FIXED_UNITS, name) || Object.hasOwn(MONTH_UNITS, name) ? name : undefined;
+  return name === "WEEK" || Object.hasOwn(FIXED_UNITS, name) || Object.hasOwn(MONTH_UNITS, name) ? name : undefined;
 }
 
 /** Pops days, pushes the first day of the month, quarter or year that they are in. */
@@ -431,54 +429,52 @@ function emitTruncateMonths(f: FunctionBuilder, months: 1 | 3 | 12): void {
   emitDays(f, civil);
 }
 
+/** Pops days, pushes the Monday at or before. */
+function emitTruncateWeek(f: FunctionBuilder): void {
+  const days = f.local("i32");
+  f.tee(days);
+  f.get(days);
+  emitFloorModulo32(f, 7);
+  f.i32(3);
+  f.op("i32.add");
+  f.i32(7);
+  f.op("i32.rem_u", "i32.sub");
+}
+
 /** `date_trunc(unit, timestamp)`; overflow near the ends of the range wraps, as in Spark. */
 const truncateTimestamp: InlineFunction = strictFunction(
   (conditions) => conditions.types.length === 2 && isLocal(conditions, 1) && unitOf(conditions, 0) !== undefined,
   ({ f, args, call }) => {
     const unit = unitOf({ call }, 0)!;
-    const months = MONTH_UNITS[unit];
-    if (months !== undefined) {
+    const length = FIXED_UNITS[unit];
+    if (length !== undefined) {
+      args[1]!.push();
+      if (length === 1n) return;
+      emitFloorDivide(f, length);
+      f.i64(length);
+    } else {
       pushDays(f, args[1]!);
-      emitTruncateMonths(f, months);
+      if (unit === "WEEK") emitTruncateWeek(f);
+      else emitTruncateMonths(f, MONTH_UNITS[unit]!);
       f.op("i64.extend_i32_s");
       f.i64(MICROS_PER_DAY);
-      return f.op("i64.mul");
     }
-    const [length, origin] = FIXED_UNITS[unit]!;
-    args[1]!.push();
-    if (length === 1n) return;
-    if (origin !== 0n) {
-      f.i64(origin);
-      f.op("i64.sub");
-    }
-    emitFloorDivide(f, length);
-    f.i64(length);
     f.op("i64.mul");
-    if (origin === 0n) return;
-    f.i64(origin);
-    f.op("i64.add");
   },
   { safe: true },
 );
 
-/** `trunc(date, unit)`: whole months and weeks only. */
+/** `trunc(date, unit)`: weeks and whole months only. */
 const truncateDate: InlineFunction = strictFunction(
   (conditions) => {
     const unit = conditions.types.length === 2 && conditions.types[0]!.kind === "date" ? unitOf(conditions, 1) : undefined;
-    return unit !== undefined && (unit === "WEEK" || MONTH_UNITS[unit] !== undefined);
+    return unit !== undefined && FIXED_UNITS[unit] === undefined;
   },
   ({ f, args, call }) => {
-    const months = MONTH_UNITS[unitOf({ call }, 1)!];
+    const unit = unitOf({ call }, 1)!;
     pushDays(f, args[0]!);
-    if (months !== undefined) return emitTruncateMonths(f, months);
-    const days = f.local("i32");
-    f.tee(days);
-    f.get(days);
-    emitFloorModulo32(f, 7);
-    f.i32(3);
-    f.op("i32.add");
-    f.i32(7);
-    f.op("i32.rem_u", "i32.sub");
+    if (unit === "WEEK") emitTruncateWeek(f);
+    else emitTruncateMonths(f, MONTH_UNITS[unit]!);
   },
   { safe: true },
 );

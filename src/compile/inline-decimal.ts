@@ -1,20 +1,20 @@
 /**
- * Decimals of up to 18 digits: unscaled i64. Operands may differ in scale, results have Spark's type; whenever that type has
- * at most 18 digits no step here can leave 64 bits, so only division by zero needs a check.
+ * Decimal arithmetic. Up to 18 digits: unscaled i64, inline. Up to 38: 128-bit numbers under views, by kernels. Operands may
+ * differ in scale; an operation is compiled when no exact intermediate has more than 38 digits, which is always so unless
+ * Spark had to cut the result's scale.
  */
+import { ERROR_CODE, ERROR_CODES } from "../columnar/memory-layout.ts";
 import type { DataType, DecimalType } from "../columnar/types.ts";
-import type { FunctionBuilder } from "./emitter.ts";
-import type { InlineConditions, StrictEmission } from "./inline-function.ts";
+import type { FunctionBuilder, WasmType } from "./emitter.ts";
+import type { Fail, InlineConditions, StrictEmission } from "./inline-function.ts";
+import type { ModuleContext } from "./module-context.ts";
+import type { CompiledValue } from "./value.ts";
 
 /** Digits that every i64 holds. */
-const DIGITS_MAX = 18;
+const NARROW_DIGITS = 18;
+const WIDE_DIGITS = 38;
 
-export const isNarrowDecimal = (type: DataType): type is DecimalType => type.kind === "decimal" && type.precision <= DIGITS_MAX;
-
-interface DecimalOperation {
-  accepts(conditions: InlineConditions): boolean;
-  emit(emission: StrictEmission): void;
-}
+export const isNarrowDecimal = (type: DataType): boolean => type.kind === "decimal" && type.precision <= NARROW_DIGITS;
 
 interface Shape {
   readonly a: DecimalType;
@@ -22,83 +22,173 @@ interface Shape {
   readonly result: DecimalType;
 }
 
-function shapeOf({ types, returnType }: Pick<InlineConditions, "types" | "returnType">): Shape | null {
+/** How an operation on given types is computed. */
+interface Plan {
+  /** Decimal digits of the largest exact intermediate. */
+  readonly digits: number;
+  /** Digits that each operand gains before the operation. */
+  readonly shifts: readonly [number, number];
+  /** Digits that the exact result may have; checked when the result's type has fewer. */
+  readonly resultDigits: number;
+  readonly narrow: (f: FunctionBuilder) => void;
+  readonly wideKernel: string;
+  readonly zeroDivisor?: "divide_by_zero" | "remainder_by_zero";
+}
+
+export type DecimalOperator = "add" | "sub" | "mul" | "div" | "rem";
+
+export function acceptsDecimals(operator: DecimalOperator, conditions: InlineConditions): boolean {
+  const shape = shapeOf(conditions.types, conditions.returnType);
+  const plan = shape && planOf(operator, shape);
+  if (!shape || !plan || plan.digits > WIDE_DIGITS) return false;
+  return [shape.a, shape.b].every((type, index) => plan.shifts[index]! <= (isNarrowDecimal(type) ? NARROW_DIGITS : WIDE_DIGITS));
+}
+
+/** Pushes the result. */
+export function emitDecimals(operator: DecimalOperator, { f, module, args, call, fail }: StrictEmission): void {
+  const shape = shapeOf(
+    args.map((arg) => arg.dataType),
+    call.dataType,
+  )!;
+  const plan = planOf(operator, shape)!;
+  const { a, b, result } = shape;
+  if (plan.zeroDivisor) {
+    args[1]!.push();
+    if (isNarrowDecimal(b)) f.op("i64.eqz");
+    else f.call(module.kernel("wide_is_zero", ["i64"], ["i32"]));
+    f.if(() => fail(plan.zeroDivisor!));
+  }
+  if ([a, b, result].every(isNarrowDecimal) && plan.digits <= NARROW_DIGITS) {
+    args.forEach((arg, index) => pushScaled(f, arg, plan.shifts[index]!));
+    plan.narrow(f);
+    if (plan.resultDigits > result.precision) emitPrecisionCheck(f, result.precision, fail);
+    return;
+  }
+  args.forEach((arg, index) => pushWide(f, module, arg, plan.shifts[index]!));
+  callWide(f, module, plan.wideKernel, ["i64", "i64"]);
+  if (plan.resultDigits > result.precision) pushRescaled(f, module, 0, result.precision);
+  emitWideCheck(f, fail);
+  if (isNarrowDecimal(result)) f.call(module.kernel("wide_to_long", ["i64"], ["i64"]));
+}
+
+function shapeOf(types: readonly DataType[], result: DataType): Shape | null {
   const [a, b] = types;
-  if (!a || !b || types.length !== 2 || !isNarrowDecimal(a) || !isNarrowDecimal(b) || !isNarrowDecimal(returnType)) return null;
-  return { a, b, result: returnType };
+  if (types.length !== 2 || a?.kind !== "decimal" || b?.kind !== "decimal" || result.kind !== "decimal") return null;
+  return { a, b, result };
 }
 
 const integerDigits = (type: DecimalType): number => type.precision - type.scale;
 
-/** Digits right of the point that both operands are brought to. */
-const commonScale = ({ a, b }: Shape): number => Math.max(a.scale, b.scale);
-/** Decimal digits of the larger operand at the common scale. */
-const commonDigits = (shape: Shape): number => Math.max(integerDigits(shape.a), integerDigits(shape.b)) + commonScale(shape);
-
-function operation(fits: (shape: Shape) => boolean, emit: (emission: StrictEmission, shape: Shape) => void): DecimalOperation {
-  return {
-    accepts: (conditions) => {
-      const shape = shapeOf(conditions);
-      return shape !== null && fits(shape);
-    },
-    emit: (emission) => emit(emission, shapeOf({ types: emission.args.map((arg) => arg.dataType), returnType: emission.call.dataType })!),
-  };
+function planOf(operator: DecimalOperator, { a, b, result }: Shape): Plan | null {
+  const scale = Math.max(a.scale, b.scale);
+  const digits = Math.max(integerDigits(a), integerDigits(b)) + scale;
+  const toCommonScale = [scale - a.scale, scale - b.scale] as const;
+  switch (operator) {
+    case "add":
+    case "sub":
+      if (result.scale !== scale) return null;
+      return {
+        digits,
+        shifts: toCommonScale,
+        resultDigits: digits + 1,
+        narrow: (f) => f.op(`i64.${operator}`),
+        wideKernel: operator === "add" ? "wide_add" : "wide_subtract",
+      };
+    case "rem":
+      if (result.scale !== scale) return null;
+      return {
+        digits,
+        shifts: toCommonScale,
+        resultDigits: Math.min(integerDigits(a), integerDigits(b)) + scale,
+        narrow: (f) => f.op("i64.rem_s"),
+        wideKernel: "wide_remainder",
+        zeroDivisor: "remainder_by_zero",
+      };
+    case "mul": {
+      if (result.scale !== a.scale + b.scale) return null;
+      const product = a.precision + b.precision;
+      return { digits: product, shifts: [0, 0], resultDigits: product, narrow: (f) => f.op("i64.mul"), wideKernel: "wide_multiply" };
+    }
+    case "div": {
+      const shift = result.scale - a.scale + b.scale;
+      if (shift < 0) return null;
+      const dividend = a.precision + shift;
+      return {
+        digits: dividend,
+        shifts: [shift, 0],
+        resultDigits: dividend,
+        narrow: emitDivideHalfUp,
+        wideKernel: "wide_divide",
+        zeroDivisor: "divide_by_zero",
+      };
+    }
+  }
 }
 
-const sum = (operator: "add" | "sub"): DecimalOperation =>
-  operation(
-    (shape) => shape.result.scale === commonScale(shape) && commonDigits(shape) < shape.result.precision,
-    ({ f, args }, shape) => {
-      pushAtScale(f, args[0]!.push, shape.a.scale, shape.result.scale);
-      pushAtScale(f, args[1]!.push, shape.b.scale, shape.result.scale);
-      f.op(`i64.${operator}`);
-    },
-  );
-
-export const decimalArithmetic: Readonly<Record<"add" | "sub" | "mul" | "div" | "rem", DecimalOperation>> = {
-  add: sum("add"),
-  sub: sum("sub"),
-  mul: operation(
-    ({ a, b, result }) => result.scale === a.scale + b.scale && a.precision + b.precision <= DIGITS_MAX,
-    ({ f, args }) => {
-      args[0]!.push();
-      args[1]!.push();
-      f.op("i64.mul");
-    },
-  ),
-  div: operation(
-    ({ a, b, result }) => a.precision + result.scale - a.scale + b.scale <= DIGITS_MAX && result.scale - a.scale + b.scale >= 0,
-    ({ f, args, fail }, { a, b, result }) => {
-      args[1]!.push();
-      f.op("i64.eqz");
-      f.if(() => fail("divide_by_zero"));
-      pushAtScale(f, args[0]!.push, a.scale, result.scale + b.scale);
-      args[1]!.push();
-      emitDivideHalfUp(f);
-    },
-  ),
-  rem: operation(
-    (shape) => shape.result.scale === commonScale(shape) && commonDigits(shape) <= DIGITS_MAX,
-    ({ f, args, fail }, shape) => {
-      args[1]!.push();
-      f.op("i64.eqz");
-      f.if(() => fail("remainder_by_zero"));
-      pushAtScale(f, args[0]!.push, shape.a.scale, shape.result.scale);
-      pushAtScale(f, args[1]!.push, shape.b.scale, shape.result.scale);
-      f.op("i64.rem_s");
-    },
-  ),
-};
-
-/** Pushes an unscaled number brought from scale `from` to the larger or equal scale `to`. */
-export function pushAtScale(f: FunctionBuilder, push: () => void, from: number, to: number): void {
-  push();
-  if (to === from) return;
-  f.i64(10n ** BigInt(to - from));
+/** Pushes an unscaled number with `shift` more digits. */
+function pushScaled(f: FunctionBuilder, value: CompiledValue, shift: number): void {
+  value.push();
+  if (shift === 0) return;
+  f.i64(10n ** BigInt(shift));
   f.op("i64.mul");
 }
 
-/** Pops dividend and divisor (not zero, below 10^18 in magnitude), pushes the quotient rounded half away from zero. */
+/** Pushes a decimal, or an integer, as a wide number with `shift` more digits right of the point; check with `emitWideCheck`. */
+export function pushWide(f: FunctionBuilder, module: ModuleContext, value: CompiledValue, shift: number): void {
+  value.push();
+  if (value.physical === "wide") {
+    if (shift > 0) pushRescaled(f, module, shift, WIDE_DIGITS);
+    return;
+  }
+  if (value.physical !== "i64") f.op("i64.extend_i32_s");
+  if (shift === 0) return callWide(f, module, "wide_from_long", ["i64"]);
+  f.i64(10n ** BigInt(shift));
+  callWide(f, module, "wide_multiply_longs", ["i64", "i64"]);
+}
+
+/** Pops a wide number, pushes it with `shift` more digits right of the point; beyond `precision` digits the error cell is set. */
+export function pushRescaled(f: FunctionBuilder, module: ModuleContext, shift: number, precision: number): void {
+  f.i32(shift);
+  f.i32(precision);
+  callWide(f, module, "wide_rescale", ["i64", "i32", "i32"]);
+}
+
+function callWide(f: FunctionBuilder, module: ModuleContext, kernel: string, params: readonly WasmType[]): void {
+  f.call(module.kernel(kernel, params, ["i64"]));
+}
+
+/** Fails if a kernel has set the error cell, which is cleared. */
+export function emitWideCheck(f: FunctionBuilder, fail: Fail): void {
+  f.i32(0);
+  f.memory("i32.load", ERROR_CODE);
+  f.if(() => {
+    f.i32(0);
+    f.memory("i32.load", ERROR_CODE);
+    f.i32(ERROR_CODES.out_of_memory);
+    f.op("i32.eq");
+    f.i32(0);
+    f.i32(0);
+    f.memory("i32.store", ERROR_CODE);
+    f.if(() => fail("out_of_memory"));
+    fail("decimal_out_of_range");
+  });
+}
+
+/** Passes the i64 on top of the stack if it has at most `digits` decimal digits. */
+export function emitPrecisionCheck(f: FunctionBuilder, digits: number, fail: Fail): void {
+  const limit = 10n ** BigInt(digits) - 1n;
+  const value = f.local("i64");
+  f.tee(value);
+  f.i64(limit);
+  f.op("i64.gt_s");
+  f.get(value);
+  f.i64(-limit);
+  f.op("i64.lt_s", "i32.or");
+  f.if(() => fail("decimal_out_of_range"));
+  f.get(value);
+}
+
+/** Pops dividend and divisor (not zero, at most 10^18 in magnitude), pushes the quotient rounded half away from zero. */
 export function emitDivideHalfUp(f: FunctionBuilder): void {
   const [dividend, divisor, quotient, rest] = [f.local("i64"), f.local("i64"), f.local("i64"), f.local("i64")];
   f.set(divisor);

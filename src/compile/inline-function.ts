@@ -7,6 +7,7 @@ import type { DataType } from "../columnar/types.ts";
 import type { Call } from "../plan/expr/expression.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
+import type { ModuleContext } from "./module-context.ts";
 import type { CompiledValue } from "./value.ts";
 
 /** What the choice of a function's tier depends on. */
@@ -36,6 +37,7 @@ export type Fail = (code: ErrorCode) => void;
 
 export interface StrictEmission {
   readonly f: FunctionBuilder;
+  readonly module: ModuleContext;
   readonly args: readonly CompiledValue[];
   readonly call: Call;
   readonly fail: Fail;
@@ -54,11 +56,11 @@ export function strictFunction(
     accepts,
     isSafe: options.safe === true || options.onError === "null",
     compile(compiler, call) {
-      const { f } = compiler;
+      const { f, module } = compiler;
       const args = compiler.compileStrict(call.args);
-      if (options.safe) return compiler.strictSafe(call.dataType, args, () => emit({ f, args, call, fail: unexpectedFail }));
+      if (options.safe) return compiler.strictSafe(call.dataType, args, () => emit({ f, module, args, call, fail: unexpectedFail }));
       const site = { name: call.name, operands: args, resultType: call.dataType, ...(call.origin && { origin: call.origin }) };
-      return compiler.strictFallible(site, args, options.onError ?? "raise", (fail) => emit({ f, args, call, fail }));
+      return compiler.strictFallible(site, args, options.onError ?? "raise", (fail) => emit({ f, module, args, call, fail }));
     },
   };
 }

@@ -192,33 +192,6 @@ const nullIf: InlineFunction = {
   },
 };
 
-/** `nanvl(a, b)`: `b` where `a` is NaN. */
-const nanValue: InlineFunction = {
-  accepts: ({ types, returnType }) => isFractional(returnType) && types.every((type) => type.kind === returnType.kind),
-  isSafe: true,
-  compile(compiler, call) {
-    const { f } = compiler;
-    const first = compiler.compile(call.args[0]!);
-    return compiler.firstOf(call.dataType, true, [
-      (accept) =>
-        f.block((next) => {
-          f.block((isNull) => {
-            if (first.isNull) {
-              first.isNull();
-              f.brIf(isNull);
-            }
-            first.push();
-            first.push();
-            f.op(first.physical === "f32" ? "f32.ne" : "f64.ne");
-            f.brIf(next);
-          });
-          accept(first);
-        }),
-      (accept) => accept(compiler.compile(call.args[1]!)),
-    ]);
-  },
-};
-
 export const logicFunctions: InlineFunctions = {
   and: connective(0),
   or: connective(1),
@@ -233,5 +206,4 @@ export const logicFunctions: InlineFunctions = {
   nvl2: ifNotNull,
   if: conditional,
   nullif: nullIf,
-  nanvl: nanValue,
 };

@@ -70,7 +70,7 @@ const towards = (direction: "ceil" | "floor"): InlineFunction =>
       types.length === 1 &&
       ((types[0]!.kind === "double" && returnType.kind === "long") ||
         (types[0]!.kind === "long" && returnType.kind === "long") ||
-        (isNarrowDecimal(types[0]!) && isNarrowDecimal(returnType) && returnType.scale === 0)),
+        (isNarrowDecimal(types[0]!) && isNarrowDecimal(returnType) && returnType.kind === "decimal" && returnType.scale === 0)),
     ({ f, args }) => {
       const [value] = args;
       const type = value!.dataType;

@@ -2,11 +2,12 @@
  * Decides where an expression runs: fused into generated code (inline emitters and kernels), or, when some function has only
  * its row-at-a-time meaning, materialised through the interpreter. `splitTierThree` takes such parts out. Main thread.
  */
-import { type DataType, physicalKind, sameType } from "../columnar/types.ts";
+import { type DataType, physicalKind } from "../columnar/types.ts";
 import type { Attribute, Call, Expression } from "../plan/expr/expression.ts";
 import type { CompileOptions } from "./expression.ts";
-import { typeOf } from "../plan/expr/expression-type.ts";
-import { isInlineCast } from "./inline-cast.ts";
+import { nullableOf, typeOf } from "../plan/expr/expression-type.ts";
+import { isInlineCast, isSafeCast } from "./inline-cast.ts";
+import { hasKernel } from "./kernel-names.ts";
 import type { InlineFunction } from "./inline-function.ts";
 import { inlineFunctions } from "./inline-functions.ts";
 import { isUtc } from "./time-zone-names.ts";
@@ -27,7 +28,7 @@ export function canFail(expression: Expression, options: CompileOptions): boolea
 }
 
 function mayFailItself(expression: Expression, options: CompileOptions): boolean {
-  if (expression.kind === "cast") return expression.mode === "ansi" && !sameType(typeOf(expression.child), expression.to as DataType);
+  if (expression.kind === "cast") return expression.mode === "ansi" && !isSafeCast(typeOf(expression.child), expression.to as DataType);
   return expression.kind === "call" && inlineFor(expression, options)?.isSafe !== true;
 }
 
@@ -54,7 +55,7 @@ function isOwnTierFused(expression: Expression, options: CompileOptions): boolea
 
 function runsAsKernel(call: Call, options: CompileOptions): boolean {
   const definition = options.registry.find(call.name);
-  if (definition?.kind !== "scalar" || definition.kernel === undefined) return false;
+  if (definition?.kind !== "scalar" || definition.kernel === undefined || !hasKernel(definition.kernel)) return false;
   // Kernels know no zones: they compute in UTC.
   if (definition.usesTimeZone && !isUtc(options.timeZone)) return false;
   return call.args.every((argument) => physicalKind(typeOf(argument)) !== "struct");
@@ -97,12 +98,15 @@ export function splitTierThree(expression: Expression, options: CompileOptions, 
   return { rest: rewrite(expression), hoisted };
 }
 
-/** Sub-expressions that are not evaluated for every row. */
+/** Sub-expressions that are not evaluated for every row: alternatives, and arguments of strict functions after one that may be null. */
 function lazyChildrenOf(expression: Expression, options: CompileOptions): readonly Expression[] {
   if (expression.kind === "case_when") return childrenOf(expression).slice(1);
   if (expression.kind !== "call") return [];
   const definition = options.registry.find(expression.name);
-  return definition?.kind === "scalar" && definition.lazy ? expression.args.slice(1) : [];
+  if (definition?.kind !== "scalar") return [];
+  if (definition.lazy) return expression.args.slice(1);
+  const firstNullable = definition.nulls === "strict" ? expression.args.findIndex(nullableOf) : -1;
+  return firstNullable < 0 ? [] : expression.args.slice(firstNullable + 1);
 }
 
 function childrenOf(expression: Expression): readonly Expression[] {

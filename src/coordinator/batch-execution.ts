@@ -41,8 +41,30 @@ export async function executeBatch(
     return { record: await publish(parts, attempt, fields, output), output };
   });
   await reporter.time("commitOffsets", () => checkpoint.commit(record));
-  await runner.commit(batchId);
+  await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
   return output;
+}
+
+/**
+ * Does `work` between two batches. When a worker dies in it, its state comes back from the checkpoint, as of `committedBatch`, and the
+ * result is null.
+ */
+export async function surviveWorkerDeath<T>(
+  { checkpoint, runner }: Pick<BatchParts, "checkpoint" | "runner">,
+  committedBatch: number,
+  work: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isWorkerDeath(error)) throw error;
+    await restoreState(checkpoint, runner, committedBatch);
+    return null;
+  }
+}
+
+function isWorkerDeath(error: unknown): boolean {
+  return error instanceof MillraceError && error.condition === "WORKER_DIED";
 }
 
 /** S2 and S3. A batch whose worker died starts again from the committed state, as a new attempt. */
@@ -51,11 +73,11 @@ async function runAttempts(parts: BatchParts, batchId: number, input: Omit<Batch
   for (let tries = 1; ; tries++) {
     const attempt: BatchAttempt = { batchId, attempt: random.uuid(), epoch: checkpoint.epoch };
     try {
+      if (tries > 1) await restoreState(checkpoint, runner, batchId - 1);
       return { attempt, output: await runner.run({ ...input, attempt }) };
     } catch (error) {
       await undo(parts, attempt);
-      if (tries === ATTEMPTS_MAX || !(error instanceof MillraceError && error.condition === "WORKER_DIED")) throw error;
-      await restoreState(checkpoint, runner, batchId - 1);
+      if (tries === ATTEMPTS_MAX || !isWorkerDeath(error)) throw error;
     }
   }
 }

@@ -14,7 +14,7 @@ import type { StreamSink } from "../connectors/sink.ts";
 import type { Offset, ReadLimit, StreamSource } from "../connectors/source.ts";
 import type { ListenerBus } from "../metrics/listener-bus.ts";
 import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
-import { executeBatch } from "./batch-execution.ts";
+import { executeBatch, surviveWorkerDeath } from "./batch-execution.ts";
 import type { BatchOutput, BatchRunner } from "./batch-runner.ts";
 import { describeOffsets, hasNewData, type OffsetRange } from "./offset-range.ts";
 import { isoTime, ProgressReporter } from "./progress-reporter.ts";
@@ -309,7 +309,7 @@ export class MicroBatchExecution {
 
   async #snapshot(committedBatch: number): Promise<void> {
     failpoint("before-snapshot");
-    const snapshot = await this.#parts.runner.snapshot(committedBatch);
+    const snapshot = await surviveWorkerDeath(this.#parts, committedBatch, () => this.#parts.runner.snapshot(committedBatch));
     failpoint("after-snapshot");
     if (snapshot) this.#parts.checkpoint.addSnapshot(snapshot);
   }

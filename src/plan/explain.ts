@@ -18,7 +18,7 @@ export interface ExplainedPlans {
   readonly physical: string;
 }
 
-/** `explain(true)`: all four plans under Spark's headings. */
+/** `explain("extended")`: all four plans under Spark's headings. */
 export function extendedPlanText({ parsed, analyzed, optimized, physical }: ExplainedPlans): string {
   const columns = outputOf(analyzed).map(({ name, dataType }) => `${name}: ${simpleString(dataType)}`);
   return [
@@ -70,7 +70,7 @@ function nodeText(plan: LogicalPlan): string {
     case "read":
       return `${plan.isStreaming ? "StreamingDataSource" : "DataSource"} ${plan.format}${plan.paths.length > 0 ? ` [${plan.paths.join(", ")}]` : ""}${readSchema(plan.schema)}`;
     case "local_relation":
-      return `LocalRelation [${columnList(plan.output)}]`;
+      return `LocalRelation [${plan.output.length > 0 ? columnList(plan.output) : plan.schema.fields.map(({ name }) => name).join(",")}]`;
     case "range":
       return `Range (${plan.start}, ${plan.end}, step=${plan.step})`;
     case "relation":

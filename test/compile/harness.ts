@@ -3,7 +3,7 @@
  * and decodes what it stored. Tests only.
  */
 import { ExpressionCompiler, type CompileOptions } from "../../src/compile/expression.ts";
-import { typeOf } from "../../src/plan/expr/typing.ts";
+import { typeOf } from "../../src/plan/expr/expression-type.ts";
 import { ModuleContext } from "../../src/compile/module-context.ts";
 import { runtimeError } from "../../src/compile/runtime-error.ts";
 import { hostHelpers } from "../../src/compile/host-helpers.ts";

@@ -5,7 +5,8 @@
  */
 import { expect, test } from "vitest";
 import type { Fault } from "../support/memory-file-system.ts";
-import { openQuery, World, type FakeQueryOptions } from "../support/fake-query.ts";
+import { openQuery, workerDied, World, type FakeQueryOptions } from "../support/fake-query.ts";
+import { seededRandom } from "../support/test-ports.ts";
 
 const ROWS_TOTAL = 12;
 const ROWS_PER_BATCH = 3;
@@ -20,11 +21,17 @@ const options: FakeQueryOptions = {
 };
 
 /** Starts and works until everything is done or the fault strikes. Returns the error, if any. */
-async function runUntilDone(world: World, fault: Fault | null, runOptions = options): Promise<unknown> {
+async function runUntilDone(
+  world: World,
+  fault: Fault | null,
+  runOptions = options,
+  failures: readonly (Error | null)[] = [],
+): Promise<unknown> {
   world.files.fault = fault;
   try {
     const { query, runner } = await openQuery(world, runOptions);
     runner.snapshotEvery = 2;
+    runner.failures = [...failures];
     query.start();
     await query.awaitTermination();
     return null;
@@ -39,9 +46,13 @@ function expectedTotal(batchId: number): number {
   return (rows * (rows + 1)) / 2;
 }
 
-async function expectExact(world: World, what: string): Promise<void> {
+function expectExactOutput(world: World, what: string): void {
   expect(world.rows(), what).toEqual(Array.from({ length: ROWS_TOTAL }, (_, i) => i + 1));
   for (const [batchId, { total }] of world.batches) expect(total, `${what}: total of batch ${batchId}`).toBe(expectedTotal(batchId));
+}
+
+async function expectExact(world: World, what: string): Promise<void> {
+  expectExactOutput(world, what);
   const { checkpoint } = await openQuery(world, options);
   const newest = ROWS_TOTAL / ROWS_PER_BATCH - 1;
   const { offsetBatches, commitBatches } = checkpoint.inventory;
@@ -54,6 +65,12 @@ async function expectExact(world: World, what: string): Promise<void> {
     await checkpoint.stateStart(batchId);
   }
   await checkpoint.close();
+}
+
+/** Condition of what ended the query, or of what kept it from starting. */
+function conditionOf(error: unknown): string {
+  const { condition, cause } = error as { condition?: string; cause?: { condition?: string } };
+  return String(condition === "STREAM_FAILED" ? cause?.condition : condition);
 }
 
 async function countCalls(): Promise<number> {
@@ -112,6 +129,54 @@ test.each(["ENOSPC", "EIO"] as const)("%s at any call ends the query with a type
     expect(await runUntilDone(world, null), `fresh start after ${kind} at ${at}: ${call}`).toBeNull();
     await expectExact(world, `${kind} at ${at}: ${call}`);
   }
+});
+
+test("exact after storms: many faults of every kind, one after another, worker deaths included", async () => {
+  for (let seed = 0; seed < 200; seed++) {
+    const random = seededRandom(seed);
+    const below = (limit: number) => Math.floor(random.next() * limit);
+    const world = new World();
+    for (let round = 0; round < 12; round++) {
+      const kind = (["crash", "crash", "tear", "ENOSPC", "EIO"] as const)[below(5)]!;
+      const deaths = Array.from({ length: below(3) }, () => (below(3) === 0 ? workerDied() : null));
+      if ((await runUntilDone(world, { at: below(160), kind }, options, deaths)) === null) break;
+      if (below(2) === 0) world.files.restart();
+      else world.files.powerLoss(below(40));
+    }
+    world.files.restart();
+    expect(await runUntilDone(world, null), `seed ${seed}`).toBeNull();
+    await expectExact(world, `seed ${seed}`);
+  }
+});
+
+test("no flipped bit in the checkpoint's logs goes unnoticed: the query refuses or the result is exact", async () => {
+  const prepare = async () => {
+    const world = new World();
+    const first = await openQuery(world, options);
+    first.runner.onRun = async () => {
+      if (first.runner.inputs.length === 3) throw new Error("stop here");
+    };
+    first.query.start();
+    await first.query.awaitTermination().catch(() => undefined);
+    return world;
+  };
+  const logs = (await prepare()).files.paths().filter((path) => !path.includes("/state/"));
+  expect(logs.length).toBeGreaterThan(5);
+  let refused = 0;
+  for (const path of logs) {
+    const bits = (await (await prepare()).files.readFile(path)).length * 8;
+    for (let bit = 0; bit < bits; bit += 11) {
+      const world = await prepare();
+      const bytes = await world.files.readFile(path);
+      bytes[bit >> 3]! ^= 1 << (bit & 7);
+      world.files.overwrite(path, bytes);
+      const error = await runUntilDone(world, null);
+      if (error === null) expectExactOutput(world, `bit ${bit} of ${path}`);
+      else expect(conditionOf(error), `bit ${bit} of ${path}`).toMatch(/^(CHECKPOINT_|UNSUPPORTED_LOG_VERSION)/);
+      refused += error === null ? 0 : 1;
+    }
+  }
+  expect(refused).toBeGreaterThan(100);
 });
 
 test("a sink that remembers nothing gets every batch at least once, and no batch is lost", async () => {

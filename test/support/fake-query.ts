@@ -94,6 +94,8 @@ export class FakeRunner implements BatchRunner {
   /** Errors for the next runs. */
   failures: (Error | null)[] = [];
   restoreFailures: Error[] = [];
+  commitFailures: Error[] = [];
+  snapshotFailures: Error[] = [];
   wantsBatchWithoutData: (evictWatermarkMs: number) => boolean = () => false;
   snapshotEvery = Number.POSITIVE_INFINITY;
   onRun: () => Promise<void> = async () => undefined;
@@ -137,6 +139,8 @@ export class FakeRunner implements BatchRunner {
 
   async commit(batchId: number): Promise<void> {
     this.world.log.push(`runner.commit ${batchId}`);
+    const failure = this.commitFailures.shift();
+    if (failure) throw failure;
   }
 
   async abort(batchId: number): Promise<void> {
@@ -146,6 +150,8 @@ export class FakeRunner implements BatchRunner {
 
   async snapshot(committedBatch: number): Promise<{ batchId: number; files: readonly ChangeFile[] } | null> {
     if ((committedBatch + 1) % this.snapshotEvery !== 0) return null;
+    const failure = this.snapshotFailures.shift();
+    if (failure) throw failure;
     return { batchId: committedBatch, files: [this.#writeState(`state/snapshots/${committedBatch}-${this.world.ports.random.uuid()}`)] };
   }
 

@@ -2,14 +2,14 @@
  * Names → columns: `a`, `t.a`, `t.a.b.c`, `df.col("a")`. Called by the analyzer with the scope of one operator.
  * Main thread, pure.
  */
-import { suggest } from "../../base/errors.ts";
+import { editDistance } from "../../base/errors.ts";
 import type { StructType } from "../../columnar/types.ts";
 import { literal, type Attribute, type Expression, type Origin, type Output, type UnresolvedAttribute } from "../expr/expression.ts";
 import { typeOf } from "../expr/expression-type.ts";
 import { quotedName, quotedSql, quotedType } from "../expr/sql-text.ts";
 import { outputOf } from "../logical/output.ts";
 import type { LogicalPlan } from "../logical/nodes.ts";
-import { walkPlan } from "../tree.ts";
+import { inputsOf } from "../tree.ts";
 import { analysisError, notYet } from "./context.ts";
 
 /** The columns that the expressions of an operator may name. */
@@ -80,17 +80,25 @@ function* interpretations(nameParts: readonly string[], output: Output, caseSens
   yield [output.filter((attribute) => same(attribute.name, nameParts[0]!)), 1];
 }
 
-/** The columns of frame `planId` that are still there in the scope. A frame that is there twice has no columns one could name. */
+/**
+ * The columns of frame `planId` that are still there in the scope. Where the frame is there more than once, the one nearest to the
+ * operator is meant: in `df.join(df.filter(…), df.col("x") …)` the left side. Two equally near ones are ambiguous.
+ */
 function outputOfFrame(planId: number, scope: Scope, nameParts: readonly string[], origin: Origin | undefined): Output {
   const visible = new Map(scope.output.map((attribute) => [attribute.id, attribute]));
-  const frames = scope.inputs
-    .flatMap((input) => [...walkPlan(input)])
-    .filter((node) => node.planId === planId)
-    .map((node) => outputOf(node).flatMap((attribute) => visible.get(attribute.id) ?? []))
-    .filter((found) => found.some((attribute) => sameName(attribute.name, nameParts[0]!, scope.caseSensitive)));
-  if (new Set(frames.map((found) => found.map((attribute) => attribute.id).join())).size > 1)
+  const frames: { readonly depth: number; readonly columns: Output }[] = [];
+  const search = (node: LogicalPlan, depth: number): void => {
+    if (node.planId === planId) {
+      const columns = outputOf(node).flatMap((attribute) => visible.get(attribute.id) ?? []);
+      if (columns.some((attribute) => sameName(attribute.name, nameParts[0]!, scope.caseSensitive))) frames.push({ depth, columns });
+    }
+    for (const input of inputsOf(node)) search(input, depth + 1);
+  };
+  for (const input of scope.inputs) search(input, 0);
+  const nearest = frames.filter((frame) => frame.depth === Math.min(...frames.map(({ depth }) => depth)));
+  if (new Set(nearest.map(({ columns }) => columns.map((attribute) => attribute.id).join())).size > 1)
     throw analysisError("AMBIGUOUS_COLUMN_REFERENCE", { name: quotedName(nameParts) }, origin);
-  return frames[0] ?? [];
+  return nearest[0]?.columns ?? [];
 }
 
 function ambiguous({ nameParts, origin }: UnresolvedAttribute, candidates: readonly Attribute[]): Error {
@@ -98,7 +106,9 @@ function ambiguous({ nameParts, origin }: UnresolvedAttribute, candidates: reado
   return analysisError("AMBIGUOUS_REFERENCE", { name: quotedName(nameParts), referenceNames: `[${names.join(", ")}]` }, origin);
 }
 
-/** The error for a name that nothing has, with the most similar names of `output`. */
+const SUGGESTIONS_MAX = 5;
+
+/** The error for a name that nothing has, with the most similar names of `output`; among equals, in column order. */
 export function unresolvedColumn(nameParts: readonly string[], output: Output, origin?: Origin): Error {
   const objectName = quotedName(nameParts);
   if (output.length === 0) return analysisError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", { objectName }, origin);
@@ -106,7 +116,12 @@ export function unresolvedColumn(nameParts: readonly string[], output: Output, o
   const candidates = output.map((attribute) =>
     quotedName(nameParts.length === 1 && qualifiers.size === 1 ? [attribute.name] : [...(attribute.qualifier ?? []), attribute.name]),
   );
-  return analysisError("UNRESOLVED_COLUMN.WITH_SUGGESTION", { objectName, proposal: suggest(objectName, candidates).join(", ") }, origin);
+  const proposal = [...new Set(candidates)]
+    .map((candidate) => ({ candidate, distance: editDistance(objectName, candidate) }))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, SUGGESTIONS_MAX)
+    .map(({ candidate }) => candidate);
+  return analysisError("UNRESOLVED_COLUMN.WITH_SUGGESTION", { objectName, proposal: proposal.join(", ") }, origin);
 }
 
 /**

@@ -136,6 +136,14 @@ describe("columns", () => {
     expect([v, id]).toMatchObject([{ id: output[3]!.id }, { id: output[0]!.id }]);
   });
 
+  test("of a frame that is there twice the nearest is meant", async () => {
+    const frame = withPlanId(read("x INT"), 1);
+    const derived = withPlanId(where(frame, "x > 1"), 2);
+    const joined = join(frame, derived, null);
+    const plan = (await analyzed({ kind: "project", child: joined, expressions: [column("x", 1), column("x", 2)] })) as Project;
+    expect(plan.expressions).toMatchObject(outputOf(plan.child).map(({ id }) => ({ id })));
+  });
+
   test("sorts and filters may use columns that the select list left out", async () => {
     const plan = await analyzed(sort(select(read("a INT, b INT"), "a"), "b"));
     expect(namesOf(plan)).toEqual(["a"]);
