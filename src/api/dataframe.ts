@@ -2,6 +2,7 @@
  * `DataFrame`: a description of rows. Each method wraps one logical node and returns a new frame; nothing is read, resolved or checked
  * before a method that returns a Promise is called. Session's thread.
  */
+import type { Table } from "apache-arrow";
 import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
 import { decodeColumnBatch } from "../columnar/column-batch.ts";
 import { simpleString, type StructType } from "../columnar/types.ts";
@@ -253,8 +254,12 @@ export class DataFrame<R = Row> {
   async isEmpty(): Promise<boolean> {
     return (await this.take(1)).length === 0;
   }
-  toArrow(): Promise<never> {
-    return Promise.reject(notYet("DataFrame.toArrow", "Use collect()."));
+  async toArrow(): Promise<Table> {
+    const [{ schema, batches }, { arrowTable }] = await Promise.all([this.session.executor.collect(this.plan), import("./arrow.ts")]);
+    return arrowTable(
+      schema,
+      batches.map((batch) => decodeColumnBatch(schema, batch)),
+    );
   }
   /** Batches of rows. */
   async *[Symbol.asyncIterator](): AsyncIterator<R[]> {

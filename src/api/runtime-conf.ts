@@ -30,7 +30,7 @@ const isTimeZone = (value: string): string | undefined =>
   findTimeZone(value) === undefined ? "Cannot resolve the given timezone." : undefined;
 
 /** Every key of ours, by its exact name. */
-export const confKeys: Readonly<Record<string, ConfKey>> = {
+const confKeys: Readonly<Record<string, ConfKey>> = {
   "spark.sql.ansi.enabled": { description: "ANSI semantics of casts and arithmetic.", default: "true", check: isOnly("true") },
   "spark.sql.caseSensitive": { description: "Whether column names differ by case.", default: "false", check: isBoolean },
   "spark.sql.session.timeZone": {

@@ -98,7 +98,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\u000b": "\\v",
   "\u0007": "\\a",
 };
-const escape = (text: string): string => text.replace(/[\n\r\t\f\u0008\u000b\u0007]/g, (character) => ESCAPES[character]!);
+const escape = (text: string): string => Array.from(text, (character) => ESCAPES[character] ?? character).join("");
 
 /** Columns on a terminal: East Asian wide characters take two. */
 function displayWidth(text: string): number {

@@ -35,6 +35,15 @@ export interface FallibleSite {
   readonly origin?: Origin;
 }
 
+export interface KernelCallOptions {
+  /** The kernel may answer null for arguments that are not. */
+  readonly mayBeNull: boolean;
+  /** What an error of the kernel becomes. */
+  readonly onError?: "raise" | "null";
+  /** i32 arguments after the operands. */
+  readonly constants?: readonly number[];
+}
+
 export class ExpressionCompiler {
   readonly f: FunctionBuilder;
   readonly module: ModuleContext;
@@ -237,16 +246,16 @@ export class ExpressionCompiler {
     return this.kernelCall(
       definition.kernel,
       { name: call.name, operands: this.compileStrict(call.args), resultType: call.dataType, ...origin(call) },
-      call.nullable,
+      { mayBeNull: call.nullable },
     );
   }
 
-  /** Calls a kernel with all operands of `site`; null if any of them is, or if the kernel says so (`mayBeNull`). */
-  kernelCall(name: string, site: FallibleSite, mayBeNull: boolean, onError: "raise" | "null" = "raise"): CompiledValue {
+  /** Calls a kernel with all operands of `site`; null if any of them is. */
+  kernelCall(name: string, site: FallibleSite, { mayBeNull, onError = "raise", constants = [] }: KernelCallOptions): CompiledValue {
     const { f } = this;
     const kernel = this.module.kernel(
       name,
-      site.operands.map((operand) => wasmTypeOf(operand.physical)),
+      [...site.operands.map((operand) => wasmTypeOf(operand.physical)), ...constants.map(() => "i32" as const)],
       [wasmTypeOf(physicalKind(site.resultType))],
     );
     const result = f.local(wasmTypeOf(physicalKind(site.resultType)));
@@ -263,9 +272,10 @@ export class ExpressionCompiler {
         f.brIf(end);
       }
       for (const operand of site.operands) operand.push();
+      for (const constant of constants) f.i32(constant);
       f.call(kernel);
       f.set(result);
-      if (isNull && (mayBeNull || onError === "null")) {
+      if (isNull && mayBeNull) {
         f.i32(0);
         f.memory("i32.load", KERNEL_NULL);
         f.if(() => {

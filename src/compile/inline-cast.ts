@@ -2,7 +2,7 @@
  * Casts in generated code: among numbers, booleans, decimals, dates, timestamps and intervals. Mirrors
  * Spark's ANSI `Cast`; in `try` mode what does not fit is null.
  */
-import { type DataType, type DecimalType, sameType } from "../columnar/types.ts";
+import { type DataType, type DecimalType, physicalKind, sameType, type TypeKind } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
@@ -11,6 +11,8 @@ import { integerBits, isFractional } from "./inline-arithmetic.ts";
 import { emitDivideHalfUp, emitPrecisionCheck, emitWideCheck, isNarrowDecimal, pushRescaled, pushWide } from "./inline-decimal.ts";
 import type { Fail } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
+import { hasKernel } from "./kernel-names.ts";
+import { literalBytes } from "./literal.ts";
 import { isUtc } from "./time-zone-names.ts";
 import type { CompiledValue } from "./value.ts";
 
@@ -24,7 +26,26 @@ type Conversion = (f: FunctionBuilder, value: CompiledValue, fail: Fail, compile
 /** Whether `compileCast` covers the cast. */
 export function isInlineCast(cast: Cast, options: CompileOptions): boolean {
   const [from, to] = [typeOf(cast.child), cast.to as DataType];
-  return isSameRepresentation(from, to) || from.kind === "void" || conversion(from, to, isUtc(options.timeZone)) !== null;
+  const utc = isUtc(options.timeZone);
+  return isSameRepresentation(from, to) || from.kind === "void" || conversion(from, to, utc) !== null || textKernel(from, to, utc) !== null;
+}
+
+/** Whether no value of `from` is refused by `to`. */
+export function isSafeCast(from: DataType, to: DataType): boolean {
+  if (isSameRepresentation(from, to) || from.kind === "void") return true;
+  const toBits = integerBits(to);
+  if (from.kind === "boolean" || to.kind === "boolean") return from.kind !== "string" && to.kind !== "decimal";
+  const fromBits = integerBits(from);
+  if (fromBits !== undefined) {
+    if (to.kind === "decimal") return to.precision - to.scale >= INTEGER_DIGITS[fromBits];
+    return toBits === undefined ? isFractional(to) || to.kind === "timestamp" : toBits >= fromBits;
+  }
+  if (isFractional(from)) return isFractional(to);
+  if (from.kind === "decimal") {
+    if (to.kind !== "decimal") return isFractional(to);
+    return to.precision - to.scale >= from.precision - from.scale + (to.scale < from.scale ? 1 : 0);
+  }
+  return (from.kind === "timestamp" || from.kind === "timestamp_ntz") && (toBits === undefined || toBits === 64);
 }
 
 export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledValue {
@@ -32,11 +53,52 @@ export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledV
   const value = compiler.compile(cast.child);
   if (isSameRepresentation(from, to)) return { ...value, dataType: to };
   if (from.kind === "void") return compiler.compile({ kind: "literal", value: null, dataType: to });
-  const convert = conversion(from, to, compiler.isUtc)!;
   const site = { name: "cast", operands: [value], resultType: to, ...(cast.origin && { origin: cast.origin }) };
-  return compiler.strictFallible(site, [value], cast.mode === "try" ? "null" : "raise", (fail) =>
-    convert(compiler.f, value, fail, compiler),
-  );
+  const onError = cast.mode === "try" ? "null" : "raise";
+  const text = textKernel(from, to, compiler.isUtc);
+  if (text) return compiler.kernelCall(text.kernel, site, { mayBeNull: false, onError, constants: text.constants });
+  const convert = conversion(from, to, compiler.isUtc)!;
+  const emit = (fail: Fail): void => convert(compiler.f, value, fail, compiler);
+  const isMemoryFree = value.physical !== "wide" && physicalKind(to) !== "wide";
+  if (isMemoryFree && isSafeCast(from, to)) return compiler.strictSafe(to, [value], () => emit(neverFails));
+  return compiler.strictFallible(site, [value], onError, emit);
+}
+
+function neverFails(): never {
+  throw new Error("millrace internal error: a safe cast fails");
+}
+
+/** Casts from and to text that kernels do; `constants` follow the value. */
+function textKernel(from: DataType, to: DataType, utc: boolean): { readonly kernel: string; readonly constants: readonly number[] } | null {
+  const found = from.kind === "string" ? parser(to) : to.kind === "string" ? formatter(from) : null;
+  const usesZone = from.kind === "timestamp" || to.kind === "timestamp";
+  return found && hasKernel(found.kernel) && (utc || !usesZone) ? found : null;
+}
+
+function parser(to: DataType): { kernel: string; constants: number[] } | null {
+  const bits = integerBits(to);
+  if (bits !== undefined && bits < 64) return { kernel: "parse_int", constants: [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] };
+  const kernels: Partial<Record<TypeKind, string>> = {
+    long: "parse_long",
+    boolean: "parse_boolean",
+    date: "parse_date",
+    timestamp: "parse_timestamp",
+  };
+  const kernel = kernels[to.kind];
+  return kernel === undefined ? null : { kernel, constants: [] };
+}
+
+function formatter(from: DataType): { kernel: string; constants: number[] } | null {
+  const kernels: Partial<Record<TypeKind, string>> = {
+    byte: "format_int",
+    short: "format_int",
+    integer: "format_int",
+    long: "format_long",
+    date: "format_date",
+    timestamp: "format_timestamp",
+  };
+  const kernel = kernels[from.kind];
+  return kernel === undefined ? null : { kernel, constants: [] };
 }
 
 /** Nothing to do: names and nullability of struct fields may still differ. */
@@ -56,6 +118,8 @@ const INTEGER_DIGITS = { 1: 1, 8: 3, 16: 5, 32: 10, 64: 19 } as const;
 const isInteger = (type: DataType): boolean => integerBits(type) !== undefined;
 
 function conversion(from: DataType, to: DataType, utc: boolean): Conversion | null {
+  if (from.kind === "boolean" && to.kind === "string") return booleanToText;
+  if (from.kind === "string" && to.kind === "binary") return (_, value) => value.push();
   if (isInteger(from) || from.kind === "boolean") return fromInteger(from, to);
   if (isFractional(from)) return fromFractional(from, to);
   if (from.kind === "decimal") return isNarrowDecimal(from) ? fromNarrow(from, to) : fromWide(from, to);
@@ -90,6 +154,12 @@ function conversion(from: DataType, to: DataType, utc: boolean): Conversion | nu
       return null;
   }
 }
+
+const booleanToText: Conversion = (f, value, _fail, { module }) => {
+  for (const text of [true, false]) module.pushLiteralView(f, literalBytes(String(text)));
+  value.push();
+  f.op("select");
+};
 
 const pushLong = (f: FunctionBuilder, value: CompiledValue): void => {
   value.push();

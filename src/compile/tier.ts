@@ -2,11 +2,11 @@
  * Decides where an expression runs: fused into generated code (inline emitters and kernels), or, when some function has only
  * its row-at-a-time meaning, materialised through the interpreter. `splitTierThree` takes such parts out. Main thread.
  */
-import { type DataType, physicalKind, sameType } from "../columnar/types.ts";
+import { type DataType, physicalKind } from "../columnar/types.ts";
 import type { Attribute, Call, Expression } from "../plan/expr/expression.ts";
 import type { CompileOptions } from "./expression.ts";
 import { nullableOf, typeOf } from "../plan/expr/expression-type.ts";
-import { isInlineCast } from "./inline-cast.ts";
+import { isInlineCast, isSafeCast } from "./inline-cast.ts";
 import { hasKernel } from "./kernel-names.ts";
 import type { InlineFunction } from "./inline-function.ts";
 import { inlineFunctions } from "./inline-functions.ts";
@@ -28,7 +28,7 @@ export function canFail(expression: Expression, options: CompileOptions): boolea
 }
 
 function mayFailItself(expression: Expression, options: CompileOptions): boolean {
-  if (expression.kind === "cast") return expression.mode === "ansi" && !sameType(typeOf(expression.child), expression.to as DataType);
+  if (expression.kind === "cast") return expression.mode === "ansi" && !isSafeCast(typeOf(expression.child), expression.to as DataType);
   return expression.kind === "call" && inlineFor(expression, options)?.isSafe !== true;
 }
 

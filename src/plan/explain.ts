@@ -18,20 +18,19 @@ export interface ExplainedPlans {
   readonly physical: string;
 }
 
-/** `extended`: all four plans under Spark's headings; `cost`: the optimized and the physical one; any other mode: the physical plan. */
-export function explainPlans({ parsed, analyzed, optimized, physical }: ExplainedPlans, mode: string): string {
-  const optimizedText = section("Optimized Logical Plan", planText(optimized));
-  const physicalText = section("Physical Plan", physical);
-  if (mode === "cost") return [optimizedText, physicalText].join("\n");
-  if (mode !== "extended") return physicalText;
+/** `explain("extended")`: all four plans under Spark's headings. */
+export function extendedPlanText({ parsed, analyzed, optimized, physical }: ExplainedPlans): string {
   const columns = outputOf(analyzed).map(({ name, dataType }) => `${name}: ${simpleString(dataType)}`);
   return [
     section("Parsed Logical Plan", planText(parsed)),
     section("Analyzed Logical Plan", `${columns.join(", ")}\n${planText(analyzed)}`),
-    optimizedText,
-    physicalText,
+    section("Optimized Logical Plan", planText(optimized)),
+    simplePlanText(physical),
   ].join("\n");
 }
+
+/** `explain()`: the physical plan only. */
+export const simplePlanText = (physical: string): string => section("Physical Plan", physical);
 
 const section = (title: string, text: string): string => `== ${title} ==\n${text.trimEnd()}\n`;
 

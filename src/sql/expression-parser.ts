@@ -65,6 +65,7 @@ const PREFIX: Readonly<Record<string, string>> = { "-": "negative", "+": "positi
 /** `a`, `a AS b`, `*`, `t.*`. */
 export function readNamedExpression(cursor: TokenCursor): Expression {
   const expression = readExpression(cursor);
+  if (cursor.at("AS", "(")) throw notYet(cursor, "A list of names for one expression", "Give one name.");
   if (cursor.accept("AS")) return alias(expression, cursor.identifier());
   const token = cursor.peek();
   if (token.kind === "quoted" || (token.kind === "word" && !NOT_AN_ALIAS.has(token.key))) return alias(expression, cursor.identifier());
@@ -269,9 +270,9 @@ function readWord(cursor: TokenCursor): Expression {
     if (token.key === "NULL") return cursor.next() && literal(null, VoidType);
     if (token.key === "TRUE" || token.key === "FALSE") return cursor.next() && literal(token.key === "TRUE", BooleanType);
     if (token.key === "INTERVAL" && startsInterval(cursor)) return intervalLiteral(cursor);
-    if (cursor.peek(1).kind === "string") return cursor.next() && typedLiteral(cursor, token, readStrings(cursor));
     const special = Object.hasOwn(specialForms, token.key) ? specialForms[token.key]!(cursor) : undefined;
     if (special !== undefined) return special;
+    if (cursor.peek(1).kind === "string") return cursor.next() && typedLiteral(cursor, token, readStrings(cursor));
     const isCall = isFollowedBy("(") && CALLABLE_SEPARATORS.has(token.key);
     if (SEPARATORS.has(token.key) && !isCall) throw cursor.syntaxError();
     if (BARE_FUNCTIONS.has(token.key) && !isFollowedBy("(") && !isFollowedBy("."))
@@ -293,7 +294,7 @@ function isName(cursor: TokenCursor, ahead: number): boolean {
 }
 
 /** `(DISTINCT a, b IGNORE NULLS) FILTER (WHERE …)` after a function's name. */
-export function readCall(cursor: TokenCursor, start: number, name: string): Expression {
+function readCall(cursor: TokenCursor, start: number, name: string): Expression {
   cursor.expect("(");
   let isDistinct = false;
   let ignoreNulls = false;

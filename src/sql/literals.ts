@@ -167,11 +167,14 @@ export function intervalLiteral(cursor: TokenCursor): Literal {
   let interval: CalendarInterval;
   if (cursor.peek().kind === "string" && !UNIT.test(cursor.peek(1).key)) {
     interval = parse(cursor.next().value);
-  } else if (cursor.peek().kind === "string" && cursor.peek(2).key === "TO") {
+  } else if (isFieldRange(cursor)) {
+    const isNegative = cursor.at("-");
+    if (cursor.peek().kind === "symbol") cursor.next();
     const text = cursor.next().value;
     const from = cursor.next().key;
     cursor.expect("TO");
-    interval = fieldRange(text, from, cursor.next().key) ?? fail();
+    const range = fieldRange(text, from, cursor.next().key) ?? fail();
+    interval = isNegative ? { months: -range.months, days: 0, micros: -range.micros } : range;
   } else {
     interval = parse(readUnits(cursor, fail));
   }
@@ -181,6 +184,12 @@ export function intervalLiteral(cursor: TokenCursor): Literal {
   if (micros > LONG_MAX || micros < -LONG_MAX - 1n) fail();
   const isYearMonth = micros === 0n && /\b(YEAR|MONTH)S?\b/i.test(cursor.text.slice(start, cursor.originFrom(start).stop));
   return isYearMonth ? literal(0, YearMonthIntervalType) : literal(micros, DayTimeIntervalType);
+}
+
+/** Whether `[-]'…' FIELD TO` comes next. */
+function isFieldRange(cursor: TokenCursor): boolean {
+  const signs = cursor.at("-") || cursor.at("+") ? 1 : 0;
+  return cursor.peek(signs).kind === "string" && cursor.peek(signs + 2).key === "TO";
 }
 
 /** `1 day -2 hours` as the text that `parseInterval` reads. */

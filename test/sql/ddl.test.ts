@@ -114,19 +114,21 @@ test("the tree", () => {
 
 test("DDL and JSON round trips", () => {
   const simple = fc.constantFrom<DataType>(
-    ...[
-      T.BooleanType,
-      T.ByteType,
-      T.ShortType,
-      T.IntegerType,
-      T.LongType,
-      T.FloatType,
-      T.DoubleType,
-      T.StringType,
-      T.BinaryType,
-      T.DateType,
-    ],
-    ...[T.TimestampType, T.TimestampNTZType, T.DayTimeIntervalType, T.YearMonthIntervalType, T.decimalType(38, 10)],
+    T.BooleanType,
+    T.ByteType,
+    T.ShortType,
+    T.IntegerType,
+    T.LongType,
+    T.FloatType,
+    T.DoubleType,
+    T.StringType,
+    T.BinaryType,
+    T.DateType,
+    T.TimestampType,
+    T.TimestampNTZType,
+    T.DayTimeIntervalType,
+    T.YearMonthIntervalType,
+    T.decimalType(38, 10),
   );
   const name = fc.oneof(fc.constantFrom("a", "select", "__proto__", "a`b", "x y", "é", "1"), fc.string({ minLength: 1, unit: "grapheme" }));
   const { schema } = fc.letrec<{ type: DataType; schema: StructType }>((tie) => ({

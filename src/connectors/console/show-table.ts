@@ -68,7 +68,7 @@ const CONTROL_NAMES: Readonly<Record<string, string>> = {
   "\u0007": "\\a",
 };
 
-const escapeControl = (text: string): string => text.replace(/[\n\r\t\f\b\v\u0007]/g, (character) => CONTROL_NAMES[character]!);
+const escapeControl = (text: string): string => text.replace(/\p{Cc}/gu, (character) => CONTROL_NAMES[character] ?? character);
 
 function cut(text: string, length: number): string {
   if (length <= 0 || text.length <= length) return text;

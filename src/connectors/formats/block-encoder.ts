@@ -82,7 +82,7 @@ export class KernelEncoder implements BlockEncoder {
     const buffer = this.#kernels.view().getUint32(this.#encoder, true);
     const bytes = this.#kernels.bytes().slice(buffer, buffer + this.#length());
     this.#kernels.exports["encode_clear"]!(this.#encoder);
-    return Uint8Array.from(bytes);
+    return bytes;
   }
 
   #length(): number {

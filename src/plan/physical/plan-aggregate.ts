@@ -88,11 +88,11 @@ function planCall(
   const plan = definition.plan(argumentTypes, aggregate.dataType, { ignoreNulls: aggregate.ignoreNulls });
   const firstField = valueSpecs.length;
   if (plan.form === "declarative") {
-    for (const field of plan.buffer) valueSpecs.push({ name: `${name}.${field.name}`, dataType: field.dataType });
+    for (const field of plan.buffer) valueSpecs.push({ name: `${aggregate.name}.${field.name}`, dataType: field.dataType });
   } else if (plan.form === "sketch") {
-    valueSpecs.push({ name: `${name}.sketch`, dataType: BinaryType, inlineBytes: plan.lengthBytes });
+    valueSpecs.push({ name: `${aggregate.name}.sketch`, dataType: BinaryType, inlineBytes: plan.lengthBytes });
   } else {
-    valueSpecs.push({ name: `${name}.list`, dataType: BinaryType });
+    valueSpecs.push({ name: `${aggregate.name}.list`, dataType: BinaryType });
   }
   const { dataType, nullable } = aggregate;
   const result: Attribute = { kind: "attribute", id: context.nextId(), name, dataType, nullable };
