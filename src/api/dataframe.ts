@@ -240,9 +240,6 @@ export class DataFrame<R = Row> {
   async take(count: number): Promise<R[]> {
     return this.limit(count).collect();
   }
-  async head(count = 1): Promise<R[]> {
-    return this.take(count);
-  }
   async first(): Promise<R | null> {
     return (await this.take(1))[0] ?? null;
   }

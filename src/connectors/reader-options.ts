@@ -1,8 +1,9 @@
 /** Options of a read by format, as the workers' readers want them. In a worker. */
+import { fileReadOptions } from "./file/file-options.ts";
 import { jsonOptions } from "./formats/json-options.ts";
 import { ConnectorOptions, type OptionSpecs } from "./options.ts";
 
-const specs: Readonly<Record<string, OptionSpecs>> = { json: jsonOptions };
+const specs: Readonly<Record<string, OptionSpecs>> = { json: { ...fileReadOptions, ...jsonOptions } };
 
 export const noOptions = new ConnectorOptions("", {}, {});
 

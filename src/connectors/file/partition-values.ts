@@ -21,7 +21,7 @@ import {
 import type { Value } from "../../columnar/values.ts";
 
 /** How a null is spelt. */
-export const HIVE_NULL = "__HIVE_DEFAULT_PARTITION__";
+const HIVE_NULL = "__HIVE_DEFAULT_PARTITION__";
 
 const ESCAPED = new Set("\"#%'*/:=?\\{[]^");
 const isEscaped = (character: string): boolean => ESCAPED.has(character) || character < " " || character === "\u007f";
