@@ -1,18 +1,12 @@
 /** Options of a read by format, as the workers' readers want them. In a worker. */
 import { fileReadOptions } from "./file/file-options.ts";
-<<<<<<< HEAD
-=======
 import { csvOptions } from "./formats/csv-options.ts";
->>>>>>> connectors
 import { jsonOptions } from "./formats/json-options.ts";
 import { textOptions } from "./formats/text-options.ts";
 import { nexmarkOptions } from "./nexmark/nexmark-schema.ts";
 import { ConnectorOptions, type OptionSpecs } from "./options.ts";
 import { parquetReadOptions } from "./parquet/parquet-options.ts";
 
-<<<<<<< HEAD
-const specs: Readonly<Record<string, OptionSpecs>> = { json: { ...fileReadOptions, ...jsonOptions } };
-=======
 const specs: Readonly<Record<string, OptionSpecs>> = {
   csv: { ...fileReadOptions, ...csvOptions },
   json: { ...fileReadOptions, ...jsonOptions },
@@ -20,7 +14,6 @@ const specs: Readonly<Record<string, OptionSpecs>> = {
   parquet: { ...fileReadOptions, ...parquetReadOptions },
   text: { ...fileReadOptions, ...textOptions },
 };
->>>>>>> connectors
 
 export const noOptions = new ConnectorOptions("", {}, {});
 
