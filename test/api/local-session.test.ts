@@ -64,21 +64,8 @@ test("groups and joins", async () => {
 test("literals and types", async () => {
   const [row] = await spark
     .range(1)
-    .selectExpr(
-      "DATE '2024-02-29' AS d",
-      "TIMESTAMP '2024-01-01 01:00:00+01:00' AS t",
-      "1.50 AS n",
-      "3000000000 AS l",
-      "X'FF' AS b",
-      "array(1, 2)[1] AS e",
-    )
-    .collect()
-    .catch(async () =>
-      spark
-        .range(1)
-        .selectExpr("DATE '2024-02-29' AS d", "TIMESTAMP '2024-01-01 01:00:00+01:00' AS t", "1.50 AS n", "3000000000 AS l", "X'FF' AS b")
-        .collect(),
-    );
+    .selectExpr("DATE '2024-02-29' AS d", "TIMESTAMP '2024-01-01 01:00:00+01:00' AS t", "1.50 AS n", "3000000000 AS l", "X'FF' AS b")
+    .collect();
   expect(row).toMatchObject({
     d: LocalDate.parse("2024-02-29"),
     t: Timestamp.parse("2024-01-01T00:00:00Z"),
