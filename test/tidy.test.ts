@@ -65,10 +65,34 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   connectors: ["columnar", "kernels", "metrics", "functions"],
   protocol: ["columnar"],
   worker: ["protocol", "compile", "state", "connectors", "functions", "columnar", "kernels", "metrics", "plan/expr"],
-  coordinator: ["protocol", "plan", "plan/expr", "plan/logical", "plan/physical", "compile", "checkpoint", "connectors", "metrics", "columnar", "kernels"],
+  coordinator: [
+    "protocol",
+    "plan",
+    "plan/expr",
+    "plan/logical",
+    "plan/physical",
+    "compile",
+    "checkpoint",
+    "connectors",
+    "metrics",
+    "columnar",
+    "kernels",
+  ],
   api: [
-    "sql", "plan", "plan/expr", "plan/logical", "plan/analysis", "plan/optimizer", "plan/physical", "functions", "connectors", "coordinator",
-    "metrics", "columnar", "compile", "checkpoint",
+    "sql",
+    "plan",
+    "plan/expr",
+    "plan/logical",
+    "plan/analysis",
+    "plan/optimizer",
+    "plan/physical",
+    "functions",
+    "connectors",
+    "coordinator",
+    "metrics",
+    "columnar",
+    "compile",
+    "checkpoint",
   ],
   cli: ["api", "metrics", "checkpoint", "state", "columnar", "index"],
   index: ["api", "columnar"],
@@ -94,7 +118,10 @@ test("imports go one way", () => {
         if (other === area || other === "base" || allowed[area]!.includes(other)) return false;
         return !isTypeOnly || (area === "worker" && other === "coordinator" && !target.endsWith("batch-runner.ts"));
       })
-      .map(({ target }) => `src/${file} must not import src/${target}: ${area} may use ${["base", ...allowed[area]!].join(", ")} (types from contracts are fine)`);
+      .map(
+        ({ target }) =>
+          `src/${file} must not import src/${target}: ${area} may use ${["base", ...allowed[area]!].join(", ")} (types from contracts are fine)`,
+      );
   });
   expect(violations).toEqual([]);
 });
@@ -136,7 +163,10 @@ test("the engine touches the world through its ports", () => {
 });
 
 test("every file opens with what it is", () => {
-  const all = [...sources.map((file) => join("src", file)), ...filesUnder(join(source, "kernels/assembly"), ".ts").map((file) => join("src/kernels/assembly", file))];
+  const all = [
+    ...sources.map((file) => join("src", file)),
+    ...filesUnder(join(source, "kernels/assembly"), ".ts").map((file) => join("src/kernels/assembly", file)),
+  ];
   const bare = all.filter((file) => !/^(?:#!.*\n)?(?:\/\*\*|\/\/)/.test(readFileSync(join(root, file), "utf8")));
   expect(bare, "begin the file with a comment: what it is, who calls it, on which thread").toEqual([]);
 });
@@ -157,10 +187,18 @@ test("what the public index exports as classes and functions of the api has a do
     .filter((file) => /^api\/(?:session|dataframe|column|grouped-data|data-|streaming-query|row)/.test(file))
     .flatMap((file) => {
       const lines = read(file).split("\n");
-      return lines.flatMap((line, i) => (/^export (?:abstract )?(?:class|function) /.test(line) && !/\*\/\s*$/.test(lines[i - 1] ?? "") && !file.endsWith("row.ts") ? [`src/${file}:${i + 1} ${line.trim()}`] : []));
+      return lines.flatMap((line, i) =>
+        /^export (?:abstract )?(?:class|function) /.test(line) && !/\*\/\s*$/.test(lines[i - 1] ?? "") && !file.endsWith("row.ts")
+          ? [`src/${file}:${i + 1} ${line.trim()}`]
+          : [],
+      );
     });
   // A class whose file header says it all needs no second text.
-  const withoutHeader = bare.filter((place) => !/class (?:Session|DataFrame|Column|GroupedData|Data\w+|StreamingQuery\w*|SessionBuilder) ?/.test(place) && !place.includes("class Session"));
+  const withoutHeader = bare.filter(
+    (place) =>
+      !/class (?:Session|DataFrame|Column|GroupedData|Data\w+|StreamingQuery\w*|SessionBuilder) ?/.test(place) &&
+      !place.includes("class Session"),
+  );
   expect(withoutHeader).toEqual([]);
 });
 
@@ -170,12 +208,16 @@ test("generated files are up to date", () => {
 
 test("every error condition that the code raises is in the table, and the table holds no others", () => {
   const text = sources.map(read).join("\n");
-  const unused = Object.keys(conditions).filter((condition) => !text.includes(`"${condition}"`) && !text.includes(`\`${condition.split(".")[0]}.`));
+  const unused = Object.keys(conditions).filter(
+    (condition) => !text.includes(`"${condition}"`) && !text.includes(`\`${condition.split(".")[0]}.`),
+  );
   expect(unused, "delete conditions that nothing raises").toEqual([]);
 });
 
 test("dependencies are pinned exactly", () => {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, Record<string, string>>;
-  const loose = Object.entries({ ...manifest["dependencies"], ...manifest["devDependencies"] }).filter(([, version]) => !/^\d+\.\d+\.\d+[\w.-]*$/.test(version));
+  const loose = Object.entries({ ...manifest["dependencies"], ...manifest["devDependencies"] }).filter(
+    ([, version]) => !/^\d+\.\d+\.\d+[\w.-]*$/.test(version),
+  );
   expect(loose, "write exact versions").toEqual([]);
 });
