@@ -145,7 +145,7 @@ export function evaluateCompiled(
   const instance = new WebAssembly.Instance(compiled, {
     env: { memory: kernels.memory, literals },
     kernels: kernels.exports as Record<string, unknown>,
-    host: hostHelpers,
+    host: hostHelpers(kernels),
   });
   const run = instance.exports.run as (rowCount: number, inputs: number, outputs: number) => number;
 
