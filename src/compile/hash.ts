@@ -1,7 +1,4 @@
-/**
- * Spark's Murmur3_x86_32 over typed values, inline: what `hash()` gives and what decides the partition of a key. Used by
- * `pipeline.ts` on the main thread while a stage is compiled.
- */
+/** The functions `hash` (Spark's Murmur3_x86_32, inline) and `xxhash64` over typed values, both with seed 42. */
 import { assert } from "../base/assert.ts";
 import type { DataType, PhysicalKind } from "../columnar/types.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
@@ -11,7 +8,6 @@ import { type CompiledValue, wasmTypeOf } from "./value.ts";
 
 const SEED = 42;
 
-/** The functions `hash(…)` (Murmur3) and `xxhash64(…)`. */
 export const hashFunctions: InlineFunctions = {
   hash: {
     accepts: ({ types }) => types.every(isHashable),
@@ -38,7 +34,7 @@ export const hashFunctions: InlineFunctions = {
 };
 
 /** Pushes the i32 hash of the values with seed 42. A null, or a struct that is null, leaves the hash as it was. */
-export function compileHash(f: FunctionBuilder, module: ModuleContext, values: readonly CompiledValue[]): void {
+function compileHash(f: FunctionBuilder, module: ModuleContext, values: readonly CompiledValue[]): void {
   const hash = f.local("i32");
   f.i32(SEED);
   f.set(hash);
@@ -47,7 +43,7 @@ export function compileHash(f: FunctionBuilder, module: ModuleContext, values: r
 }
 
 /** Whether `compileHash` covers values of the type. */
-export function isHashable(type: DataType): boolean {
+function isHashable(type: DataType): boolean {
   switch (type.kind) {
     case "array":
     case "map":
