@@ -112,7 +112,8 @@ export function suggest(name: string, candidates: Iterable<string>, limit = 5): 
     .map(({ candidate }) => candidate);
 }
 
-function editDistance(a: string, b: string): number {
+/** Levenshtein distance. */
+export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const current = [i];

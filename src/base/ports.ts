@@ -69,12 +69,31 @@ export interface FileSystem {
   /** Makes created, linked and removed names in `directory` durable. */
   syncDirectory(directory: string): Promise<void>;
 
+  /**
+   * Takes the lock of a directory, which lasts until `release` or until this process dies; null when somebody else holds it.
+   * It excludes other processes of this machine, and a second holder in this process.
+   */
+  lockDirectory(directory: string): Promise<DirectoryLock | null>;
+
   openReadSync(path: string): SyncFile;
   /** Creates a new file for appending; fails with EEXIST when it exists. */
   createSync(path: string): SyncFile;
   makeDirectorySync(path: string): void;
   removeSync(path: string): void;
   syncDirectorySync(directory: string): void;
+}
+
+export interface DirectoryLock {
+  readonly owner: ProcessIdentity;
+  release(): Promise<void>;
+}
+
+/** Names a process for records that others read; `bootId` tells whether `pid` still can mean the same process. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly bootId: string;
+  /** Epoch ms. */
+  readonly startedMs: number;
 }
 
 /** Outgoing TCP (loopback in tests). */

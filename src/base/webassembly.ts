@@ -14,6 +14,7 @@ declare global {
     }
     class Module {
       constructor(bytes: Uint8Array | ArrayBuffer);
+      static exports(module: Module): { readonly name: string; readonly kind: string }[];
     }
     class Instance {
       constructor(module: Module, imports?: Record<string, Record<string, unknown>>);

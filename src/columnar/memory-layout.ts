@@ -121,6 +121,7 @@ export function assemblyLayoutSource(): string {
     LAYOUT_VAR_COUNT,
     LAYOUT_VAR_KEY_COUNT,
     LAYOUT_BUCKET_OFFSET,
+    LAYOUT_BUCKET_NULL_BIT,
     LAYOUT_BUCKET_MICROS,
     LAYOUT_VAR_OFFSETS,
   };
@@ -151,5 +152,7 @@ export const LAYOUT_KEY_FIXED_END = 4; // u32: bytes [ROW_KEY_NULLS, this) are c
 export const LAYOUT_VAR_COUNT = 8; // u32
 export const LAYOUT_VAR_KEY_COUNT = 12; // u32: the first so many of the slots are keys
 export const LAYOUT_BUCKET_OFFSET = 16; // u32: offset of the i64 event time (µs) that decides the time bucket and lateness; 0 = none
+/** Bit of the event time in the key null bits: rows without event time are never late nor evicted. */
+export const LAYOUT_BUCKET_NULL_BIT = 20; // u32
 export const LAYOUT_BUCKET_MICROS = 24; // i64: width of a time bucket
 export const LAYOUT_VAR_OFFSETS = 32; // u32 per slot

@@ -97,3 +97,47 @@ export class ConnectorOptions {
     }
   }
 }
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** A length of time as Spark writes it in options: "7d", "12h", "90s", "250ms"; a bare number counts in `bareUnit`. Parsed to milliseconds. */
+export const durationOption = (description: string, defaultValue: string | null, bareUnit: "ms" | "s" = "ms"): OptionSpec => ({
+  description,
+  default: defaultValue,
+  parse: (text) => {
+    const match = /^(\d+)\s*([a-z]*)$/.exec(text.trim().toLowerCase());
+    const unit = DURATION_UNITS_MS[match?.[2] || bareUnit];
+    if (!match || unit === undefined) throw new Error(`"${text}" is not a time such as 90s, 12h or 7d`);
+    return Number(match[1]) * unit;
+  },
+});
+
+/** A size: "64m", "1g", "4096". Parsed to bytes. */
+export const byteSizeOption = (description: string, defaultValue: string | null): OptionSpec => ({
+  description,
+  default: defaultValue,
+  parse: (text) => {
+    const match = /^(\d+)\s*([kmgtp]?)b?$/.exec(text.trim().toLowerCase());
+    if (!match) throw new Error(`"${text}" is not a size such as 64m or 1g`);
+    return Number(match[1]) * 1024 ** " kmgtp".indexOf(match[2] || " ");
+  },
+});
+
+/** A number between `minimum` and `maximum`. */
+export const fractionOption = (description: string, defaultValue: number, minimum: number, maximum: number): OptionSpec => ({
+  description,
+  default: String(defaultValue),
+  parse: (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!(value >= minimum && value <= maximum)) throw new Error(`"${text}" is not a number from ${minimum} to ${maximum}`);
+    return value;
+  },
+});

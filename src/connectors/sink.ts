@@ -6,7 +6,7 @@ import type { Ports } from "../base/ports.ts";
 import type { StructType } from "../columnar/types.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ConnectorOptions, OptionSpecs } from "./options.ts";
-import type { JsonValue } from "./source.ts";
+import type { JsonValue, LogStore } from "./source.ts";
 
 export type OutputMode = "append" | "update" | "complete";
 
@@ -22,6 +22,10 @@ export interface SinkContext {
   readonly queryId: string;
   /** Objects that cannot travel: the function of foreachBatch or foreach, a terminal stream for console. */
   readonly attachments: Readonly<Record<string, unknown>>;
+  /** Session time zone. */
+  readonly timeZone: string;
+  /** Opens (and creates with the first file) a log in `directory`, an absolute path. */
+  openLog(directory: string): LogStore;
 }
 
 export interface SinkProvider {
@@ -32,7 +36,15 @@ export interface SinkProvider {
   /** Whether a temporary checkpoint is acceptable (console, memory, noop, foreach, foreachBatch). */
   readonly allowsTemporaryCheckpoint: boolean;
   create(context: SinkContext): Promise<StreamSink>;
+  /**
+   * The same for one batch write (`df.write`): `prepare` … `commit` once, with batch id 0. Null: there is nothing to do (mode
+   * `ignore`, and something exists). Missing: the format cannot be written in batch.
+   */
+  createBatch?(context: SinkContext, mode: SaveMode): Promise<StreamSink | null>;
 }
+
+/** What a batch write does when its target exists. */
+export type SaveMode = "append" | "overwrite" | "errorifexists" | "ignore";
 
 /** Names one try at a batch: a re-run after a failure has another `attempt`. */
 export interface BatchAttempt {
@@ -50,6 +62,11 @@ export interface StreamSink {
   readonly description: string;
   /** `worker`: tasks write through the named `SplitWriter`; `main`: encoded batches come to `commit`. */
   readonly delivery: { readonly kind: "worker"; readonly writer: string; readonly settings: JsonValue } | { readonly kind: "main" };
+  /**
+   * False for sinks whose `lookup` never knows (console, memory, noop, foreach): the loop then saves the disk barrier that makes an
+   * attempt adoptable. True when absent.
+   */
+  readonly remembersCommits?: boolean;
   /** Which attempt committed batch `batchId`, or null. Must be exact for exactly-once sinks; null for those that cannot know. */
   lookup(batchId: number): Promise<string | null>;
   /**

@@ -29,14 +29,29 @@ export interface Split {
   readonly [field: string]: JsonValue;
 }
 
+/**
+ * A directory of small text files, each written whole, once and durably. Connectors keep their logs in it (file source, file
+ * sink, rate); the coordinator implements it over `checkpoint/atomic-file.ts`. Main thread only.
+ */
+export interface LogStore {
+  /** The text of `name`, or null if there is none. */
+  read(name: string): Promise<string | null>;
+  /** Creates `name` atomically and durably. False, and nothing changed, if it exists. */
+  putIfAbsent(name: string, text: string): Promise<boolean>;
+  /** Names of all files, in no particular order; empty if the directory does not exist. */
+  list(): Promise<readonly string[]>;
+  /** Missing is fine. */
+  remove(name: string): Promise<void>;
+}
+
 export interface SourceContext {
   readonly ports: Ports;
   readonly options: ConnectorOptions;
   readonly paths: readonly string[];
   /** Given by the user, else null. */
   readonly schema: StructType | null;
-  /** `<checkpoint>/sources/<i>`, absolute; the source may keep logs there (written by `checkpoint/atomic-file.ts` only). Null in batch reads. */
-  readonly metadataPath: string | null;
+  /** The log at `<checkpoint>/sources/<i>`. Null in batch reads and while only the schema is asked for. */
+  readonly log: LogStore | null;
   /** Session configuration. */
   readonly conf: ReadonlyMap<string, string>;
   readonly parallelism: number;
@@ -75,6 +90,11 @@ export interface StreamSource {
   reportLatest(): Promise<Offset | null>;
   /** Cuts (start, end] into splits. The same arguments give the same splits, also after a restart. */
   plan(start: Offset | null, end: Offset): Promise<readonly Split[]>;
+  /**
+   * For sources whose data is in this process: the encoded column batches (`columnar/column-batch.ts`, in shared memory) that go
+   * with `splits`, one per split, in order. The worker's reader gets its own as the third argument of `open`.
+   */
+  attachments?(splits: readonly Split[]): readonly Uint8Array[];
   /** Everything up to `end` is committed. Idempotent. */
   commit(end: Offset): Promise<void>;
   /** Extra numbers for progress JSON. */
@@ -103,7 +123,8 @@ export interface ReaderContext {
 /** The worker's half. Synchronous: workers block. */
 export interface SplitReader {
   readonly name: string;
-  open(split: Split, context: ReaderContext): SplitCursor;
+  /** `attachment` is what `StreamSource.attachments` gave for this split; undefined for all readers that need none. */
+  open(split: Split, context: ReaderContext, attachment?: Uint8Array): SplitCursor;
 }
 
 export interface SplitCursor {

@@ -1,5 +1,26 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
+export * from "./views";
+export * from "./wide-decimal";
 export * from "./memory";
+export * from "./exchange";
+export * from "./hash-table";
+export * from "./column-batch";
+export * from "./column-copy";
+export * from "./generate";
+export * from "./nexmark";
+export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
+export { json_next } from "./json-scan";
+export * from "./change-log";
+export * from "./crc32c";
+export * from "./hash-table";
+export * from "./memory";
+export * from "./state-store";
+export { encode_clear } from "./encode-buffer";
+export { json_encode } from "./encode-json";
+export * from "./list";
+export { csv_next } from "./csv-scan";
+export { csv_encode, text_encode } from "./encode-csv";
+export { text_next } from "./text-scan";
 export * from "./datetime";
 export * from "./decimal";
 export * from "./hash";

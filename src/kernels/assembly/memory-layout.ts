@@ -36,6 +36,7 @@ export const LAYOUT_KEY_FIXED_END: u32 = 4;
 export const LAYOUT_VAR_COUNT: u32 = 8;
 export const LAYOUT_VAR_KEY_COUNT: u32 = 12;
 export const LAYOUT_BUCKET_OFFSET: u32 = 16;
+export const LAYOUT_BUCKET_NULL_BIT: u32 = 20;
 export const LAYOUT_BUCKET_MICROS: u32 = 24;
 export const LAYOUT_VAR_OFFSETS: u32 = 32;
 export const ERROR_NONE: u32 = 0;

@@ -1,0 +1,369 @@
+/**
+ * `DataFrame`: a description of rows. Each method wraps one logical node and returns a new frame; nothing is read, resolved or checked
+ * before a method that returns a Promise is called. Session's thread.
+ */
+import type { Table } from "apache-arrow";
+import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
+import { decodeColumnBatch } from "../columnar/column-batch.ts";
+import { simpleString, type StructType } from "../columnar/types.ts";
+import { alias, schemaOf, unresolvedAttribute, type Expression, type SortOrder } from "../plan/expr/expression.ts";
+import { intervalMicros, parseInterval } from "../plan/expr/interval.ts";
+import type { JoinType, LogicalPlan } from "../plan/logical/nodes.ts";
+import { parseAttributeName } from "../sql/attribute-name.ts";
+import { treeString } from "../sql/parser.ts";
+import { Column, notYet } from "./column.ts";
+import { DataFrameWriter } from "./data-frame-writer.ts";
+import { DataStreamWriter } from "./data-stream-writer.ts";
+import type { AnalyzedFrame, ExplainMode } from "./executor.ts";
+import { columnExpression } from "./functions/builders.ts";
+import { GroupedData } from "./grouped-data.ts";
+import { rowDecoder } from "./row.ts";
+import type { SessionState } from "./session-state.ts";
+import { showTable, showVertical } from "./show-table.ts";
+import type {
+  Aggregated,
+  AnyColumn,
+  ColumnOf,
+  ColumnOrName,
+  ColumnPath,
+  Dropped,
+  Joined,
+  JoinName,
+  NameOf,
+  Ref,
+  Renamed,
+  Row,
+  Selectable,
+  Selected,
+  UsesOf,
+  WithColumn,
+  WithColumns,
+} from "./typed.ts";
+
+export class DataFrame<R = Row> {
+  declare readonly rowType?: R;
+  readonly session: SessionState;
+  readonly plan: LogicalPlan;
+
+  /** Frames come from a session or from other frames. */
+  constructor(session: SessionState, plan: LogicalPlan) {
+    this.session = session;
+    this.plan = Object.freeze({ ...plan, planId: session.nextPlanId() });
+  }
+
+  /** The column of this frame, also where another frame of a join has one of the same name. */
+  col<const N extends ColumnPath<R>>(name: N): Column<NameOf<N>, Ref<N>, UsesOf<N>> {
+    const expression = columnExpression(name);
+    return new Column(
+      expression.kind === "unresolved_attribute" ? Object.freeze({ ...expression, planId: this.plan.planId! }) : expression,
+    );
+  }
+
+  // Columns.
+
+  /** Columns by name or expression, in order; `"*"` stands for all. */
+  select<const C extends readonly Selectable<R>[]>(...columns: C): DataFrame<Selected<R, C[number]>> {
+    return this.#derive({ kind: "project", child: this.plan, expressions: columns.map(columnExpression) });
+  }
+  /** SQL select items: `selectExpr("a + 1 AS b", "*")`. */
+  selectExpr(...expressions: readonly string[]): DataFrame {
+    return this.#derive({ kind: "project", child: this.plan, expressions: expressions.map(expressionString) });
+  }
+  withColumn<const N extends string, const C extends ColumnOf<R>>(name: N, column: C): DataFrame<WithColumn<R, N, C>> {
+    return this.#derive({ kind: "with_columns", child: this.plan, columns: [alias(column.expression, name)] });
+  }
+  /** All columns see the frame as it was before. */
+  withColumns<const C extends Readonly<Record<string, ColumnOf<R>>>>(columns: C): DataFrame<WithColumns<R, C>> {
+    const aliases = Object.entries(columns).map(([name, column]) => alias(column.expression, name));
+    return this.#derive({ kind: "with_columns", child: this.plan, columns: aliases });
+  }
+  withColumnRenamed<const From extends ColumnPath<R>, const To extends string>(from: From, to: To): DataFrame<Renamed<R, From, To>> {
+    return this.#derive({ kind: "with_columns_renamed", child: this.plan, renames: [{ from, to }] });
+  }
+  /** Columns that do not exist are no error, as in Spark. */
+  drop<const C extends readonly ColumnOrName[]>(...columns: C): DataFrame<Dropped<R, C[number]>> {
+    const expressions = columns.map((column) => (typeof column === "string" ? unresolvedAttribute([column]) : column.expression));
+    return this.#derive({ kind: "drop", child: this.plan, columns: expressions });
+  }
+
+  // Rows.
+
+  /** Rows for which the condition (a column or SQL text) is true; null counts as false. */
+  filter(condition: ColumnOf<R> | string): DataFrame<R> {
+    const expression = typeof condition === "string" ? expressionString(condition) : condition.expression;
+    return this.#derive({ kind: "filter", child: this.plan, condition: expression });
+  }
+  where(condition: ColumnOf<R> | string): DataFrame<R> {
+    return this.filter(condition);
+  }
+  /** One of each set of equal rows. On a stream without a watermark the state grows for ever. */
+  distinct(): DataFrame<R> {
+    return this.dropDuplicates();
+  }
+  /** One row per combination of the columns (default: all). */
+  dropDuplicates(...columns: readonly ColumnPath<R>[] | [readonly ColumnPath<R>[]]): DataFrame<R> {
+    return this.#deduplicate(columns.flat(), false);
+  }
+  /** Like `dropDuplicates`, but rows further apart than the watermark's delay may both come through: state stays bounded. */
+  dropDuplicatesWithinWatermark(...columns: readonly ColumnPath<R>[] | [readonly ColumnPath<R>[]]): DataFrame<R> {
+    return this.#deduplicate(columns.flat(), true);
+  }
+  /** Sorts by columns; `desc()` and its kin on a column turn the order round. */
+  orderBy(...columns: readonly Selectable<R>[]): DataFrame<R> {
+    return this.#derive({ kind: "sort", child: this.plan, order: columns.map(sortOrder) });
+  }
+  sort(...columns: readonly Selectable<R>[]): DataFrame<R> {
+    return this.orderBy(...columns);
+  }
+  limit(count: number): DataFrame<R> {
+    return this.#derive({ kind: "limit", child: this.plan, limit: wholeNumber("limit", count), offset: 0 });
+  }
+  /** Without the first `count` rows. */
+  offset(count: number): DataFrame<R> {
+    return this.#derive({ kind: "limit", child: this.plan, limit: Number.MAX_SAFE_INTEGER, offset: wholeNumber("offset", count) });
+  }
+
+  // Groups and time.
+
+  /**
+   * Declares the event time and how late rows may be ("10 minutes"): state older than the watermark is dropped, and rows with it.
+   * Throws `CANNOT_PARSE_INTERVAL`.
+   */
+  withWatermark(eventTime: ColumnPath<R>, delay: string): DataFrame<R> {
+    const delayMs = Number(intervalMicros(parseInterval(delay)) / 1000n);
+    if (delayMs < 0) throw new IllegalArgumentError("INVALID_DELAY_THRESHOLD", { delayThreshold: delay });
+    const expression = unresolvedAttribute(parseAttributeName(eventTime));
+    return this.#derive({ kind: "with_watermark", child: this.plan, eventTime: expression, delay, delayMs });
+  }
+  groupBy<const K extends readonly Selectable<R>[]>(...keys: K): GroupedData<R, K[number]> {
+    return new GroupedData(this.session, this.plan, keys.map(columnExpression));
+  }
+  /** Aggregates over all rows: one row. */
+  agg<const A extends readonly ColumnOf<R>[]>(...aggregates: A): DataFrame<Aggregated<R, never, A[number]>> {
+    return this.groupBy().agg(...aggregates) as unknown as DataFrame<Aggregated<R, never, A[number]>>;
+  }
+  /** Computes aggregates of the rows that pass by here; they appear under `name` in the progress of the query. */
+  observe(name: string, ...metrics: readonly ColumnOf<R>[]): DataFrame<R> {
+    return this.#derive({ kind: "collect_metrics", child: this.plan, name, metrics: metrics.map((metric) => metric.expression) });
+  }
+
+  // Several frames.
+
+  /** A name for `col("name.column")` in joins. */
+  as(name: string): DataFrame<R> {
+    return this.#derive({ kind: "subquery_alias", child: this.plan, name });
+  }
+  alias(name: string): DataFrame<R> {
+    return this.as(name);
+  }
+  /** On one or more columns of the same name, which appear once in the result, or on a condition. */
+  join<R2, const K extends keyof R & keyof R2 & string, const J extends JoinName = "inner">(
+    other: DataFrame<R2>,
+    using: K | readonly K[],
+    type?: J,
+  ): DataFrame<Joined<R, R2, K, J>>;
+  join<R2, const J extends JoinName = "inner">(other: DataFrame<R2>, on: AnyColumn, type?: J): DataFrame<Joined<R, R2, never, J>>;
+  join(other: DataFrame<any>, on: AnyColumn | string | readonly string[], type: JoinName = "inner"): DataFrame<any> {
+    return this.#derive({
+      kind: "join",
+      left: this.plan,
+      right: other.plan,
+      joinType: joinType(type),
+      condition: on instanceof Column ? on.expression : null,
+      usingColumns: on instanceof Column ? [] : [on].flat(),
+    });
+  }
+  crossJoin<R2>(other: DataFrame<R2>): DataFrame<Joined<R, R2, never, "inner">> {
+    return this.#derive({ kind: "join", left: this.plan, right: other.plan, joinType: "cross", condition: null, usingColumns: [] });
+  }
+  /** Rows of both, columns by position; duplicates stay. */
+  union(other: DataFrame<any>): DataFrame<R> {
+    return this.#setOperation("union", other, false);
+  }
+  unionAll(other: DataFrame<any>): DataFrame<R> {
+    return this.union(other);
+  }
+  /** Rows of both, columns by name. */
+  unionByName(other: DataFrame<any>, allowMissingColumns = false): DataFrame<R> {
+    return this.#setOperation("union_by_name", other, allowMissingColumns);
+  }
+  transform<R2>(change: (frame: DataFrame<R>) => DataFrame<R2>): DataFrame<R2> {
+    return change(this);
+  }
+  /** Names the frame for `spark.table(name)`, instead of any other of the name, until the session ends. */
+  async createOrReplaceTempView(name: string): Promise<void> {
+    await this.session.executor.createView(name, this.plan, true);
+  }
+  /** Like `createOrReplaceTempView`; throws `TEMP_TABLE_OR_VIEW_ALREADY_EXISTS` if there is one of the name. */
+  async createTempView(name: string): Promise<void> {
+    await this.session.executor.createView(name, this.plan, false);
+  }
+
+  // Results. Each call resolves the frame, most run it.
+
+  async schema(): Promise<StructType> {
+    return schemaOf((await this.#analyze()).output);
+  }
+  /** Names and types: `[["a", "int"]]`. */
+  async dtypes(): Promise<[name: string, type: string][]> {
+    return (await this.schema()).fields.map((field) => [field.name, simpleString(field.dataType)]);
+  }
+  async columns(): Promise<string[]> {
+    return (await this.#analyze()).output.map((attribute) => attribute.name);
+  }
+  async isStreaming(): Promise<boolean> {
+    return (await this.#analyze()).isStreaming;
+  }
+  /** Prints the plan; `true` stands for "extended". */
+  async explain(mode: ExplainMode | boolean = "simple"): Promise<void> {
+    const explainMode = mode === true ? "extended" : mode === false ? "simple" : mode;
+    this.session.executor.print(await this.session.executor.explain(this.plan, explainMode));
+  }
+  async printSchema(): Promise<void> {
+    this.session.executor.print(`${treeString(await this.schema())}\n`);
+  }
+  /** Prints the first rows as a table, long values cut to 20 (or `truncate`) characters. */
+  async show(rowsMax = 20, truncate: boolean | number = true, vertical = false): Promise<void> {
+    const { schema, rows } = await this.limit(rowsMax + 1).#collectValues();
+    const options = {
+      rowsMax,
+      truncate: truncate === true ? 20 : truncate === false ? 0 : truncate,
+      timeZone: this.session.conf.timeZone,
+    };
+    this.session.executor.print(vertical ? showVertical(schema, rows, options) : showTable(schema, rows, options));
+  }
+  async collect(): Promise<R[]> {
+    const rows: R[] = [];
+    for await (const batch of this) rows.push(...batch);
+    return rows;
+  }
+  async take(count: number): Promise<R[]> {
+    return this.limit(count).collect();
+  }
+  async first(): Promise<R | null> {
+    return (await this.take(1))[0] ?? null;
+  }
+  async count(): Promise<bigint> {
+    const counted = new GroupedData(this.session, this.plan, []).count();
+    const [row] = (await counted.collect()) as [{ count: bigint }];
+    return row.count;
+  }
+  async isEmpty(): Promise<boolean> {
+    return (await this.take(1)).length === 0;
+  }
+  async toArrow(): Promise<Table> {
+    const [{ schema, batches }, { arrowTable }] = await Promise.all([this.session.executor.collect(this.plan), import("./arrow.ts")]);
+    return arrowTable(
+      schema,
+      batches.map((batch) => decodeColumnBatch(schema, batch)),
+    );
+  }
+  /** Batches of rows. */
+  async *[Symbol.asyncIterator](): AsyncIterator<R[]> {
+    const { schema, batches } = await this.session.executor.collect(this.plan);
+    const decode = rowDecoder(schema);
+    for (const batch of batches) yield decodeColumnBatch(schema, batch).map(decode) as R[];
+  }
+  get write(): DataFrameWriter {
+    return new DataFrameWriter(this.session, this.plan);
+  }
+  get writeStream(): DataStreamWriter<R> {
+    return new DataStreamWriter(this.session, this.plan);
+  }
+
+  // Parts of Spark's API that have no implementation yet.
+
+  rollup(..._columns: readonly unknown[]): never {
+    throw notYet("DataFrame.rollup", "Group by each set of columns and union the results.");
+  }
+  cube(..._columns: readonly unknown[]): never {
+    throw notYet("DataFrame.cube", "Group by each set of columns and union the results.");
+  }
+  sample(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.sample", "Filter by a hash of a column.");
+  }
+  get na(): never {
+    throw notYet("DataFrame.na", "Use coalesce and filter.");
+  }
+  unpivot(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.unpivot", "Select and union.");
+  }
+  repartition(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.repartition", "Set spark.sql.shuffle.partitions.");
+  }
+  coalesce(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.coalesce", "Set spark.sql.shuffle.partitions.");
+  }
+  map(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.map", "Use select with functions, or foreachBatch.");
+  }
+  flatMap(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.flatMap", "Use select with functions, or foreachBatch.");
+  }
+  mapPartitions(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.mapPartitions", "Use select with functions, or foreachBatch.");
+  }
+  groupByKey(..._arguments: readonly unknown[]): never {
+    throw notYet("DataFrame.groupByKey", "Use groupBy and agg.");
+  }
+
+  #derive<R2>(plan: LogicalPlan): DataFrame<R2> {
+    return new DataFrame<R2>(this.session, plan);
+  }
+
+  #deduplicate(columns: readonly string[], withinWatermark: boolean): DataFrame<R> {
+    const expressions = columns.map((column) => unresolvedAttribute(parseAttributeName(column)));
+    return this.#derive({ kind: "deduplicate", child: this.plan, columns: expressions, withinWatermark });
+  }
+
+  #setOperation(operation: "union" | "union_by_name", other: DataFrame<any>, allowMissingColumns: boolean): DataFrame<R> {
+    return this.#derive({ kind: "set_operation", operation, isAll: true, allowMissingColumns, inputs: [this.plan, other.plan] });
+  }
+
+  #analyze(): Promise<AnalyzedFrame> {
+    return this.session.executor.analyze(this.plan);
+  }
+
+  async #collectValues() {
+    const { schema, batches } = await this.session.executor.collect(this.plan);
+    return { schema, rows: batches.flatMap((batch) => decodeColumnBatch(schema, batch)) };
+  }
+}
+
+const expressionString = (text: string): Expression => Object.freeze({ kind: "expression_string", text });
+
+function sortOrder(column: ColumnOrName): SortOrder {
+  const expression = columnExpression(column);
+  if (expression.kind === "sort_order") return expression;
+  return Object.freeze({ kind: "sort_order", child: expression, ascending: true, nullsFirst: true });
+}
+
+function wholeNumber(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new AnalysisError("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", { name, expr: `"${value}"`, v: String(value) });
+  }
+  return value;
+}
+
+const JOIN_TYPES: Readonly<Record<string, JoinType>> = {
+  inner: "inner",
+  cross: "cross",
+  outer: "full_outer",
+  full: "full_outer",
+  fullouter: "full_outer",
+  left: "left_outer",
+  leftouter: "left_outer",
+  right: "right_outer",
+  rightouter: "right_outer",
+  semi: "left_semi",
+  leftsemi: "left_semi",
+  anti: "left_anti",
+  leftanti: "left_anti",
+};
+
+function joinType(name: string): JoinType {
+  const key = name.toLowerCase().replaceAll("_", "");
+  if (Object.hasOwn(JOIN_TYPES, key)) return JOIN_TYPES[key]!;
+  const supported = Object.keys(JOIN_TYPES).map((known) => `'${known}'`);
+  throw new AnalysisError("UNSUPPORTED_JOIN_TYPE", { typ: name, supported: supported.join(", ") });
+}

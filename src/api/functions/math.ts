@@ -1,0 +1,57 @@
+/** Numeric functions. */
+import { binary, nullary, unary, variadic, withValues, type Count } from "./builders.ts";
+
+type Double = number | null;
+
+export const abs = unary<any>("abs");
+export const sqrt = unary<Double>("sqrt");
+export const cbrt = unary<Double>("cbrt");
+export const exp = unary<Double>("exp");
+export const expm1 = unary<Double>("expm1");
+export const ln = unary<Double>("ln");
+export const log10 = unary<Double>("log10");
+export const log2 = unary<Double>("log2");
+export const log1p = unary<Double>("log1p");
+/** The natural logarithm of one column, or the logarithm of the second to the base of the first. */
+export const log = variadic<Double>("log");
+export const pow = binary<Double>("pow");
+export const power = binary<Double>("power");
+export const ceil = withValues<any, [scale?: Count]>("ceil");
+export const ceiling = withValues<any, [scale?: Count]>("ceiling");
+export const floor = withValues<any, [scale?: Count]>("floor");
+export const round = withValues<any, [scale?: Count]>("round");
+export const bround = withValues<any, [scale?: Count]>("bround");
+export const rint = unary<Double>("rint");
+export const sign = unary<Double>("sign");
+export const signum = unary<Double>("signum");
+export const pmod = binary<any>("pmod");
+export const mod = binary<any>("mod");
+export const try_add = binary<any>("try_add");
+export const try_subtract = binary<any>("try_subtract");
+export const try_multiply = binary<any>("try_multiply");
+export const try_divide = binary<any>("try_divide");
+export const try_mod = binary<any>("try_mod");
+export const sin = unary<Double>("sin");
+export const cos = unary<Double>("cos");
+export const tan = unary<Double>("tan");
+export const cot = unary<Double>("cot");
+export const asin = unary<Double>("asin");
+export const acos = unary<Double>("acos");
+export const atan = unary<Double>("atan");
+export const atan2 = binary<Double>("atan2");
+export const sinh = unary<Double>("sinh");
+export const cosh = unary<Double>("cosh");
+export const tanh = unary<Double>("tanh");
+export const degrees = unary<Double>("degrees");
+export const radians = unary<Double>("radians");
+export const hypot = binary<Double>("hypot");
+export const pi = nullary<number>("pi");
+export const e = nullary<number>("e");
+export const factorial = unary<bigint | null>("factorial");
+export const bin = unary<string | null>("bin");
+export const conv = withValues<string | null, [fromBase: number, toBase: number]>("conv");
+export const shiftleft = withValues<any, [bits: Count]>("shiftleft");
+export const shiftright = withValues<any, [bits: Count]>("shiftright");
+export const shiftrightunsigned = withValues<any, [bits: Count]>("shiftrightunsigned");
+export const bit_count = unary<number | null>("bit_count");
+export const bitwise_not = unary<any>("~");

@@ -1,0 +1,308 @@
+/**
+ * Executes queries in this process: wires analysis, planning, connectors, checkpoints and the worker pool. The one implementation of
+ * `Executor` behind a local session. Main thread.
+ */
+import { resolve } from "node:path";
+import { AnalysisError, IllegalArgumentError, type StreamingQueryError } from "../base/errors.ts";
+import { nodePorts } from "../base/node-ports.ts";
+import type { Ports } from "../base/ports.ts";
+import type { StructType } from "../columnar/types.ts";
+import { evaluate } from "../compile/interpreter.ts";
+import { splitTierThree } from "../compile/tier.ts";
+import { ConnectorOptions } from "../connectors/options.ts";
+import { ConnectorRegistry } from "../connectors/registry.ts";
+import { batchSplits, type MemoryStream } from "../connectors/memory/memory-stream.ts";
+import type { MemoryTables } from "../connectors/memory/memory-sink.ts";
+import { rangeSplits } from "../connectors/range/range-reader.ts";
+import type { SourceContext } from "../connectors/source.ts";
+import { runBatchQuery } from "../coordinator/batch-query.ts";
+import type { SourceSplits } from "../coordinator/loaded-query.ts";
+import { type TableBatches, tailOutput } from "../coordinator/tail.ts";
+import { WorkerPool } from "../coordinator/worker-pool.ts";
+import { functionRegistry } from "../functions/registry.ts";
+import { ListenerBus } from "../metrics/listener-bus.ts";
+import { type AnalysisContext, analyze } from "../plan/analysis/analyzer.ts";
+import { checkBatch } from "../plan/analysis/unsupported-operations.ts";
+import { type Attribute, schemaOf } from "../plan/expr/expression.ts";
+import type { LocalRelation, LogicalPlan, Read } from "../plan/logical/nodes.ts";
+import { isStreaming, outputOf } from "../plan/logical/output.ts";
+import { optimize } from "../plan/optimizer/optimizer.ts";
+import { planQuery } from "../plan/physical/planner.ts";
+import type { OutputMode, PhysicalProgram, SourceInput } from "../plan/physical/program.ts";
+import { parseDataType, parseSchema } from "../sql/ddl.ts";
+import { parseExpression } from "../sql/parser.ts";
+import type {
+  AnalyzedFrame,
+  Executor,
+  ExecutorSettings,
+  ExplainMode,
+  QueryHandle,
+  StartRequest,
+  StreamingQueryListener,
+  WriteRequest,
+} from "./executor.ts";
+import { explainText } from "./explain-text.ts";
+import { startStreamingQuery } from "./streaming-start.ts";
+
+/** Smallest number of state and shuffle partitions by default. */
+const PARTITIONS_MIN = 16;
+
+export class LocalExecutor implements Executor {
+  readonly ports: Ports;
+  readonly connectors = new ConnectorRegistry();
+  readonly memoryTables: MemoryTables = new Map();
+  readonly listeners: ListenerBus;
+  readonly functions = functionRegistry;
+  readonly settings: ExecutorSettings;
+  readonly #views = new Map<string, LogicalPlan>();
+  readonly #queries = new Set<QueryHandle>();
+  #terminated: { error: StreamingQueryError | null } | null = null;
+  #terminationWaiters: (() => void)[] = [];
+  #pool: WorkerPool | null = null;
+  #nextId = 1;
+
+  constructor(settings: ExecutorSettings, ports: Ports = nodePorts()) {
+    this.settings = settings;
+    this.ports = ports;
+    this.listeners = new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
+  }
+
+  /** Worker threads start with the first query that runs. */
+  get pool(): WorkerPool {
+    return (this.#pool ??= new WorkerPool(this.settings.workers));
+  }
+
+  readonly nextId = (): number => this.#nextId++;
+
+  get timeZone(): string {
+    return this.settings.conf.get("spark.sql.session.timeZone") ?? "UTC";
+  }
+
+  get partitions(): number {
+    const configured = this.settings.conf.get("spark.sql.shuffle.partitions");
+    if (configured !== undefined) return Number(configured);
+    return Math.max(PARTITIONS_MIN, 2 ** Math.ceil(Math.log2(4 * this.settings.workers)));
+  }
+
+  async analyze(plan: LogicalPlan): Promise<AnalyzedFrame> {
+    const analyzed = await analyze(plan, this.analysisContext());
+    return { plan: analyzed, output: outputOf(analyzed), isStreaming: isStreaming(analyzed) };
+  }
+
+  analysisContext(): AnalysisContext {
+    return {
+      functions: this.functions,
+      catalog: { find: (nameParts) => this.#findRelation(nameParts) },
+      resolveRead: (read) => this.#schemaOf(read),
+      parseExpression,
+      parseDataType,
+      parseSchema,
+      conf: this.settings.conf,
+      ids: this.nextId,
+      evaluate: (expression) => evaluate(expression, () => null, this.functions, { batchTimestampMicros: 0n, timeZone: this.timeZone }),
+    };
+  }
+
+  optimize(plan: LogicalPlan): LogicalPlan {
+    return optimize(plan, this.analysisContext());
+  }
+
+  /** Plans a resolved query; static subtrees that must run first are run here. */
+  async plan(optimized: LogicalPlan, outputMode: OutputMode | "batch", partitions = this.partitions): Promise<PhysicalProgram> {
+    return planQuery(optimized, {
+      functions: this.functions,
+      partitions,
+      timeZone: this.timeZone,
+      outputMode,
+      nextId: this.nextId,
+      splitTiers: (expression) => splitTierThree(expression, { registry: this.functions, timeZone: this.timeZone }, this.nextId),
+      materialize: async (subtree) => {
+        const output = outputOf(subtree);
+        return { kind: "local_relation", schema: schemaOf(output), output, batches: await this.#runResolved(subtree) };
+      },
+    });
+  }
+
+  async explain(plan: LogicalPlan, mode: ExplainMode): Promise<string> {
+    return explainText(this, plan, mode);
+  }
+
+  async collect(plan: LogicalPlan): Promise<{ schema: StructType; batches: readonly Uint8Array[] }> {
+    const { plan: analyzed } = await this.analyze(plan);
+    checkBatch(analyzed);
+    const program = await this.plan(this.optimize(analyzed), "batch");
+    const batches = await this.#runProgram(program);
+    return { schema: schemaOf(tailOutput(program.output, program.tail)), batches };
+  }
+
+  async write(_plan: LogicalPlan, { format }: WriteRequest): Promise<void> {
+    throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `writing a batch frame as ${format}`, remedy: "Use writeStream." });
+  }
+
+  async start(plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
+    const query = await startStreamingQuery(this, plan, request);
+    this.#queries.add(query);
+    const ended = (error: StreamingQueryError | null): void => {
+      this.#queries.delete(query);
+      this.#terminated = { error };
+      for (const waiter of this.#terminationWaiters.splice(0)) waiter();
+    };
+    query.awaitTermination().then(
+      () => ended(null),
+      (error: StreamingQueryError) => ended(error),
+    );
+    return query;
+  }
+
+  activeQueries(): readonly QueryHandle[] {
+    return [...this.#queries];
+  }
+
+  async awaitAnyTermination(timeoutMs: number | null): Promise<boolean> {
+    if (!this.#terminated) {
+      const ended = new Promise<void>((wake) => this.#terminationWaiters.push(wake));
+      if (timeoutMs === null) await ended;
+      else if (!(await this.settledWithin(ended, timeoutMs))) return false;
+    }
+    if (this.#terminated?.error) throw this.#terminated.error;
+    return true;
+  }
+
+  resetTerminated(): void {
+    this.#terminated = null;
+  }
+
+  addListener(listener: StreamingQueryListener): void {
+    this.listeners.add(listener);
+  }
+
+  removeListener(listener: StreamingQueryListener): void {
+    this.listeners.remove(listener);
+  }
+
+  async settledWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+    const timer = new AbortController();
+    const settled = promise.then(
+      () => true,
+      () => true,
+    );
+    const late = this.ports.scheduler.sleep(timeoutMs, timer.signal).then(() => false);
+    const result = await Promise.race([settled, late]);
+    timer.abort();
+    return result;
+  }
+
+  newAttributes(schema: StructType): readonly Attribute[] {
+    return schema.fields.map(({ name, dataType, nullable }) => ({ kind: "attribute", id: this.nextId(), name, dataType, nullable }));
+  }
+
+  print(text: string): void {
+    process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  }
+
+  async createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void> {
+    if (this.#views.has(name.toLowerCase()) && !replace)
+      throw new AnalysisError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", { relationName: `\`${name}\`` });
+    this.#views.set(name.toLowerCase(), plan);
+  }
+
+  async dropView(name: string): Promise<boolean> {
+    return this.#views.delete(name.toLowerCase());
+  }
+
+  async views(): Promise<readonly string[]> {
+    return [...this.#views.keys()];
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#queries].map((query) => query.stop().catch(() => {})));
+    await this.listeners.drain();
+    await this.#pool?.stop();
+    this.#pool = null;
+  }
+
+  /** Registers a stream that the program fills; its format is `memory`, its option `stream` the returned name. */
+  addMemoryStream(stream: MemoryStream): string {
+    const name = `memory_${this.nextId()}`;
+    this.connectors.memoryStreams.set(name, stream);
+    return name;
+  }
+
+  /** What a source's provider is told; `log` is set when a streaming query starts. */
+  sourceContext(read: Read, log: SourceContext["log"] = null): SourceContext {
+    const provider = this.connectors.source(read.format);
+    return {
+      ports: this.ports,
+      options: new ConnectorOptions(provider.name, read.options, provider.options),
+      paths: read.paths.map((path) => resolve(path)),
+      schema: read.schema as StructType | null,
+      log,
+      conf: this.settings.conf.entries(),
+      parallelism: this.settings.workers,
+      nowMs: this.ports.clock.nowMs(),
+    };
+  }
+
+  /** The rows of the static sides of joins. */
+  async staticTables(program: PhysicalProgram): Promise<TableBatches[]> {
+    const tables: TableBatches[] = [];
+    for (const { plan } of program.staticTables) tables.push(await this.#runResolved(plan));
+    return tables;
+  }
+
+  /** Splits of a source that does not stream. */
+  async staticSplits({ read }: SourceInput): Promise<SourceSplits> {
+    switch (read.kind) {
+      case "range":
+        return { splits: rangeSplits(read.start, read.end, read.step, this.settings.workers) };
+      case "local_relation": {
+        const perBatch = read.batches.map((batch) => batchSplits(batch, {}));
+        return { splits: perBatch.flat(), attachments: perBatch.flatMap((splits, i) => splits.map(() => read.batches[i]!)) };
+      }
+      case "read": {
+        const provider = this.connectors.source(read.format);
+        if (!provider.planBatch) throw new AnalysisError("DATA_SOURCE_UNSUPPORTED", { format: read.format, use: "batch source" });
+        return { splits: await provider.planBatch(this.sourceContext(read)) };
+      }
+    }
+  }
+
+  async #runResolved(plan: LogicalPlan): Promise<TableBatches> {
+    return this.#runProgram(await this.plan(this.optimize(plan), "batch"));
+  }
+
+  async #runProgram(program: PhysicalProgram): Promise<TableBatches> {
+    const { pool, ports, functions } = this;
+    const tables = await this.staticTables(program);
+    const sources = await Promise.all(program.sources.map((source) => this.staticSplits(source)));
+    const attempt = { batchId: 0, attempt: ports.random.uuid(), epoch: 0 };
+    const output = await runBatchQuery({ pool, ports, functions, program, tables, sources, output: { kind: "main" }, attempt });
+    return output.batches;
+  }
+
+  async #schemaOf(read: Read): Promise<StructType> {
+    const provider = this.connectors.source(read.format);
+    return provider.schema(this.sourceContext(read), read.isStreaming);
+  }
+
+  #findRelation(nameParts: readonly string[]): LogicalPlan | undefined {
+    if (nameParts.length !== 1) return undefined;
+    const view = this.#views.get(nameParts[0]!.toLowerCase());
+    if (view) return view;
+    const table = this.memoryTables.get(nameParts[0]!);
+    if (!table) return undefined;
+    const relation: LocalRelation = {
+      kind: "local_relation",
+      schema: table.schema,
+      output: this.newAttributes(table.schema),
+      batches: table.batches,
+    };
+    return relation;
+  }
+}
+
+/** Makes the executor of a local session. */
+export async function localExecutor(settings: ExecutorSettings): Promise<Executor> {
+  if (settings.workers < 1) throw new IllegalArgumentError("INVALID_CONF_VALUE", { key: "master", value: String(settings.workers) });
+  return new LocalExecutor(settings);
+}

@@ -1,0 +1,193 @@
+/**
+ * `Session`: where programs begin. Wires configuration, views and executor together, and hands out readers, frames and the
+ * manager of queries. One per program as a rule; all calls on the thread that made it.
+ */
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { IllegalArgumentError } from "../base/errors.ts";
+import { encodeColumnBatch } from "../columnar/column-batch.ts";
+import { structField, structType, type StructType } from "../columnar/types.ts";
+import { parseIdentifier, parseSchema } from "../sql/parser.ts";
+import { Catalog } from "./catalog.ts";
+import { notYet } from "./column.ts";
+import { DataFrame } from "./dataframe.ts";
+import { DataFrameReader } from "./data-frame-reader.ts";
+import { DataStreamReader } from "./data-stream-reader.ts";
+import type { Executor, ExecutorFactory } from "./executor.ts";
+import type { OptionValue } from "./option-map.ts";
+import { inferCommonType, rowToEngine } from "./row.ts";
+import { RuntimeConf, RuntimeConfig } from "./runtime-conf.ts";
+import type { SessionState } from "./session-state.ts";
+import { StreamingQueryManager } from "./streaming-query.ts";
+import type { Row, RowOf } from "./typed.ts";
+
+/** The session that `getOrCreate` returns again. */
+let current: { readonly session: Promise<Session>; readonly master: string } | undefined;
+
+export class Session implements AsyncDisposable {
+  readonly executor: Executor;
+  readonly conf: RuntimeConfig;
+  readonly streams: StreamingQueryManager;
+  readonly catalog: Catalog;
+  readonly #state: SessionState;
+  #stopped: Promise<void> | undefined;
+
+  static builder(): SessionBuilder {
+    return new SessionBuilder(async (settings) => (await import("./local-executor.ts")).localExecutor(settings));
+  }
+
+  /** Made by the builder. */
+  constructor(executor: Executor, conf: RuntimeConf) {
+    let planIds = 0;
+    this.executor = executor;
+    this.conf = new RuntimeConfig(conf);
+    this.streams = new StreamingQueryManager(executor);
+    this.catalog = new Catalog(executor);
+    this.#state = { executor, conf, nextPlanId: () => planIds++ };
+  }
+
+  /** The version of Millrace. */
+  get version(): string {
+    return (createRequire(import.meta.url)("../../package.json") as { version: string }).version;
+  }
+  get read(): DataFrameReader {
+    return new DataFrameReader(this.#state);
+  }
+  get readStream(): DataStreamReader {
+    return new DataStreamReader(this.#state);
+  }
+  /** A temporary view by name. */
+  table(name: string): DataFrame {
+    return new DataFrame(this.#state, { kind: "unresolved_relation", nameParts: parseIdentifier(name), isStreaming: false });
+  }
+  /** Column `id`: whole numbers from `start` (default 0) to before `end`. */
+  range(end: number | bigint): DataFrame<{ id: bigint }>;
+  range(start: number | bigint, end: number | bigint, step?: number | bigint): DataFrame<{ id: bigint }>;
+  range(first: number | bigint, second?: number | bigint, step: number | bigint = 1n): DataFrame<{ id: bigint }> {
+    const [start, end] = second === undefined ? [0n, BigInt(first)] : [BigInt(first), BigInt(second)];
+    if (BigInt(step) === 0n)
+      throw new IllegalArgumentError("INVALID_PARAMETER_VALUE.ZERO_STEP", { functionName: "`range`", parameter: "`step`" });
+    return new DataFrame(this.#state, { kind: "range", start, end, step: BigInt(step), output: [] });
+  }
+  /**
+   * A frame over rows of the program: objects by column name, arrays by position, or single values for one column. Without a schema
+   * the types are those of the values. Throws `INVALID_EXTERNAL_TYPE`, `NOT_NULL_ASSERT_VIOLATION`, `ParseError`.
+   */
+  createDataFrame<const S extends string>(rows: Iterable<unknown>, schema: S): DataFrame<RowOf<S>>;
+  createDataFrame(rows: Iterable<unknown>, schema?: StructType): DataFrame;
+  createDataFrame(rows: Iterable<unknown>, schema?: StructType | string): DataFrame<any> {
+    if (Object.prototype.toString.call(rows) === "[object Table]") throw notYet("createDataFrame over an Arrow table", "Give rows.");
+    const given = [...rows];
+    const structure = schema === undefined ? inferSchema(given) : typeof schema === "string" ? parseSchema(schema) : schema;
+    const values = given.map((row) => rowToEngine(row, structure));
+    const batches = values.length === 0 ? [] : [encodeColumnBatch(structure, values)];
+    return new DataFrame(this.#state, { kind: "local_relation", schema: structure, output: [], batches });
+  }
+  sql(_text: string, _args?: unknown): never {
+    throw notYet("Session.sql", "Use the methods of DataFrame, and expr(...) for SQL expressions.");
+  }
+  get udf(): { register(name: string, fn: (...args: never[]) => unknown, returnType: string): never } {
+    return {
+      register: () => {
+        throw notYet("udf.register", "Use functions and expressions, or foreachBatch.");
+      },
+    };
+  }
+  /** Stops all queries and the workers. More calls return the same promise. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.executor.stop();
+    return this.#stopped;
+  }
+  get isStopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+export class SessionBuilder {
+  readonly #open: ExecutorFactory;
+  readonly #settings = new Map<string, string>();
+
+  /** `Session.builder()` is the way; tests bring their own executor. */
+  constructor(open: ExecutorFactory) {
+    this.#open = open;
+  }
+
+  appName(name: string): this {
+    return this.config("spark.app.name", name);
+  }
+  /** `local[4]`: worker threads; `local[*]`, the default: one per core. */
+  master(master: string): this {
+    return this.config("spark.master", master);
+  }
+  config(key: string, value: OptionValue): this;
+  config(settings: Readonly<Record<string, OptionValue>>): this;
+  config(keyOrSettings: string | Readonly<Record<string, OptionValue>>, value?: OptionValue): this {
+    const settings = typeof keyOrSettings === "string" ? { [keyOrSettings]: value! } : keyOrSettings;
+    for (const [key, setting] of Object.entries(settings)) this.#settings.set(key, String(setting));
+    return this;
+  }
+  remote(_url: string): never {
+    throw notYet("A remote session", 'Use master("local[*]").');
+  }
+  /**
+   * The running session of this process, with these settings added, or a new one. Throws `SQL_CONF_NOT_FOUND`,
+   * `INVALID_CONF_VALUE.REQUIREMENT`, and `CANNOT_MODIFY_CONFIG` for another master than the running session's.
+   */
+  async getOrCreate(): Promise<Session> {
+    const master = this.#settings.get("spark.master");
+    const running = current && (await current.session.catch(() => undefined));
+    if (current === undefined || running === undefined || running.isStopped) {
+      current = { session: this.create(), master: master ?? "local[*]" };
+      return current.session;
+    }
+    if (master !== undefined && master !== current.master)
+      throw new IllegalArgumentError("CANNOT_MODIFY_CONFIG", { key: '"spark.master"' });
+    for (const [key, value] of this.#settings) await running.conf.set(key, value);
+    return running;
+  }
+  /** A session of its own, beside any other. */
+  async create(): Promise<Session> {
+    const conf = new RuntimeConf();
+    for (const [key, value] of this.#settings) conf.set(key, value);
+    const executor = await this.#open({
+      appName: conf.get("spark.app.name") ?? "millrace",
+      workers: workerCount(conf.get("spark.master") ?? "local[*]"),
+      conf,
+    });
+    return new Session(executor, conf);
+  }
+}
+
+function workerCount(master: string): number {
+  const [, count] = /^local(?:\[\s*(\*|[1-9]\d{0,2})\s*(?:,\s*\d+\s*)?\])?$/.exec(master.trim()) ?? invalidMaster(master);
+  return count === "*" ? availableParallelism() : Number(count ?? 1);
+}
+
+function invalidMaster(master: string): never {
+  throw new IllegalArgumentError("INVALID_CONF_VALUE.REQUIREMENT", {
+    confName: "spark.master",
+    confValue: master,
+    confRequirement: "It must be local, local[n] or local[*].",
+  });
+}
+
+/** Columns of rows that are objects, arrays (`_1`, `_2`, …) or single values (`value`). */
+function inferSchema(rows: readonly unknown[]): StructType {
+  const isRecord = (row: unknown): row is Row => typeof row === "object" && row !== null && Object.getPrototypeOf(row) === Object.prototype;
+  if (rows.length > 0 && rows.every(isRecord)) {
+    const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+    return structType(
+      names.map((name) => structField(name, inferCommonType(rows.map((row) => (Object.hasOwn(row, name) ? row[name] : null))))),
+    );
+  }
+  if (rows.length > 0 && rows.every((row) => Array.isArray(row))) {
+    const width = Math.max(...rows.map((row) => row.length));
+    return structType(
+      Array.from({ length: width }, (_, index) => structField(`_${index + 1}`, inferCommonType(rows.map((row) => row[index])))),
+    );
+  }
+  return structType(rows.length === 0 ? [] : [structField("value", inferCommonType(rows))]);
+}

@@ -1,0 +1,221 @@
+/**
+ * Starts a streaming query: analysis and checks first, then checkpoint, sources, sink and runner, in that order, so that nothing is touched
+ * by a query that cannot run. Main thread.
+ */
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
+import { AtomicFiles } from "../checkpoint/atomic-file.ts";
+import { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { DirectoryLogStore } from "../checkpoint/log-store.ts";
+import { effectiveConf } from "../checkpoint/offset-log.ts";
+import { agreeOnLayouts } from "../checkpoint/operator-metadata.ts";
+import { ConnectorOptions } from "../connectors/options.ts";
+import type { SinkProvider } from "../connectors/sink.ts";
+import type { StreamSource } from "../connectors/source.ts";
+import { LoadedQuery } from "../coordinator/loaded-query.ts";
+import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
+import { StageRunner } from "../coordinator/stage-runner.ts";
+import { tailOutput } from "../coordinator/tail.ts";
+import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
+import { schemaOf } from "../plan/expr/expression.ts";
+import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
+import type { PhysicalProgram } from "../plan/physical/program.ts";
+import { progressJson } from "../metrics/query-progress.ts";
+import type { OutputTarget } from "../protocol/messages.ts";
+import type { ExplainMode, QueryHandle, StartRequest } from "./executor.ts";
+import { explainText } from "./explain-text.ts";
+import type { LocalExecutor } from "./local-executor.ts";
+
+const CHECKPOINT_OPTION = "checkpointLocation";
+const CHECKPOINT_CONF = "spark.sql.streaming.checkpointLocation";
+
+export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
+  const { ports, functions } = executor;
+  const analyzed = await executor.analyze(plan);
+  checkStreaming(analyzed.plan, request.outputMode);
+  const provider = executor.connectors.sink(request.format);
+  checkSink(provider, request);
+  if (request.name !== null && executor.activeQueries().some(({ name }) => name === request.name)) {
+    throw new IllegalArgumentError("STREAMING_QUERY_NAME_IN_USE", { name: request.name });
+  }
+
+  const location = checkpointLocation(executor, provider, request);
+  const checkpoint = await Checkpoint.open(ports, location.path);
+  try {
+    const conf = effectiveConf(sessionConf(executor), await checkpoint.loggedConf());
+    const writer = new AtomicFiles(ports, location.path);
+    const partitions = Number(conf.get("spark.sql.shuffle.partitions"));
+    const planned = await executor.plan(executor.optimize(analyzed.plan), request.outputMode, partitions);
+    const program = await withStoredLayouts(planned, checkpoint, new DirectoryLogStore(ports.files, writer, `${location.path}/operators`));
+    const { sources, bindings } = await openSources(
+      executor,
+      program,
+      (index) => new DirectoryLogStore(ports.files, writer, `${location.path}/sources/${index}`),
+    );
+    const schema = schemaOf(tailOutput(program.output, program.tail));
+    const sink = await provider.create({
+      ports,
+      options: sinkOptions(provider, request),
+      path: request.path === null ? null : resolve(request.path),
+      schema,
+      partitionBy: request.partitionBy,
+      outputMode: request.outputMode,
+      queryName: request.name,
+      queryId: checkpoint.queryId,
+      attachments: { ...request.attachments, memoryTables: executor.memoryTables },
+      timeZone: executor.timeZone,
+      openLog: (directory) => new DirectoryLogStore(ports.files, new AtomicFiles(ports, directory), directory),
+    });
+    const output: OutputTarget =
+      sink.delivery.kind === "main"
+        ? { kind: "main" }
+        : { kind: "writer", writer: sink.delivery.writer, settings: sink.delivery.settings, schema };
+    const query = new LoadedQuery(executor.pool, program, functions, output, { path: location.path, queryId: checkpoint.queryId });
+    const staticTables = await executor.staticTables(program);
+    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables });
+    const execution = new MicroBatchExecution({
+      ports,
+      checkpoint,
+      sources,
+      sink,
+      runner,
+      trigger: request.trigger,
+      conf,
+      name: request.name,
+      watermarkDelaysMs: program.watermarks.map(({ delayMs }) => delayMs),
+      listeners: executor.listeners,
+    });
+    execution.start();
+    return new LocalQuery(executor, execution, plan, location.isTemporary ? location.path : null);
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+}
+
+class LocalQuery implements QueryHandle {
+  readonly #executor: LocalExecutor;
+  readonly #execution: MicroBatchExecution;
+  readonly #plan: LogicalPlan;
+  readonly #ended: Promise<void>;
+
+  constructor(executor: LocalExecutor, execution: MicroBatchExecution, plan: LogicalPlan, temporaryCheckpoint: string | null) {
+    this.#executor = executor;
+    this.#execution = execution;
+    this.#plan = plan;
+    this.#ended = execution.awaitTermination().then(async () => {
+      if (temporaryCheckpoint !== null) await executor.ports.files.remove(temporaryCheckpoint);
+    });
+    this.#ended.catch(() => {});
+  }
+
+  get id(): string {
+    return this.#execution.id;
+  }
+  get runId(): string {
+    return this.#execution.runId;
+  }
+  get name(): string | null {
+    return this.#execution.name;
+  }
+  isActive(): boolean {
+    return this.#execution.isActive;
+  }
+  status(): ReturnType<QueryHandle["status"]> {
+    return this.#execution.status();
+  }
+  recentProgress(): ReturnType<QueryHandle["recentProgress"]> {
+    return this.#execution.recentProgress().map((progress) => JSON.parse(progressJson(progress)) as Record<string, unknown>);
+  }
+  exception(): ReturnType<QueryHandle["exception"]> {
+    return this.#execution.exception();
+  }
+  awaitTermination(): Promise<void> {
+    return this.#ended;
+  }
+  processAllAvailable(): Promise<void> {
+    return this.#execution.processAllAvailable();
+  }
+  async stop(): Promise<void> {
+    await this.#execution.stop();
+    await this.#ended.catch(() => {});
+  }
+  explain(mode: ExplainMode): Promise<string> {
+    return explainText(this.#executor, this.#plan, mode);
+  }
+}
+
+/** The program with the row layouts that the checkpoint's state has. */
+async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
+  const wanted = program.aggregates.flatMap(({ layout, state }) =>
+    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
+  );
+  const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
+  const aggregates = program.aggregates.map((aggregate) =>
+    aggregate.state ? { ...aggregate, layout: layouts.get(aggregate.state.operatorId) ?? aggregate.layout } : aggregate,
+  );
+  return { ...program, aggregates };
+}
+
+/** The session's settings with those defaults that a checkpoint must remember. */
+function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
+  return new Map([...executor.settings.conf.entries(), ["spark.sql.shuffle.partitions", String(executor.partitions)]]);
+}
+
+function checkSink(provider: SinkProvider, { outputMode, format, partitionBy }: StartRequest): void {
+  if (!provider.outputModes.includes(outputMode)) {
+    throw new AnalysisError("STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", { className: format, outputMode });
+  }
+  if (partitionBy.length > 0 && format.toLowerCase() === "foreachbatch") {
+    throw new AnalysisError("_LEGACY_ERROR_TEMP_3102", { errorMsg: "'foreachBatch' does not support partitioning" });
+  }
+}
+
+function sinkOptions(provider: SinkProvider, { format, options }: StartRequest): ConnectorOptions {
+  const own = Object.entries(options).filter(([key]) => key.toLowerCase() !== CHECKPOINT_OPTION.toLowerCase());
+  return new ConnectorOptions(format, Object.fromEntries(own), provider.options);
+}
+
+function checkpointLocation(
+  executor: LocalExecutor,
+  provider: SinkProvider,
+  request: StartRequest,
+): { path: string; isTemporary: boolean } {
+  sinkOptions(provider, request);
+  const option = Object.entries(request.options).find(([key]) => key.toLowerCase() === CHECKPOINT_OPTION.toLowerCase());
+  if (option) return { path: resolve(option[1]), isTemporary: false };
+  const root = executor.settings.conf.get(CHECKPOINT_CONF);
+  if (root !== undefined) return { path: resolve(root, request.name ?? executor.ports.random.uuid()), isTemporary: false };
+  if (!provider.allowsTemporaryCheckpoint) throw new AnalysisError("STREAMING_CHECKPOINT_LOCATION_MISSING", {});
+  return { path: join(tmpdir(), `millrace-${executor.ports.random.uuid()}`), isTemporary: true };
+}
+
+/** Opens every distinct streaming source once, however often the plan reads it. */
+async function openSources(
+  executor: LocalExecutor,
+  program: PhysicalProgram,
+  openLog: (index: number) => DirectoryLogStore,
+): Promise<{ sources: StreamSource[]; bindings: ConstructorParameters<typeof StageRunner>[0]["bindings"] }> {
+  const sources: StreamSource[] = [];
+  const known = new Map<string, number>();
+  const bindings: ConstructorParameters<typeof StageRunner>[0]["bindings"][number][] = [];
+  for (const input of program.sources) {
+    if (!input.isStreaming) {
+      bindings.push({ fixed: await executor.staticSplits(input) });
+      continue;
+    }
+    const read = input.read as Read;
+    const key = JSON.stringify([read.format, read.options, read.paths, read.schema]);
+    let stream = known.get(key);
+    if (stream === undefined) {
+      stream = sources.length;
+      known.set(key, stream);
+      const provider = executor.connectors.source(read.format);
+      if (!provider.createStream) throw new AnalysisError("DATA_SOURCE_UNSUPPORTED", { format: read.format, use: "streaming source" });
+      sources.push(await provider.createStream(executor.sourceContext(read, openLog(stream))));
+    }
+    bindings.push({ stream });
+  }
+  return { sources, bindings };
+}

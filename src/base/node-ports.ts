@@ -1,0 +1,296 @@
+/**
+ * The real ports: Node's clock, randomness, timers, files and sockets. Made once per process by `Session` and by each worker;
+ * the only file besides `kernels/load.ts` that calls them directly.
+ */
+import { randomUUID } from "node:crypto";
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  link,
+  mkdir,
+  mkdirSync,
+  open,
+  openSync,
+  readdir,
+  readFile,
+  readFileSync,
+  readSync,
+  rename,
+  rm,
+  rmSync,
+  stat,
+  unlink,
+  write,
+  writeSync,
+  type Stats,
+} from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type {
+  Clock,
+  Connection,
+  DirectoryLock,
+  FileStat,
+  FileSystem,
+  Network,
+  Ports,
+  ProcessIdentity,
+  Random,
+  Scheduler,
+  SyncFile,
+} from "./ports.ts";
+
+const openAsync = promisify(open);
+const writeAsync = promisify(write);
+const closeAsync = promisify(close);
+const fdatasyncAsync = promisify(fdatasync);
+const fsyncAsync = promisify(fsync);
+const linkAsync = promisify(link);
+const renameAsync = promisify(rename);
+const unlinkAsync = promisify(unlink);
+const removeTreeAsync = promisify(rm);
+const makeDirectoryAsync = promisify(mkdir);
+const readFileAsync = promisify(readFile);
+const readDirectoryAsync = promisify(readdir) as (path: string) => Promise<string[]>;
+const statAsync = promisify(stat) as (path: string) => Promise<Stats>;
+
+/** All ports, backed by the operating system. */
+export function nodePorts(): Ports {
+  return { clock: nodeClock, random: nodeRandom, scheduler: nodeScheduler, files: new NodeFileSystem(), network: nodeNetwork };
+}
+
+const nodeClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+const nodeRandom: Random = { uuid: () => randomUUID(), next: () => Math.random() };
+
+const nodeScheduler: Scheduler = {
+  sleep(ms, signal) {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", finish);
+        resolve();
+      };
+      const timer = setTimeout(finish, ms);
+      signal?.addEventListener("abort", finish, { once: true });
+    });
+  },
+  yield: () => new Promise((resolve) => setImmediate(resolve)),
+};
+
+const nodeNetwork: Network = {
+  connect: (host, port) =>
+    new Promise<Connection>((resolve, reject) => {
+      const socket = connect({ host, port });
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        socket.off("error", reject);
+        resolve({ chunks: socket as AsyncIterable<Uint8Array>, close: () => void socket.destroy() });
+      });
+    }),
+};
+
+/** Files of the local disk. */
+class NodeFileSystem implements FileSystem {
+  async readFile(path: string): Promise<Uint8Array> {
+    return await readFileAsync(path);
+  }
+
+  async stat(path: string): Promise<FileStat | undefined> {
+    try {
+      return toFileStat(path, await statAsync(path));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async list(directory: string): Promise<readonly FileStat[]> {
+    let names: readonly string[];
+    try {
+      names = await readDirectoryAsync(directory);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+    const children = await Promise.all(names.map((name) => this.stat(join(directory, name))));
+    return children.filter((child) => child !== undefined);
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await makeDirectoryAsync(path, { recursive: true });
+  }
+
+  async writeNew(path: string, bytes: Uint8Array): Promise<void> {
+    const descriptor = await openAsync(path, "wx");
+    try {
+      for (let done = 0; done < bytes.length;) done += (await writeAsync(descriptor, bytes, done, bytes.length - done, done)).bytesWritten;
+      await fdatasyncAsync(descriptor);
+    } finally {
+      await closeAsync(descriptor);
+    }
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    await linkAsync(from, to);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await renameAsync(from, to);
+  }
+
+  async remove(path: string): Promise<void> {
+    try {
+      await unlinkAsync(path);
+    } catch (error) {
+      if (isMissing(error)) return;
+      await removeTreeAsync(path, { recursive: true, force: true });
+    }
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    const descriptor = await openAsync(directory, constants.O_RDONLY);
+    try {
+      await fsyncAsync(descriptor);
+    } finally {
+      await closeAsync(descriptor);
+    }
+  }
+
+  async lockDirectory(directory: string): Promise<DirectoryLock | null> {
+    return process.platform === "linux" ? await lockBySocket(directory) : await lockByFile(directory);
+  }
+
+  openReadSync(path: string): SyncFile {
+    return new NodeFile(openSync(path, "r"));
+  }
+
+  createSync(path: string): SyncFile {
+    return new NodeFile(openSync(path, "wx"));
+  }
+
+  makeDirectorySync(path: string): void {
+    mkdirSync(path, { recursive: true });
+  }
+
+  removeSync(path: string): void {
+    rmSync(path, { recursive: true, force: true });
+  }
+
+  syncDirectorySync(directory: string): void {
+    const descriptor = openSync(directory, constants.O_RDONLY);
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+class NodeFile implements SyncFile {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  read(into: Uint8Array, position: number): number {
+    return readSync(this.#descriptor, into, 0, into.length, position);
+  }
+
+  append(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#descriptor, bytes, done, bytes.length - done);
+  }
+
+  sync(): void {
+    fdatasyncSync(this.#descriptor);
+  }
+
+  sizeBytes(): number {
+    return fstatSync(this.#descriptor).size;
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+/**
+ * Binds an abstract unix socket named after the directory's device and inode. The kernel frees the name when the process dies,
+ * however it dies, and no path or symbolic link leads around it.
+ */
+async function lockBySocket(directory: string): Promise<DirectoryLock | null> {
+  const { dev, ino } = await statAsync(directory);
+  const server = createServer((socket) => socket.destroy());
+  const isBound = await new Promise<boolean>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
+    server.listen({ path: `\0millrace-${dev}-${ino}` }, () => resolve(true));
+  });
+  if (!isBound) return null;
+  server.unref();
+  return { owner: processIdentity(), release: () => new Promise((resolve) => void server.close(() => resolve())) };
+}
+
+/** Where there are no abstract sockets: an exclusive file with the owner's identity, taken over when that process is gone. */
+async function lockByFile(directory: string): Promise<DirectoryLock | null> {
+  const path = join(directory, ".lock");
+  const owner = processIdentity();
+  const write = () => writeLock(path, JSON.stringify(owner));
+  if (!(await write())) {
+    if (isAlive(JSON.parse(readFileSync(path, "utf8")) as ProcessIdentity, owner)) return null;
+    await unlinkAsync(path);
+    if (!(await write())) return null;
+  }
+  return { owner, release: () => unlinkAsync(path) };
+}
+
+async function writeLock(path: string, text: string): Promise<boolean> {
+  try {
+    const descriptor = await openAsync(path, "wx");
+    await writeAsync(descriptor, Buffer.from(text));
+    await closeAsync(descriptor);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function isAlive(holder: ProcessIdentity, self: ProcessIdentity): boolean {
+  if (holder.bootId !== self.bootId) return false;
+  try {
+    process.kill(holder.pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function processIdentity(): ProcessIdentity {
+  return { pid: process.pid, bootId: bootId(), startedMs: Math.round(performance.timeOrigin) };
+}
+
+/** Changes with every boot of the machine; empty where the system does not tell. */
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+function toFileStat(path: string, stats: Stats): FileStat {
+  return { path, sizeBytes: stats.size, modifiedMs: stats.mtimeMs, inode: stats.ino, isDirectory: stats.isDirectory() };
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}

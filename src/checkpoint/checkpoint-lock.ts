@@ -1,0 +1,54 @@
+/**
+ * One owner per checkpoint. Two layers: the directory lock (this machine; the kernel frees it when the owner dies) and an epoch,
+ * `epoch/<n>`, made by `link` at every start (any machine or container that shares the directory). Who finds a newer epoch than its
+ * own has lost the checkpoint and must not publish anything. Used by `Checkpoint` only.
+ */
+import { CheckpointError } from "../base/errors.ts";
+import type { DirectoryLock, FileSystem } from "../base/ports.ts";
+import type { AtomicFiles } from "./atomic-file.ts";
+import { batchIdsAmong } from "./metadata-log.ts";
+
+/** Epoch files that stay, newest included. */
+const EPOCHS_KEPT = 2;
+
+export class CheckpointLock {
+  /** Number of this start; larger than that of any earlier one. */
+  readonly epoch: number;
+  readonly #directory: string;
+  readonly #files: FileSystem;
+  readonly #lock: DirectoryLock;
+
+  private constructor(files: FileSystem, directory: string, lock: DirectoryLock, epoch: number) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#lock = lock;
+    this.epoch = epoch;
+  }
+
+  /** Takes the process lock of an existing directory. Throws `CONCURRENT_CHECKPOINT_USE` at once when somebody has it. */
+  static async lockDirectory(files: FileSystem, directory: string): Promise<DirectoryLock> {
+    const lock = await files.lockDirectory(directory);
+    if (lock === null) throw new CheckpointError("CONCURRENT_CHECKPOINT_USE", { checkpointLocation: directory });
+    return lock;
+  }
+
+  /** Starts a new epoch. `lock` is released by `release`. */
+  static async startEpoch(files: FileSystem, writer: AtomicFiles, directory: string, lock: DirectoryLock): Promise<CheckpointLock> {
+    await files.makeDirectory(`${directory}/epoch`);
+    const epochs = batchIdsAmong(await files.list(`${directory}/epoch`));
+    const epoch = (epochs.at(-1) ?? -1) + 1;
+    await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(JSON.stringify({ epoch, owner: lock.owner })));
+    for (const old of epochs.filter((candidate) => candidate <= epoch - EPOCHS_KEPT)) await files.remove(`${directory}/epoch/${old}`);
+    return new CheckpointLock(files, directory, lock, epoch);
+  }
+
+  /** Throws `CONCURRENT_CHECKPOINT_USE` when a later start has taken the checkpoint over. */
+  async check(): Promise<void> {
+    if ((await this.#files.stat(`${this.#directory}/epoch/${this.epoch + 1}`)) === undefined) return;
+    throw new CheckpointError("CONCURRENT_CHECKPOINT_USE", { checkpointLocation: this.#directory });
+  }
+
+  async release(): Promise<void> {
+    await this.#lock.release();
+  }
+}

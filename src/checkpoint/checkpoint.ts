@@ -1,0 +1,298 @@
+/**
+ * One query's checkpoint directory, open for one run: lock, epoch, logs, the list of state files, and what may be thrown away.
+ * `Session` opens it when a query starts; the micro-batch loop drives it on the main thread, one call at a time. Layout and formats:
+ * `docs/on-disk-format.md`.
+ */
+import { CheckpointError } from "../base/errors.ts";
+import { failpoint } from "../base/failpoint.ts";
+import type { FileSystem, Ports } from "../base/ports.ts";
+import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
+import { AtomicFiles, TEMPORARY_SUFFIX } from "./atomic-file.ts";
+import { CheckpointLock } from "./checkpoint-lock.ts";
+import { commitLog, isPreparedName, preparedName, type BatchFiles, type CommitLog, type CommitRecord } from "./commit-log.ts";
+import { batchIdsAmong } from "./metadata-log.ts";
+import { offsetLog, type OffsetLog, type OffsetRecord } from "./offset-log.ts";
+import { readQueryId, writeQueryId } from "./query-metadata.ts";
+import { CHANGES_DIRECTORY, INDEX_DIRECTORY, SNAPSHOTS_DIRECTORY, StateFiles } from "./state-files.ts";
+
+/** What the directory held when it was opened. */
+export interface CheckpointInventory {
+  /** Batches with a record, ascending. */
+  readonly offsetBatches: readonly number[];
+  readonly commitBatches: readonly number[];
+  /** Whether there is any state file. */
+  readonly hasState: boolean;
+  /** Whether `commits/` holds anything but temporary files. */
+  readonly hasCommitFiles: boolean;
+}
+
+export class Checkpoint {
+  readonly path: string;
+  readonly queryId: string;
+  readonly offsets: OffsetLog;
+  readonly commits: CommitLog;
+  readonly inventory: CheckpointInventory;
+  readonly #files: FileSystem;
+  readonly #lock: CheckpointLock;
+  readonly #state: StateFiles;
+  /** Records of this run, newest `minBatchesToRetain` and a little more; older ones are read when they are purged. */
+  readonly #recentCommits = new Map<number, CommitRecord>();
+  /** Files that nothing may list: checked against the records and removed after the next commit. */
+  #sweepCandidates: readonly string[];
+  #purgedBelow: number;
+  #background: Promise<void> = Promise.resolve();
+
+  private constructor(opened: Opened) {
+    this.path = opened.path;
+    this.queryId = opened.queryId;
+    this.#files = opened.files;
+    this.#lock = opened.lock;
+    this.#state = new StateFiles(opened.files, opened.writer, opened.path, opened.queryId);
+    this.offsets = offsetLog(opened.files, opened.writer, opened.path, opened.queryId);
+    this.commits = commitLog(opened.files, opened.writer, opened.path, opened.queryId);
+    this.inventory = opened.inventory;
+    this.#sweepCandidates = opened.leftovers;
+    this.#purgedBelow = Math.min(opened.inventory.offsetBatches[0] ?? 0, opened.inventory.commitBatches[0] ?? Number.MAX_SAFE_INTEGER);
+  }
+
+  /**
+   * Opens or creates the checkpoint in the absolute directory `path` and makes this run its owner. Throws a `CheckpointError`:
+   * `CONCURRENT_CHECKPOINT_USE`, `STREAMING_CHECKPOINT_MISSING_METADATA_FILE`, `CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED`,
+   * `CHECKPOINT_WRITE_FAILED`. Whether the logs make sense together is for `coordinator/batch-decision.ts`.
+   */
+  static async open(ports: Ports, path: string): Promise<Checkpoint> {
+    const { files } = ports;
+    const writer = new AtomicFiles(ports, path);
+    for (const directory of [path, `${path}/offsets`, `${path}/commits`]) {
+      try {
+        await files.makeDirectory(directory);
+      } catch (cause) {
+        throw new CheckpointError("CHECKPOINT_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
+      }
+    }
+    const directoryLock = await CheckpointLock.lockDirectory(files, path);
+    try {
+      const [root, offsetFiles, commitFiles, state] = [
+        await files.list(path),
+        await files.list(`${path}/offsets`),
+        await files.list(`${path}/commits`),
+        await listState(files, path),
+      ];
+      const inventory: CheckpointInventory = {
+        offsetBatches: batchIdsAmong(offsetFiles),
+        commitBatches: batchIdsAmong(commitFiles),
+        hasState: state.hasFiles,
+        hasCommitFiles: commitFiles.some(({ path: file }) => !isLeftover(file)),
+      };
+      let queryId = await readQueryId(files, path);
+      if (queryId === null) {
+        if (inventory.offsetBatches.length + inventory.commitBatches.length > 0) {
+          throw new CheckpointError("STREAMING_CHECKPOINT_MISSING_METADATA_FILE", { checkpointLocation: path });
+        }
+        queryId = ports.random.uuid();
+        await writeQueryId(writer, path, queryId);
+      }
+      const lock = await CheckpointLock.startEpoch(files, writer, path, directoryLock);
+      await writer.syncDirectory(path);
+      await writer.syncDirectory(path.slice(0, Math.max(1, path.lastIndexOf("/"))));
+      const logLeftovers = [...root, ...offsetFiles, ...commitFiles, ...(await files.list(`${path}/epoch`))]
+        .map((file) => file.path)
+        .filter(isLeftover);
+      return new Checkpoint({ path, queryId, files, writer, lock, inventory, leftovers: [...logLeftovers, ...state.files] });
+    } catch (error) {
+      await directoryLock.release();
+      throw error;
+    }
+  }
+
+  /** Number of this start. */
+  get epoch(): number {
+    return this.#lock.epoch;
+  }
+
+  /** The settings fixed at the first start, or null for a new checkpoint (see `effectiveConf`). */
+  async loggedConf(): Promise<Readonly<Record<string, string>> | null> {
+    const newest = this.inventory.offsetBatches.at(-1);
+    return newest === undefined ? null : ((await this.offsets.get(newest))?.conf ?? null);
+  }
+
+  /** Makes `record` the newest commit known to this run, without writing: the state files it lists are the ones to continue from. */
+  resumeFrom(record: CommitRecord): void {
+    this.#state.committed(record);
+  }
+
+  /**
+   * What state to start from after batch `committedBatch`: the newest snapshot whose files are all there, and the changes after it. Throws
+   * `CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED` when a file that no older snapshot can replace is missing or has another length.
+   * `skipNewestSnapshot`: that one turned out to be damaged.
+   */
+  async stateStart(committedBatch: number, skipNewestSnapshot = false): Promise<StateStart> {
+    return await this.#state.start(committedBatch, skipNewestSnapshot);
+  }
+
+  /** Whether `stateStart` has a snapshot to leave out. */
+  get hasSnapshot(): boolean {
+    return this.#state.snapshots.length > 0;
+  }
+
+  /** Notes a snapshot that the runner wrote after the newest commit. */
+  addSnapshot(snapshot: BatchFiles): void {
+    this.#state.addSnapshot(snapshot);
+  }
+
+  /** The commit record of a batch: what the caller knows of it, and the lists of state files. */
+  async commitRecord(
+    fields: Pick<CommitRecord, "batchId" | "attempt" | "nextBatchWatermarkMs" | "receipt">,
+    own: readonly ChangeFile[],
+  ): Promise<CommitRecord> {
+    return { ...fields, epoch: this.epoch, ...(await this.#state.after(fields.batchId, this.epoch, own)) };
+  }
+
+  /** Writes the record so that it can be adopted (`isDurable`), or only so that `commit` is quick. */
+  async prepareCommit(record: CommitRecord, isDurable: boolean): Promise<void> {
+    failpoint("before-commit-prepared");
+    await this.commits.prepare(preparedName(record.batchId, record.attempt), record, isDurable);
+    failpoint("after-commit-prepared");
+  }
+
+  /** The commit point: gives the prepared record its name. */
+  async commit(record: CommitRecord): Promise<void> {
+    await this.checkOwner();
+    failpoint("before-commits-log");
+    await this.commits.publish(preparedName(record.batchId, record.attempt), record.batchId);
+    failpoint("after-commits-log");
+    this.#state.committed(record);
+    this.#recentCommits.set(record.batchId, record);
+    this.#sweep();
+  }
+
+  /**
+   * The prepared record of the attempt that a sink says it holds, if it can be adopted: the record is whole and its change files
+   * are there with the right content. Null otherwise.
+   */
+  async adoptable(batchId: number, attempt: string): Promise<CommitRecord | null> {
+    // A torn file: then the sink cannot have committed on the strength of it.
+    const record = await unlessDamaged(this.commits.getPrepared(preparedName(batchId, attempt), batchId));
+    if (record === null) return null;
+    const own = record.changes.find((entry) => entry.batchId === batchId);
+    return (await this.#state.areWhole(own?.files ?? [])) ? record : null;
+  }
+
+  /** Throws `CONCURRENT_CHECKPOINT_USE` when a later start owns the checkpoint; asked before anything becomes visible. */
+  async checkOwner(): Promise<void> {
+    await this.#lock.check();
+  }
+
+  /** Adds `offsets/N`. */
+  async addOffsets(record: OffsetRecord): Promise<void> {
+    failpoint("before-offsets-log");
+    await this.offsets.add(record);
+    failpoint("after-offsets-log");
+  }
+
+  /** Notes that an attempt of this run failed: what it left in the state directories goes after the next commit. */
+  async attemptFailed(batchId: number, attempt: string): Promise<void> {
+    const prepared = `${this.path}/commits/${preparedName(batchId, attempt)}`;
+    this.#sweepCandidates = [...new Set([...this.#sweepCandidates, prepared, ...(await listState(this.#files, this.path)).files])];
+  }
+
+  /** In the background: removes the records of batches before `batchId` and the state files that no remaining record lists. */
+  purgeBelow(batchId: number): void {
+    if (batchId <= this.#purgedBelow) return;
+    this.#inBackground(async () => {
+      for (let id = this.#purgedBelow; id < batchId; id++) {
+        await this.#removeStateFilesOf(id, batchId);
+        await this.offsets.remove(id);
+        failpoint("during-purge");
+        await this.commits.remove(id);
+        this.#recentCommits.delete(id);
+        this.#purgedBelow = id + 1;
+      }
+    });
+  }
+
+  /** Waits for background removals and gives the checkpoint back. */
+  async close(): Promise<void> {
+    await this.#background;
+    await this.#lock.release();
+  }
+
+  /** Removals only free space, and are tried again at the next start: their failure does not stop a query. */
+  #inBackground(removal: () => Promise<void>): void {
+    this.#background = this.#background.then(removal).catch(() => undefined);
+  }
+
+  #sweep(): void {
+    const candidates = this.#sweepCandidates;
+    if (candidates.length === 0) return;
+    this.#sweepCandidates = [];
+    const hasStateFiles = candidates.some((file) => file.startsWith(`${this.path}/state/`));
+    this.#inBackground(async () => {
+      const listed = new Set(this.#state.snapshots.flatMap(({ files }) => files.map(({ path }) => path)));
+      if (hasStateFiles) {
+        for (const id of await this.commits.list()) {
+          const record = await this.#commitRecordOf(id);
+          if (record) for (const path of await this.#state.pathsIn(record)) listed.add(path);
+        }
+      }
+      for (const file of candidates) {
+        if (listed.has(file.slice(this.path.length + 1))) continue;
+        await this.#files.remove(file);
+        failpoint("during-sweep");
+      }
+    });
+  }
+
+  /**
+   * Removes the state files that record `batchId` lists and the oldest retained record does not. What a damaged record listed stays until
+   * a start sweeps it.
+   */
+  async #removeStateFilesOf(batchId: number, oldestRetained: number): Promise<void> {
+    const purged = await unlessDamaged(this.#commitRecordOf(batchId));
+    const retained = await unlessDamaged(this.#commitRecordOf(oldestRetained));
+    if (purged && retained) await this.#state.removeUnneeded(purged, retained);
+  }
+
+  async #commitRecordOf(batchId: number): Promise<CommitRecord | null> {
+    return this.#recentCommits.get(batchId) ?? (await this.commits.get(batchId));
+  }
+}
+
+/** Null for a record that is damaged and that nothing depends on. */
+async function unlessDamaged(record: Promise<CommitRecord | null>): Promise<CommitRecord | null> {
+  try {
+    return await record;
+  } catch (error) {
+    if (error instanceof CheckpointError) return null;
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly path: string;
+  readonly queryId: string;
+  readonly files: FileSystem;
+  readonly writer: AtomicFiles;
+  readonly lock: CheckpointLock;
+  readonly inventory: CheckpointInventory;
+  readonly leftovers: readonly string[];
+}
+
+/** Files of the swept state directories, and whether there is any state: an operator's description alone is none. */
+async function listState(files: FileSystem, path: string): Promise<{ readonly files: readonly string[]; readonly hasFiles: boolean }> {
+  const swept = [CHANGES_DIRECTORY, SNAPSHOTS_DIRECTORY, INDEX_DIRECTORY].map((directory) => `${path}/${directory}`);
+  const found: string[] = [];
+  for (const directory of swept) found.push(...(await files.list(directory)).map((file) => file.path));
+  let hasFiles = found.length > 0;
+  for (const child of await files.list(`${path}/state`)) {
+    if (swept.includes(child.path)) continue;
+    const inside = (await files.list(child.path)).filter((file) => !isLeftover(file.path));
+    hasFiles ||= inside.length !== 1 || !inside[0]!.path.endsWith("/metadata");
+  }
+  return { files: found, hasFiles };
+}
+
+function isLeftover(path: string): boolean {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return name.startsWith(".") && (name.endsWith(TEMPORARY_SUFFIX) || isPreparedName(name));
+}

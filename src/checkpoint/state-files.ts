@@ -1,0 +1,162 @@
+/**
+ * Which state files a query's state consists of: snapshots, and the change files of the batches after them. Held for the newest commit;
+ * the part of a commit record that lists them is made here. Owned by `Checkpoint`, main thread; the files themselves are written and
+ * read by workers.
+ */
+import { crc32c } from "../base/crc32c.ts";
+import type { CheckpointError } from "../base/errors.ts";
+import type { FileSystem } from "../base/ports.ts";
+import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
+import type { AtomicFiles } from "./atomic-file.ts";
+import { decodeChangeIndex, encodeChangeIndex, type BatchFiles, type ChangeIndex, type CommitRecord } from "./commit-log.ts";
+import { damagedFile } from "./log-file.ts";
+
+/** Where the runner puts change files and snapshots (flat, names unique per attempt); what no commit record lists is swept from there. */
+export const CHANGES_DIRECTORY = "state/changes";
+export const SNAPSHOTS_DIRECTORY = "state/snapshots";
+export const INDEX_DIRECTORY = "state/index";
+
+const SNAPSHOTS_KEPT = 2;
+/** Batches whose change files a commit record lists itself; older ones go into an index file, all at once. */
+const LISTED_BATCHES_MAX = 128;
+
+/** The part of a commit record that this class is about. */
+export type StateFileLists = Pick<CommitRecord, "snapshots" | "indexes" | "changes">;
+
+export class StateFiles {
+  readonly #files: FileSystem;
+  readonly #writer: AtomicFiles;
+  readonly #root: string;
+  readonly #queryId: string;
+  #lists: StateFileLists = { snapshots: [], indexes: [], changes: [] };
+  /** Written after the newest commit; the next commit record lists it. */
+  #newSnapshot: BatchFiles | null = null;
+
+  constructor(files: FileSystem, writer: AtomicFiles, checkpointPath: string, queryId: string) {
+    this.#files = files;
+    this.#writer = writer;
+    this.#root = checkpointPath;
+    this.#queryId = queryId;
+  }
+
+  /** `lists` is in force now. */
+  committed(lists: StateFileLists): void {
+    this.#lists = lists;
+    if (this.#newSnapshot && lists.snapshots.includes(this.#newSnapshot)) this.#newSnapshot = null;
+  }
+
+  addSnapshot(snapshot: BatchFiles): void {
+    this.#newSnapshot = snapshot;
+  }
+
+  /** Snapshots there are, older first. */
+  get snapshots(): readonly BatchFiles[] {
+    return this.#newSnapshot ? [...this.#lists.snapshots, this.#newSnapshot] : this.#lists.snapshots;
+  }
+
+  /** See `Checkpoint.stateStart`. */
+  async start(committedBatch: number, skipNewestSnapshot: boolean): Promise<StateStart> {
+    const candidates = this.snapshots.slice(0, skipNewestSnapshot ? -1 : undefined);
+    while (candidates.length > 0 && (await this.#firstProblem(candidates.at(-1)!.files)) !== null) candidates.pop();
+    const snapshot = candidates.at(-1) ?? null;
+    const firstNeeded = keptAfter(this.#lists.snapshots);
+    if (snapshot === null && firstNeeded !== null) {
+      const { files } = this.#lists.snapshots[0]!;
+      throw (await this.#firstProblem(files)) ?? damagedFile(`${this.#root}/${files[0]?.path}`, 0, "it cannot be read");
+    }
+    const isAfter = ({ batchId }: BatchFiles) => snapshot === null || batchId > snapshot.batchId;
+    const indexes = this.#lists.indexes.filter(({ lastBatch }) => snapshot === null || lastBatch > snapshot.batchId);
+    const indexed: BatchFiles[] = [];
+    for (const index of indexes) {
+      const listed = await this.#readIndex(index);
+      if (listed === null) throw damagedFile(`${this.#root}/${index.path}`, 0, "the file is missing");
+      indexed.push(...listed);
+    }
+    const changes = [...indexed, ...this.#lists.changes].filter(isAfter);
+    for (const { files } of changes) {
+      const problem = await this.#firstProblem(files);
+      if (problem) throw problem;
+    }
+    return { committedBatch, snapshot, changes };
+  }
+
+  /** The lists after batch `batchId`, which wrote `own`. Now and then writes an index file. */
+  async after(batchId: number, epoch: number, own: readonly ChangeFile[]): Promise<StateFileLists> {
+    const snapshots = this.snapshots.slice(-SNAPSHOTS_KEPT);
+    const isNeeded = (lastBatch: number) => lastBatch > (keptAfter(snapshots) ?? -1);
+    const indexes = this.#lists.indexes.filter(({ lastBatch }) => isNeeded(lastBatch));
+    let changes = this.#lists.changes.filter((entry) => isNeeded(entry.batchId));
+    if (changes.length >= LISTED_BATCHES_MAX) {
+      indexes.push(await this.#writeIndex(epoch, changes));
+      changes = [];
+    }
+    if (own.length > 0) changes.push({ batchId, files: own });
+    return { snapshots, indexes, changes };
+  }
+
+  /** Whether the files are there with the right length and content. */
+  async areWhole(files: readonly ChangeFile[]): Promise<boolean> {
+    if ((await this.#firstProblem(files)) !== null) return false;
+    for (const file of files) if (crc32c(await this.#files.readFile(`${this.#root}/${file.path}`)) !== file.crc32c) return false;
+    return true;
+  }
+
+  /** Everything that a record needs, relative to the checkpoint; of a record that is being purged, what is left of it. */
+  async pathsIn({ snapshots, indexes, changes }: StateFileLists): Promise<readonly string[]> {
+    const indexed = await Promise.all(indexes.map(async (index) => (await this.#readIndex(index)) ?? []));
+    return [
+      ...indexes.map(({ path }) => path),
+      ...[...snapshots, ...indexed.flat(), ...changes].flatMap(({ files }) => files.map(({ path }) => path)),
+    ];
+  }
+
+  /** Removes what `purged` lists and `retained`, a later record, can do without. */
+  async removeUnneeded(purged: StateFileLists, retained: StateFileLists): Promise<void> {
+    const before = keptAfter(retained.snapshots) ?? -1;
+    const isUnneeded = ({ batchId }: BatchFiles) =>
+      batchId <= before && !retained.snapshots.some((snapshot) => snapshot.batchId === batchId);
+    const changesUnneeded = purged.changes.filter(({ batchId }) => batchId <= before);
+    await this.#removeAll([...purged.snapshots.filter(isUnneeded), ...changesUnneeded]);
+    for (const index of purged.indexes) {
+      if (index.lastBatch > before) continue;
+      // Its files go first, so an index that is gone already has none left.
+      await this.#removeAll((await this.#readIndex(index)) ?? []);
+      await this.#files.remove(`${this.#root}/${index.path}`);
+    }
+  }
+
+  async #removeAll(batches: readonly BatchFiles[]): Promise<void> {
+    for (const { files } of batches) for (const { path } of files) await this.#files.remove(`${this.#root}/${path}`);
+  }
+
+  async #writeIndex(epoch: number, changes: readonly BatchFiles[]): Promise<ChangeIndex> {
+    const { batchId: lastBatch } = changes.at(-1)!;
+    const name = `${lastBatch}-${epoch}`;
+    await this.#files.makeDirectory(`${this.#root}/${INDEX_DIRECTORY}`);
+    await this.#writer.create(`${this.#root}/${INDEX_DIRECTORY}`, name, encodeChangeIndex(this.#queryId, lastBatch, changes));
+    await this.#writer.syncDirectory(`${this.#root}/state`);
+    return { lastBatch, path: `${INDEX_DIRECTORY}/${name}` };
+  }
+
+  async #readIndex({ lastBatch, path }: ChangeIndex): Promise<readonly BatchFiles[] | null> {
+    const fileName = `${this.#root}/${path}`;
+    if ((await this.#files.stat(fileName)) === undefined) return null;
+    return decodeChangeIndex(fileName, await this.#files.readFile(fileName), this.#queryId, lastBatch);
+  }
+
+  async #firstProblem(files: readonly ChangeFile[]): Promise<CheckpointError | null> {
+    for (const { path, lengthBytes } of files) {
+      const fileName = `${this.#root}/${path}`;
+      const stat = await this.#files.stat(fileName);
+      if (stat === undefined) return damagedFile(fileName, 0, "the file is missing");
+      if (stat.sizeBytes === lengthBytes) continue;
+      return damagedFile(fileName, Math.min(stat.sizeBytes, lengthBytes), `it has ${stat.sizeBytes} bytes instead of ${lengthBytes}`);
+    }
+    return null;
+  }
+}
+
+/** Changes up to this batch are not needed any more: even the older snapshot holds them. Null: all are needed. */
+function keptAfter(snapshots: readonly BatchFiles[]): number | null {
+  return snapshots.length === SNAPSHOTS_KEPT ? snapshots[0]!.batchId : null;
+}

@@ -1,0 +1,332 @@
+/**
+ * Aggregates in generated code: first buffers, update by a row, merge of two buffers, result. Declarative aggregates are compiled
+ * from their own expressions; sketches and lists call kernels. Main thread, while a stage is compiled.
+ */
+import { TABLE_BASE } from "../columnar/memory-layout.ts";
+import type { RowField } from "../columnar/row-layout.ts";
+import { type DataType, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
+import { type Attribute, type Expression, literal } from "../plan/expr/expression.ts";
+import type { DeclarativeAggregate, FunctionRegistry, KernelAggregate } from "../plan/expr/function-registry.ts";
+import type { AggregateOperator, PlannedAggregate } from "../plan/physical/program.ts";
+import type { FunctionBuilder, Local, ModuleBuilder } from "./emitter.ts";
+import { type RowPlace, rowField } from "./rows.ts";
+import { type CompiledValue, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
+
+/** Compiles an expression whose attributes are found in `bindings`. */
+export type Compile = (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue;
+
+/** How variable-length buffer values get into a row: kernel exports taking (container, row, fieldOffset, …) and returning the row. */
+export interface VariableWriter {
+  /** Pushes the container: a table or a store. */
+  readonly pushContainer: () => void;
+  readonly setKernel: string;
+  readonly appendKernel: string;
+}
+
+export class AggregateCode {
+  readonly #module: ModuleBuilder;
+  readonly #f: FunctionBuilder;
+  readonly #operator: AggregateOperator;
+  readonly #compile: Compile;
+  readonly #functions: FunctionRegistry;
+  #nextBufferId = -1_000_000;
+
+  constructor(module: ModuleBuilder, f: FunctionBuilder, operator: AggregateOperator, compile: Compile, functions: FunctionRegistry) {
+    this.#module = module;
+    this.#f = f;
+    this.#operator = operator;
+    this.#compile = compile;
+    this.#functions = functions;
+  }
+
+  /** Whether any buffer field is variable (then rows may move and bases matter). */
+  get hasVariableValues(): boolean {
+    return this.#operator.layout.values.some((field) => field.isVariable);
+  }
+
+  /** Emits the buffers before the first update into the row at `place`. */
+  writeInitial(place: RowPlace): void {
+    const f = this.#f;
+    const { values } = this.#operator.layout;
+    if (values.length === 0) return;
+    f.get(place.row);
+    f.i64(0);
+    f.memory("i64.store", values[0]!.nullsOffset);
+    for (const aggregate of this.#operator.aggregates) {
+      const plan = this.#plan(aggregate);
+      plan.fields.forEach((field, i) => {
+        if (plan.plan.form === "declarative") {
+          const { initial, dataType } = plan.plan.buffer[i]!;
+          this.#writeField(place, field, this.#compile(literal(initial, dataType), new Map()), true, null);
+        } else if (plan.plan.form === "sketch") {
+          f.get(place.row);
+          f.i32(field.offset);
+          f.op("i32.add");
+          f.i32(0);
+          f.i32(plan.plan.lengthBytes);
+          f.memoryFill();
+        } else {
+          f.get(place.row);
+          f.i64(0);
+          f.memory("i64.store", field.offset);
+        }
+      });
+    }
+  }
+
+  /** Emits the update of the row at `place` by the current input row. */
+  update(place: RowPlace, bindings: ReadonlyMap<number, CompiledValue>, writer: VariableWriter | null): void {
+    const f = this.#f;
+    for (const aggregate of this.#operator.aggregates) {
+      const emit = (): void => this.#updateOne(aggregate, place, bindings, writer);
+      if (!aggregate.filter) {
+        emit();
+        continue;
+      }
+      const condition = this.#compile(aggregate.filter, bindings);
+      condition.push();
+      if (condition.isNull) {
+        condition.isNull();
+        f.op("i32.eqz", "i32.and");
+      }
+      f.if(emit);
+    }
+  }
+
+  #updateOne(aggregate: PlannedAggregate, place: RowPlace, bindings: ReadonlyMap<number, CompiledValue>, writer: VariableWriter | null): void {
+    const f = this.#f;
+    const { plan, fields } = this.#plan(aggregate);
+    switch (plan.form) {
+      case "declarative": {
+        const { attributes, bound } = this.#bindBuffers(plan, fields, place, bindings);
+        const updated = plan.update(attributes, aggregate.args).map((expression, i) => (expression === attributes[i] ? null : this.#compile(expression, bound)));
+        this.#writeAll(place, fields, plan, updated, writer);
+        return;
+      }
+      case "sketch": {
+        const input = this.#compile(aggregate.args[0]!, bindings);
+        const emit = (): void => {
+          f.get(place.row);
+          f.i32(fields[0]!.offset);
+          f.op("i32.add");
+          input.push();
+          f.call(this.#module.importFunction("kernels", plan.updateKernel, ["i32", "i64"], []));
+        };
+        this.#unlessNull(input, emit);
+        return;
+      }
+      case "list": {
+        const input = this.#compile(aggregate.args[0]!, bindings);
+        this.#unlessNull(input, () => this.#appendToList(place, fields[0]!, input, writer));
+        return;
+      }
+    }
+  }
+
+  /** Emits `left` = merge(`left`, `right`), both rows of this layout. */
+  merge(left: RowPlace, right: RowPlace, writer: VariableWriter): void {
+    const f = this.#f;
+    for (const aggregate of this.#operator.aggregates) {
+      const { plan, fields } = this.#plan(aggregate);
+      switch (plan.form) {
+        case "declarative": {
+          const a = this.#bindBuffers(plan, fields, left, new Map());
+          const b = this.#bindBuffers(plan, fields, right, a.bound);
+          const merged = plan.merge(a.attributes, b.attributes).map((expression, i) => (expression === a.attributes[i] ? null : this.#compile(expression, b.bound)));
+          this.#writeAll(left, fields, plan, merged, writer);
+          break;
+        }
+        case "sketch":
+          for (const place of [left, right]) {
+            f.get(place.row);
+            f.i32(fields[0]!.offset);
+            f.op("i32.add");
+          }
+          f.call(this.#module.importFunction("kernels", plan.mergeKernel, ["i32", "i32"], []));
+          break;
+        case "list": {
+          const source = rowField(f, right, fields[0]!, { kind: "binary" }, false);
+          this.#callVariable(left, fields[0]!, source, writer, writer.appendKernel);
+          break;
+        }
+      }
+    }
+  }
+
+  /** Result values by the ids of the aggregates' result attributes. */
+  results(place: RowPlace): Map<number, CompiledValue> {
+    const f = this.#f;
+    const results = new Map<number, CompiledValue>();
+    for (const aggregate of this.#operator.aggregates) {
+      const { plan, fields } = this.#plan(aggregate);
+      const { result } = aggregate;
+      if (aggregate.buffers && plan.form === "declarative") {
+        aggregate.buffers.forEach(({ id, dataType, nullable }, i) => results.set(id, rowField(f, place, fields[i]!, dataType, nullable)));
+        continue;
+      }
+      if (plan.form === "declarative") {
+        const { attributes, bound } = this.#bindBuffers(plan, fields, place, new Map());
+        results.set(result.id, this.#compile(plan.evaluate(attributes), bound));
+        continue;
+      }
+      const value = f.local("i64");
+      if (plan.form === "sketch") {
+        f.get(place.row);
+        f.i32(fields[0]!.offset);
+        f.op("i32.add");
+        f.call(this.#module.importFunction("kernels", plan.evaluateKernel, ["i32"], ["i64"]));
+      } else {
+        rowField(f, place, fields[0]!, { kind: "binary" }, false).push();
+        f.i32(listElementWidth(plan.elementType));
+        f.call(this.#module.importFunction("kernels", "list_finish", ["i64", "i32"], ["i64"]));
+      }
+      f.set(value);
+      results.set(result.id, {
+        dataType: result.dataType,
+        physical: plan.form === "sketch" ? "i64" : "list",
+        isNull: null,
+        push: () => f.get(value),
+      });
+    }
+    return results;
+  }
+
+  #plan(aggregate: PlannedAggregate): { plan: DeclarativeAggregate | KernelAggregate; fields: readonly RowField[] } {
+    const plan = this.#functions
+      .aggregate(aggregate.name)
+      .plan(aggregate.argumentTypes, aggregate.result.dataType, { ignoreNulls: aggregate.ignoreNulls });
+    return { plan, fields: this.#operator.layout.values.slice(aggregate.firstField, aggregate.firstField + aggregate.fieldCount) };
+  }
+
+  #bindBuffers(
+    plan: DeclarativeAggregate,
+    fields: readonly RowField[],
+    place: RowPlace,
+    outer: ReadonlyMap<number, CompiledValue>,
+  ): { attributes: Attribute[]; bound: Map<number, CompiledValue> } {
+    const bound = new Map(outer);
+    const attributes = plan.buffer.map(({ name, dataType, nullable }, i): Attribute => {
+      const id = this.#nextBufferId--;
+      bound.set(id, rowField(this.#f, place, fields[i]!, dataType, nullable));
+      return { kind: "attribute", id, name, dataType, nullable };
+    });
+    return { attributes, bound };
+  }
+
+  /** All new values are computed before the first is written: they may read the old ones. */
+  #writeAll(place: RowPlace, fields: readonly RowField[], plan: DeclarativeAggregate, values: readonly (CompiledValue | null)[], writer: VariableWriter | null): void {
+    const ready = values.map((value) => value && this.#inLocals(value));
+    ready.forEach((value, i) => value && this.#writeField(place, fields[i]!, value, plan.buffer[i]!.nullable, writer));
+  }
+
+  #inLocals(value: CompiledValue): CompiledValue {
+    const f = this.#f;
+    const type = wasmTypeOf(value.physical);
+    const local = f.local(type);
+    if (!value.isNull) {
+      value.push();
+      f.set(local);
+      return { ...value, push: () => f.get(local) };
+    }
+    const nullFlag = f.local("i32");
+    value.isNull();
+    f.tee(nullFlag);
+    f.if(
+      () => pushZero(f, wasmTypeOf(value.physical)),
+      () => value.push(),
+      type,
+    );
+    f.set(local);
+    return { ...value, push: () => f.get(local), isNull: () => f.get(nullFlag) };
+  }
+
+  #writeField(place: RowPlace, field: RowField, value: CompiledValue, nullable: boolean, writer: VariableWriter | null): void {
+    const f = this.#f;
+    if (nullable) {
+      const mask = 1 << (field.nullBit & 7);
+      const offset = field.nullsOffset + (field.nullBit >> 3);
+      f.get(place.row);
+      f.get(place.row);
+      f.memory("i32.load8_u", offset);
+      f.i32(~mask & 0xff);
+      f.op("i32.and");
+      if (value.isNull) {
+        value.isNull();
+        f.i32(field.nullBit & 7);
+        f.op("i32.shl", "i32.or");
+      }
+      f.memory("i32.store8", offset);
+    }
+    if (!field.isVariable || !place.base || !writer) {
+      f.get(place.row);
+      if (value.isNull) {
+        value.isNull();
+        f.if(
+          () => pushZero(f, wasmTypeOf(value.physical)),
+          () => value.push(),
+          wasmTypeOf(value.physical),
+        );
+      } else value.push();
+      f.memory(STORE_OPS[field.physical], field.offset);
+      return;
+    }
+    // An unchanged value is the very view that the row holds: nothing to copy then.
+    const current = rowField(f, place, field, value.dataType, false);
+    const emit = (): void => {
+      current.push();
+      value.push();
+      f.op("i64.ne");
+      f.if(() => this.#callVariable(place, field, value, writer, writer.setKernel));
+    };
+    this.#unlessNull(value, emit);
+  }
+
+  #appendToList(place: RowPlace, field: RowField, value: CompiledValue, writer: VariableWriter | null): void {
+    const f = this.#f;
+    const encoded = f.local("i64");
+    value.push();
+    if (value.physical === "f32") f.op("i32.reinterpret_f32", "i64.extend_i32_u");
+    else if (value.physical === "f64") f.op("i64.reinterpret_f64");
+    else if (wasmTypeOf(value.physical) === "i32") f.op("i64.extend_i32_s");
+    f.i32(listElementWidth(value.dataType));
+    f.call(this.#module.importFunction("kernels", "list_element", ["i64", "i32"], ["i64"]));
+    f.set(encoded);
+    const element: CompiledValue = { dataType: { kind: "binary" }, physical: "view", isNull: null, push: () => f.get(encoded) };
+    if (place.base && writer) this.#callVariable(place, field, element, writer, writer.appendKernel);
+    else {
+      f.get(place.row);
+      f.get(encoded);
+      f.memory("i64.store", field.offset);
+    }
+  }
+
+  #callVariable(place: RowPlace, field: RowField, value: CompiledValue, writer: VariableWriter, kernel: string): void {
+    const f = this.#f;
+    writer.pushContainer();
+    f.get(place.row);
+    f.i32(field.offset);
+    value.push();
+    f.op("i32.wrap_i64");
+    value.push();
+    f.i64(32);
+    f.op("i64.shr_u", "i32.wrap_i64");
+    f.call(this.#module.importFunction("kernels", kernel, ["i32", "i32", "i32", "i32", "i32"], ["i32"]));
+    f.set(place.row);
+    f.i32(0);
+    f.memory("i32.load", TABLE_BASE);
+    f.set(place.base as Local);
+  }
+
+  #unlessNull(value: CompiledValue, emit: () => void): void {
+    if (!value.isNull) return emit();
+    value.isNull();
+    this.#f.op("i32.eqz");
+    this.#f.if(emit);
+  }
+}
+
+/** Bytes per element of a collected list; 0 for variable-length elements. */
+function listElementWidth(type: DataType): number {
+  const physical = physicalKind(type);
+  return physical === "view" || physical === "wide" || physical === "list" ? 0 : physicalWidthBytes[physical];
+}

@@ -1,0 +1,574 @@
+/**
+ * A stage → one WebAssembly module. Main thread, once per query and stage.
+ *
+ * Every pipeline becomes functions over a block of rows, one loop each: for each row the steps are nested code (a filter branches
+ * to the next row, a join or a sliding window loops around what follows), the sink is the innermost code. Blocks without nulls
+ * take a loop that was compiled without null tests. An `interpret` step cuts a pipeline into segments: the rows so far go to an
+ * out-block, the worker computes the columns, and the next segment takes that block.
+ *
+ * Exports: `pipeline<p>_<segment>(block)`, and for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`; for each
+ * static table that it probes `build<t>(block)`. All return 0, or 1 with the error cells filled.
+ */
+import { assert } from "../base/assert.ts";
+import { BLOCK_ROW_COUNT, EVENT_TIME_STATS, EVENT_TIME_STATS_BYTES, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import { leavesOf } from "../columnar/types.ts";
+import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
+import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
+import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
+import { AggregateCode, type VariableWriter } from "./aggregate.ts";
+import { InputColumns, OutBlockWriter } from "./columns.ts";
+import type { FunctionBuilder, Label, Local } from "./emitter.ts";
+import { pushKeyHash } from "./key-hash.ts";
+import { ExpressionCompiler } from "./expression.ts";
+import { emitBuild, emitProbe, type JoinTools } from "./join.ts";
+import { type ErrorSite, ModuleContext } from "./module-context.ts";
+import { flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
+import { CONTEXT_DIRECT, CONTEXT_EXCHANGE, CONTEXT_OBSERVED, CONTEXT_PROBE_ROW, CONTEXT_STORE, CONTEXT_TABLE } from "./stage-context.ts";
+import type { CompiledValue } from "./value.ts";
+import { printWat } from "./wat.ts";
+import { emitWindows } from "./window.ts";
+
+/** A compiled stage; plain data but for nothing: crosses threads once `bytes` has become a module. */
+export interface CompiledStage {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly literalBytes: Uint8Array;
+  readonly sites: readonly ErrorSite[];
+  /** Out-blocks in the order of their numbers. */
+  readonly outBlocks: readonly OutBlock[];
+  /** Per pipeline the number of segments. */
+  readonly segments: readonly number[];
+  /** Static tables that the stage probes. */
+  readonly tables: readonly number[];
+}
+
+export interface OutBlock {
+  readonly attributes: readonly Attribute[];
+  /** The segment that takes the rows, after `interpret`; null: rows leave the stage. */
+  readonly next: { readonly pipeline: number; readonly segment: number; readonly interpret: Extract<Step, { kind: "interpret" }> } | null;
+}
+
+type Bindings = Map<number, CompiledValue>;
+
+export function compileStage(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry): CompiledStage {
+  return new StageCompiler(program, stage, functions).compile();
+}
+
+/** The stage's module as WebAssembly text, for `explain("codegen")`. */
+export function stageText(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry): string {
+  const compiler = new StageCompiler(program, stage, functions);
+  compiler.compile();
+  return printWat(compiler.module.builder);
+}
+
+class StageCompiler {
+  readonly #program: PhysicalProgram;
+  readonly #stage: Stage;
+  readonly #functions: FunctionRegistry;
+  readonly #module = new ModuleContext();
+  readonly #outBlocks: OutBlock[] = [];
+  readonly #tables = new Set<number>();
+
+  constructor(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry) {
+    this.#program = program;
+    this.#stage = stage;
+    this.#functions = functions;
+  }
+
+  compile(): CompiledStage {
+    const segments = this.#stage.pipelines.map((pipeline, index) => this.#pipeline(pipeline, index));
+    if (this.#stage.input.kind === "merge") this.#merge(this.#program.aggregates[this.#stage.input.aggregate]!);
+    for (const table of this.#tables) {
+      this.#function(`build${table}`, 1, (f, context) => emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, f.param(0)));
+    }
+    return {
+      bytes: this.#module.builder.toBytes(),
+      literalBytes: this.#module.literalBytes,
+      sites: this.#module.sites,
+      outBlocks: this.#outBlocks,
+      segments,
+      tables: [...this.#tables],
+    };
+  }
+
+  /** A function of i32 parameters that returns a status; `context` holds the context's address. */
+  #function(name: string, parameters: number, body: (f: FunctionBuilder, context: Local) => void): void {
+    const builder = this.#module.builder;
+    const params = Array.from({ length: parameters }, () => "i32" as const);
+    builder.addFunction({ name, params, results: ["i32"], exported: true }, (f) => {
+      const context = f.local("i32");
+      f.globalGet(builder.importGlobal("env", "context", "i32"));
+      f.set(context);
+      body(f, context);
+      f.i32(0);
+    });
+  }
+
+  /** Emits all segments of a pipeline; returns how many there are. */
+  #pipeline(pipeline: Pipeline, index: number): number {
+    const cuts: { input: readonly Attribute[]; steps: Step[] }[] = [{ input: pipeline.input, steps: [] }];
+    for (const step of pipeline.steps) {
+      cuts.at(-1)!.steps.push(step);
+      if (step.kind === "interpret") cuts.push({ input: [...step.carried, ...step.columns.map(({ attribute }) => attribute)], steps: [] });
+    }
+    cuts.forEach(({ input, steps }, segment) => {
+      if (segment === 0 && pipeline.source < 0) this.#emission(pipeline, index, steps);
+      else {
+        const needed = segment === 0 ? this.#program.sources[pipeline.source]!.needed : leavesOf(schemaOf(input)).map(() => true);
+        this.#blockLoop(`pipeline${index}_${segment}`, input, needed, steps, index, segment);
+      }
+    });
+    return cuts.length;
+  }
+
+  #blockLoop(name: string, input: readonly Attribute[], needed: readonly boolean[], steps: readonly Step[], pipeline: number, segment: number): void {
+    const outBlock = this.#outBlockFor(steps, input, pipeline, segment);
+    this.#function(name, 1, (f, context) => {
+      const row = f.local("i32");
+      const rows = f.local("i32");
+      f.get(f.param(0));
+      f.memory("i32.load", BLOCK_ROW_COUNT);
+      f.set(rows);
+      const columns = new InputColumns(f, f.param(0), context, row, input, needed);
+      const segmentCode = new SegmentCode(this, f, context, outBlock);
+      const loop = (assumeValid: boolean): void => {
+        const bindings: Bindings = new Map();
+        columns.bind(assumeValid, bindings);
+        f.i32(0);
+        f.set(row);
+        f.block((done) => {
+          f.loop((again) => {
+            f.get(row);
+            f.get(rows);
+            f.op("i32.ge_u");
+            f.brIf(done);
+            f.block((nextRow) => segmentCode.emit(steps, 0, bindings, nextRow));
+            f.get(row);
+            f.i32(1);
+            f.op("i32.add");
+            f.set(row);
+            f.br(again);
+          });
+        });
+      };
+      segmentCode.begin(steps);
+      if (leavesOf(schemaOf(input)).some((leaf, i) => needed[i] && leaf.nullable)) {
+        columns.pushAllValid();
+        f.if(
+          () => loop(true),
+          () => {
+            columns.fillValidity();
+            loop(false);
+          },
+        );
+      } else loop(true);
+      segmentCode.end(steps);
+    });
+  }
+
+  /** `emit(pairs, count)`: turns merged rows, given as (row, base) pairs, into the pipeline's input. */
+  #emission(pipeline: Pipeline, index: number, steps: readonly Step[]): void {
+    const operator = this.#program.aggregates[(this.#stage.input as { aggregate: number }).aggregate]!;
+    const outBlock = this.#outBlockFor(steps, pipeline.input, index, 0);
+    this.#function("emit", 2, (f, context) => {
+      const [pairs, count] = [f.param(0), f.param(1)];
+      const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+      const segmentCode = new SegmentCode(this, f, context, outBlock);
+      segmentCode.begin(steps);
+      f.block((done) => {
+        f.loop((again) => {
+          f.get(count);
+          f.op("i32.eqz");
+          f.brIf(done);
+          f.get(pairs);
+          f.memory("i32.load");
+          f.set(place.row);
+          f.get(pairs);
+          f.memory("i32.load", 4);
+          f.set(place.base!);
+          f.block((nextRow) => {
+            const bindings: Bindings = new Map();
+            let field = 0;
+            for (const attribute of operator.grouping) {
+              const { value, used } = valueFromFields(f, place, operator.layout.keys, field, attribute.dataType, attribute.nullable);
+              field += used;
+              bindings.set(attribute.id, value);
+            }
+            const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
+            for (const [id, value] of code.results(place)) bindings.set(id, value);
+            segmentCode.emit(steps, 0, bindings, nextRow);
+          });
+          f.get(pairs);
+          f.i32(8);
+          f.op("i32.add");
+          f.set(pairs);
+          f.get(count);
+          f.i32(1);
+          f.op("i32.sub");
+          f.set(count);
+          f.br(again);
+        });
+      });
+      segmentCode.end(steps);
+    });
+  }
+
+  #outBlockFor(steps: readonly Step[], input: readonly Attribute[], pipeline: number, segment: number): number {
+    const last = steps.at(-1);
+    if (last?.kind === "interpret") {
+      return this.#outBlocks.push({ attributes: last.carried, next: { pipeline, segment: segment + 1, interpret: last } }) - 1;
+    }
+    if (this.#stage.sink.kind === "shuffle") return -1;
+    const known = this.#outBlocks.findIndex((block) => block.next === null);
+    if (known >= 0) return known;
+    return this.#outBlocks.push({ attributes: this.#program.output.length > 0 ? this.#program.output : input, next: null }) - 1;
+  }
+
+  /** `merge(start, end)` over exchange rows, and `initial()` for the one row that an aggregate without keys always has. */
+  #merge(operator: AggregateOperator): void {
+    const upsert = operator.state ? "store_upsert" : "table_upsert";
+    const writer = (f: FunctionBuilder, context: Local): VariableWriter => ({
+      pushContainer: () => {
+        f.get(context);
+        f.memory("i32.load", CONTEXT_STORE);
+      },
+      setKernel: operator.state ? "store_set_variable" : "table_set_variable",
+      appendKernel: operator.state ? "store_append_variable" : "table_append_variable",
+    });
+    const callUpsert = (f: FunctionBuilder, context: Local, row: Local, base: () => void): void => {
+      f.get(context);
+      f.memory("i32.load", CONTEXT_STORE);
+      f.get(row);
+      base();
+      f.call(this.#module.kernel(upsert, ["i32", "i32", "i32"], ["i32"]));
+    };
+    this.#function("merge", 2, (f, context) => {
+      const [row, end] = [f.param(0), f.param(1)];
+      const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+      f.block((done) => {
+        f.loop((again) => {
+          f.get(row);
+          f.get(end);
+          f.op("i32.ge_u");
+          f.brIf(done);
+          callUpsert(f, context, row, () => f.get(row));
+          f.tee(place.row);
+          f.op("i32.eqz", "i32.eqz");
+          f.i32(0);
+          f.memory("i32.load", TABLE_INSERTED);
+          f.op("i32.eqz", "i32.and");
+          f.if(() => {
+            f.i32(0);
+            f.memory("i32.load", TABLE_BASE);
+            f.set(place.base!);
+            const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
+            code.merge(place, { row, base: row }, writer(f, context));
+          });
+          f.get(row);
+          f.get(row);
+          f.memory("i32.load", ROW_NEXT);
+          f.op("i32.add");
+          f.set(row);
+          f.br(again);
+        });
+      });
+    });
+    if (operator.layout.keys.length > 0) return;
+    this.#function("initial", 0, (f, context) => {
+      const row = f.local("i32");
+      this.writeProbe(f, context, operator, row, []);
+      const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
+      code.writeInitial({ row, base: null });
+      callUpsert(f, context, row, () => f.i32(0));
+      f.op("drop");
+    });
+  }
+
+  /** Writes keys and hash into the context's probe row, whose address is left in `row`. */
+  writeProbe(f: FunctionBuilder, context: Local, operator: AggregateOperator, row: Local, keys: readonly CompiledValue[]): void {
+    f.get(context);
+    f.memory("i32.load", CONTEXT_PROBE_ROW);
+    f.set(row);
+    writeKeys(
+      f,
+      row,
+      operator.layout,
+      keys.flatMap((key) => flattenValue(f, key)),
+    );
+    f.get(row);
+    this.pushHash(f, keys);
+    f.memory("i32.store", ROW_HASH);
+  }
+
+  pushHash(f: FunctionBuilder, values: readonly CompiledValue[]): void {
+    pushKeyHash(f, this.#module, values);
+  }
+
+  compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue {
+    return (expression, bindings) => this.compiler(f, bindings).compile(expression);
+  }
+
+  compiler(f: FunctionBuilder, bindings: ReadonlyMap<number, CompiledValue>): ExpressionCompiler {
+    const scope = {
+      attribute: (id: number): CompiledValue => {
+        const value = bindings.get(id);
+        assert(value, `attribute #${id} is not bound`);
+        return value;
+      },
+    };
+    return new ExpressionCompiler(f, this.#module, scope, { registry: this.#functions, timeZone: this.#program.timeZone });
+  }
+
+  #joinTools(f: FunctionBuilder, context: Local): JoinTools {
+    return { module: this.#module.builder, f, context, compile: this.compileWith(f), pushHash: (values) => this.pushHash(f, values) };
+  }
+
+  joinTools(f: FunctionBuilder, context: Local, table: number): JoinTools {
+    this.#tables.add(table);
+    return this.#joinTools(f, context);
+  }
+
+  outAttributes(index: number): readonly Attribute[] {
+    return this.#outBlocks[index]!.attributes;
+  }
+  get program(): PhysicalProgram {
+    return this.#program;
+  }
+  get stage(): Stage {
+    return this.#stage;
+  }
+  get module(): ModuleContext {
+    return this.#module;
+  }
+  get functions(): FunctionRegistry {
+    return this.#functions;
+  }
+}
+
+/** Code of one segment: what happens to a row, and what is kept in locals over the rows of a block. */
+class SegmentCode {
+  readonly #stage: StageCompiler;
+  readonly #f: FunctionBuilder;
+  readonly #context: Local;
+  readonly #out: OutBlockWriter | null;
+  readonly #outIndex: number;
+  readonly #watermarks = new Map<number, { max: Local; min: Local; sum: Local; count: Local }>();
+
+  constructor(stage: StageCompiler, f: FunctionBuilder, context: Local, outBlock: number) {
+    this.#stage = stage;
+    this.#f = f;
+    this.#context = context;
+    this.#outIndex = outBlock;
+    this.#out = outBlock < 0 ? null : new OutBlockWriter(f, context, outBlock, stage.outAttributes(outBlock));
+  }
+
+  begin(steps: readonly Step[]): void {
+    const f = this.#f;
+    for (const step of steps) {
+      if (step.kind !== "event_time") continue;
+      const stats = { max: f.local("i64"), min: f.local("i64"), sum: f.local("f64"), count: f.local("i64") };
+      f.i64(-(2n ** 63n));
+      f.set(stats.max);
+      f.i64(2n ** 63n - 1n);
+      f.set(stats.min);
+      this.#watermarks.set(step.watermark, stats);
+    }
+  }
+
+  /** Emits what remains after the block: event-time statistics go to their cells. */
+  end(_steps: readonly Step[]): void {
+    const f = this.#f;
+    for (const [index, { max, min, sum, count }] of this.#watermarks) {
+      const cell = EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * index;
+      const keep = (local: Local, offset: number, comparison: "i64.gt_s" | "i64.lt_s"): void => {
+        f.i32(cell);
+        f.get(local);
+        f.i32(cell);
+        f.memory("i64.load", offset);
+        f.get(local);
+        f.i32(cell);
+        f.memory("i64.load", offset);
+        f.op(comparison, "select");
+        f.memory("i64.store", offset);
+      };
+      keep(max, 0, "i64.gt_s");
+      keep(min, 8, "i64.lt_s");
+      f.i32(cell);
+      f.i32(cell);
+      f.memory("f64.load", 16);
+      f.get(sum);
+      f.op("f64.add");
+      f.memory("f64.store", 16);
+      f.i32(cell);
+      f.i32(cell);
+      f.memory("i64.load", 24);
+      f.get(count);
+      f.op("i64.add");
+      f.memory("i64.store", 24);
+    }
+  }
+
+  /** Emits steps from `index` on and then the sink; `nextRow` is where a dropped row goes. */
+  emit(steps: readonly Step[], index: number, bindings: Bindings, nextRow: Label): void {
+    const step = steps[index];
+    if (step === undefined) return this.#sink(bindings);
+    const f = this.#f;
+    const compiler = this.#stage.compiler(f, bindings);
+    const rest = (): void => this.emit(steps, index + 1, bindings, nextRow);
+    switch (step.kind) {
+      case "filter":
+        compiler.compileCondition(step.condition, nextRow);
+        return rest();
+      case "project": {
+        const projected: Bindings = new Map();
+        for (const expression of step.expressions) {
+          projected.set(expression.id, expression.kind === "attribute" ? bindings.get(expression.id)! : compiler.compile(expression.child));
+        }
+        for (const [id, value] of projected) bindings.set(id, value);
+        return rest();
+      }
+      case "expand_window":
+        return emitWindows(f, step, compiler.compile(step.time), (window) => {
+          bindings.set(step.window.id, window);
+          f.block((nextWindow) => this.emit(steps, index + 1, bindings, nextWindow));
+        });
+      case "event_time":
+        this.#eventTime(step, compiler.compile(step.time));
+        return rest();
+      case "observe":
+        this.#observe(step.observed, bindings);
+        return rest();
+      case "join":
+        emitProbe(this.#stage.joinTools(f, this.#context, step.table), step, this.#stage.program.staticTables[step.table]!, bindings, () =>
+          f.block((nextMatch) => this.emit(steps, index + 1, bindings, nextMatch)),
+        );
+        return;
+      case "interpret":
+        return this.#append(
+          step.carried.map((attribute) => bindings.get(attribute.id)!),
+        );
+    }
+  }
+
+  #sink(bindings: Bindings): void {
+    const { sink } = this.#stage.stage;
+    if (sink.kind === "output") {
+      this.#append(this.#stage.program.output.map((attribute) => bindings.get(attribute.id)!));
+      return;
+    }
+    this.#partialAggregate(this.#stage.program.aggregates[sink.aggregate]!, bindings);
+  }
+
+  #append(values: readonly CompiledValue[]): void {
+    const f = this.#f;
+    this.#out!.append(values, () => {
+      f.i32(this.#outIndex);
+      f.call(this.#stage.module.host("flush", ["i32"], ["i32"]));
+      f.if(() => {
+        f.i32(1);
+        f.op("return");
+      });
+    });
+  }
+
+  #eventTime(step: Extract<Step, { kind: "event_time" }>, time: CompiledValue): void {
+    const f = this.#f;
+    const { max, min, sum, count } = this.#watermarks.get(step.watermark)!;
+    const micros = time.fields ? time.fields[1]! : time;
+    const update = (): void => {
+      f.scratch("i64", (t) => {
+        micros.push();
+        f.set(t);
+        for (const [local, comparison] of [
+          [max, "i64.gt_s"],
+          [min, "i64.lt_s"],
+        ] as const) {
+          f.get(t);
+          f.get(local);
+          f.get(t);
+          f.get(local);
+          f.op(comparison, "select");
+          f.set(local);
+        }
+        f.get(sum);
+        f.get(t);
+        f.op("f64.convert_i64_s", "f64.add");
+        f.set(sum);
+        f.get(count);
+        f.i64(1);
+        f.op("i64.add");
+        f.set(count);
+      });
+    };
+    if (!time.isNull) return update();
+    time.isNull();
+    f.op("i32.eqz");
+    f.if(update);
+  }
+
+  /** Updates the row of an observed metric: an aggregate without keys over the rows that pass. */
+  #observe(index: number, bindings: Bindings): void {
+    const f = this.#f;
+    const { aggregate } = this.#stage.program.observed[index]!;
+    const probe = f.local("i32");
+    this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
+    this.#updateInTable(aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
+  }
+
+  /** Finds or adds the probe row's group in the scratch table at a context slot, and updates its buffers by the current row. */
+  #updateInTable(operator: AggregateOperator, tableSlot: number, probe: Local, bindings: Bindings): void {
+    const f = this.#f;
+    const stage = this.#stage;
+    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
+    const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+    const table = (): void => {
+      f.get(this.#context);
+      f.memory("i32.load", tableSlot);
+    };
+    table();
+    f.get(probe);
+    f.i32(0);
+    f.call(stage.module.kernel("table_upsert", ["i32", "i32", "i32"], ["i32"]));
+    f.tee(place.row);
+    this.#failIfZero();
+    f.i32(0);
+    f.memory("i32.load", TABLE_BASE);
+    f.set(place.base!);
+    f.i32(0);
+    f.memory("i32.load", TABLE_INSERTED);
+    f.if(() => code.writeInitial(place));
+    code.update(place, bindings, { pushContainer: table, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
+  }
+
+  #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
+    const f = this.#f;
+    const stage = this.#stage;
+    const probe = f.local("i32");
+    const keys = operator.grouping.map((attribute) => bindings.get(attribute.id)!);
+    stage.writeProbe(f, this.#context, operator, probe, keys);
+    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
+    f.get(this.#context);
+    f.memory("i32.load", CONTEXT_DIRECT);
+    f.if(
+      () => {
+        code.writeInitial({ row: probe, base: null });
+        code.update({ row: probe, base: null }, bindings, null);
+        f.get(this.#context);
+        f.memory("i32.load", CONTEXT_EXCHANGE);
+        f.get(probe);
+        f.i32(0);
+        f.call(stage.module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
+        this.#failIfZero();
+      },
+      () => this.#updateInTable(operator, CONTEXT_TABLE, probe, bindings),
+    );
+  }
+
+  #failIfZero(): void {
+    const f = this.#f;
+    f.op("i32.eqz");
+    f.if(() => {
+      f.i32(1);
+      f.op("return");
+    });
+  }
+}

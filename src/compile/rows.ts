@@ -1,0 +1,142 @@
+/**
+ * Rows (`columnar/row-layout.ts`) in generated code: fields as values, and writing fields. Main thread, while a stage is compiled.
+ */
+import type { RowField, RowLayout } from "../columnar/row-layout.ts";
+import { ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
+import { type DataType, leafCount, physicalKind } from "../columnar/types.ts";
+import type { FunctionBuilder, Local } from "./emitter.ts";
+import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
+
+/** Where a row is: its address, and what its slots are relative to (null: absolute views). */
+export interface RowPlace {
+  readonly row: Local;
+  readonly base: Local | null;
+}
+
+/** The value of `field` in the row at `place`; read again at every push, so it shows the row's current contents. */
+export function rowField(f: FunctionBuilder, place: RowPlace, field: RowField, dataType: DataType, nullable: boolean): CompiledValue {
+  return {
+    dataType,
+    physical: physicalKind(dataType),
+    isNull: nullable ? () => pushNullBit(f, place, field) : null,
+    push: () => {
+      f.get(place.row);
+      f.memory(LOAD_OPS[field.physical], field.offset);
+      if (field.isVariable && place.base) {
+        f.get(place.base);
+        f.op("i64.extend_i32_u", "i64.add");
+      }
+    },
+  };
+}
+
+function pushNullBit(f: FunctionBuilder, place: RowPlace, field: RowField): void {
+  f.get(place.row);
+  f.memory("i32.load8_u", field.nullsOffset + (field.nullBit >> 3));
+  f.i32(field.nullBit & 7);
+  f.op("i32.shr_u");
+  f.i32(1);
+  f.op("i32.and");
+}
+
+/** Rebuilds a value (structs too) of type `dataType` from consecutive fields; returns it with the number of fields used. */
+export function valueFromFields(
+  f: FunctionBuilder,
+  place: RowPlace,
+  fields: readonly RowField[],
+  first: number,
+  dataType: DataType,
+  nullable: boolean,
+): { value: CompiledValue; used: number } {
+  if (dataType.kind !== "struct") return { value: rowField(f, place, fields[first]!, dataType, nullable), used: 1 };
+  let used = 0;
+  let isNull: (() => void) | null = null;
+  if (nullable) {
+    const flag = rowField(f, place, fields[first]!, { kind: "boolean" }, false);
+    isNull = flag.push;
+    used = 1;
+  }
+  const children = dataType.fields.map((field) => {
+    const child = valueFromFields(f, place, fields, first + used, field.dataType, nullable || field.nullable);
+    used += child.used;
+    return child.value;
+  });
+  return { value: { dataType, physical: "struct", isNull, push: () => {}, fields: children }, used };
+}
+
+/** Flat values of `value` as key fields want them: a boolean for a struct that may be null, then its fields. */
+export function flattenValue(f: FunctionBuilder, value: CompiledValue, parentNull: (() => void) | null = null): CompiledValue[] {
+  const isNull =
+    parentNull && value.isNull
+      ? (): void => {
+          parentNull();
+          value.isNull!();
+          f.op("i32.or");
+        }
+      : (parentNull ?? value.isNull);
+  if (!value.fields) return [{ ...value, isNull }];
+  const flag: CompiledValue[] = isNull ? [{ dataType: { kind: "boolean" }, physical: "i8", isNull: null, push: isNull }] : [];
+  return [...flag, ...value.fields.flatMap((field) => flattenValue(f, field, isNull))];
+}
+
+/** Writes key fields in canonical form: nulls as zero with their bit set, -0.0 as 0.0, one NaN. Views are stored as they are (base 0). */
+export function writeKeys(f: FunctionBuilder, row: Local, layout: RowLayout, values: readonly CompiledValue[]): void {
+  writeNulls(f, row, ROW_KEY_NULLS, values);
+  values.forEach((value, i) => {
+    const field = layout.keys[i]!;
+    f.get(row);
+    if (value.isNull) {
+      value.isNull();
+      f.if(
+        () => pushZero(f, wasmTypeOf(value.physical)),
+        () => pushCanonical(f, value),
+        wasmTypeOf(value.physical),
+      );
+    } else pushCanonical(f, value);
+    f.memory(STORE_OPS[field.physical], field.offset);
+  });
+}
+
+/** Sets the u64 of null bits at `nullsOffset` from the values' null tests. */
+export function writeNulls(f: FunctionBuilder, row: Local, nullsOffset: number, values: readonly { isNull: CompiledValue["isNull"] }[]): void {
+  f.get(row);
+  f.i64(0);
+  values.forEach((value, bit) => {
+    if (!value.isNull) return;
+    value.isNull();
+    f.op("i64.extend_i32_u");
+    f.i64(bit);
+    f.op("i64.shl", "i64.or");
+  });
+  f.memory("i64.store", nullsOffset);
+}
+
+/** Pushes the value with floats normalised, as grouping and joining compare them. */
+function pushCanonical(f: FunctionBuilder, value: CompiledValue): void {
+  const { physical } = value;
+  if (physical !== "f32" && physical !== "f64") {
+    value.push();
+    return;
+  }
+  f.scratch(physical, (x) => {
+    // x + 0.0 turns -0.0 into 0.0.
+    value.push();
+    if (physical === "f32") f.f32(0);
+    else f.f64(0);
+    f.op(`${physical}.add`);
+    f.set(x);
+    if (physical === "f32") f.f32(Number.NaN);
+    else f.f64(Number.NaN);
+    f.get(x);
+    f.get(x);
+    f.get(x);
+    f.op(`${physical}.ne`);
+    f.op("select");
+  });
+}
+
+/** How many key fields an attribute takes (see `plan-aggregate.ts`). */
+export function keyFieldCount(dataType: DataType, nullable: boolean): number {
+  if (dataType.kind !== "struct") return leafCount(dataType);
+  return (nullable ? 1 : 0) + dataType.fields.reduce((sum, field) => sum + keyFieldCount(field.dataType, nullable || field.nullable), 0);
+}

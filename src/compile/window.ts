@@ -1,0 +1,118 @@
+/** Time windows in generated code: one round of the body per window that contains the row's time. Rows without a time are dropped. */
+import type { Step } from "../plan/physical/program.ts";
+import type { FunctionBuilder } from "./emitter.ts";
+import { type CompiledValue, nullValue } from "./value.ts";
+import type { StructType } from "../columnar/types.ts";
+
+type ExpandWindow = Extract<Step, { kind: "expand_window" }>;
+
+export function emitWindows(f: FunctionBuilder, step: ExpandWindow, time: CompiledValue, body: (window: CompiledValue) => void): void {
+  const emit = (): void => {
+    const last = lastWindowStart(f, step, time);
+    if (step.windowMicros === step.slideMicros) return body(windowValue(f, step, last));
+    overlapping(f, step, time, last, body);
+  };
+  if (!time.isNull) return emit();
+  time.isNull();
+  f.op("i32.eqz");
+  f.if(emit);
+}
+
+/**
+ * Pushes nothing; returns a pusher of the start of the newest window at or before the time. Rows mostly come in order of time, so the
+ * start of the row before is tried first: a division costs more than everything else here.
+ */
+function lastWindowStart(f: FunctionBuilder, step: ExpandWindow, time: CompiledValue): () => void {
+  const start = f.local("i64");
+  const known = f.local("i32");
+  const { slideMicros, startMicros } = step;
+  time.push();
+  f.get(start);
+  f.op("i64.sub");
+  f.i64(slideMicros);
+  f.op("i64.lt_u");
+  f.get(known);
+  f.op("i32.and", "i32.eqz");
+  f.if(() => {
+    f.scratch("i64", (remainder) => {
+      time.push();
+      f.i64(startMicros);
+      f.op("i64.sub");
+      f.i64(slideMicros);
+      f.op("i64.rem_s");
+      f.tee(remainder);
+      f.i64(slideMicros);
+      f.i64(0);
+      f.get(remainder);
+      f.i64(0);
+      f.op("i64.lt_s", "select", "i64.add");
+      f.set(remainder);
+      time.push();
+      f.get(remainder);
+      f.op("i64.sub");
+      f.set(start);
+      f.i32(1);
+      f.set(known);
+    });
+  });
+  return () => f.get(start);
+}
+
+function overlapping(f: FunctionBuilder, step: ExpandWindow, time: CompiledValue, last: () => void, body: (window: CompiledValue) => void): void {
+  const { windowMicros, slideMicros } = step;
+  const count = (windowMicros + slideMicros - 1n) / slideMicros;
+  const start = f.local("i64");
+  const left = f.local("i64");
+  last();
+  f.set(start);
+  f.i64(count);
+  f.set(left);
+  f.block((done) => {
+    f.loop((again) => {
+      f.get(left);
+      f.op("i64.eqz");
+      f.brIf(done);
+      const emit = (): void => body(windowValue(f, step, () => f.get(start)));
+      if (windowMicros % slideMicros === 0n) emit();
+      else {
+        time.push();
+        f.get(start);
+        f.i64(windowMicros);
+        f.op("i64.add", "i64.lt_s");
+        f.if(emit);
+      }
+      f.get(start);
+      f.i64(slideMicros);
+      f.op("i64.sub");
+      f.set(start);
+      f.get(left);
+      f.i64(1);
+      f.op("i64.sub");
+      f.set(left);
+      f.br(again);
+    });
+  });
+}
+
+function windowValue(f: FunctionBuilder, step: ExpandWindow, pushStart: () => void): CompiledValue {
+  const dataType = step.window.dataType as StructType;
+  const [start, end] = dataType.fields.map((field) => nullValue(f, field.dataType));
+  return {
+    dataType,
+    physical: "struct",
+    isNull: null,
+    push: () => {},
+    fields: [
+      { ...start!, isNull: null, push: pushStart },
+      {
+        ...end!,
+        isNull: null,
+        push: () => {
+          pushStart();
+          f.i64(step.windowMicros);
+          f.op("i64.add");
+        },
+      },
+    ],
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * A log of numbered entries, each a few lines of JSON, in the form of Spark's CompactibleFileStreamLog: file `N` holds `v1` and the
+ * lines that entry N added, every tenth entry also gets a file `N.compact` with all lines that still count. A reader takes the newest
+ * compact file and the plain ones after it. Kept by the file source (`sources/<i>`) and the file sink (`_spark_metadata`). Main thread.
+ *
+ * `N` is written first, as fast as any other, and `N.compact` afterwards in the background: it holds nothing new, so a crash between
+ * the two loses nothing, and no entry has to wait for it but the next but one.
+ */
+import { ConnectorError } from "../../base/errors.ts";
+import type { LogStore } from "../source.ts";
+
+const VERSION = "v1";
+const COMPACT_SUFFIX = ".compact";
+const COMPACT_INTERVAL = 10;
+
+export interface CompactibleLogSettings {
+  /** Entries between compact files. */
+  readonly compactInterval?: number;
+  /** Lines to carry into the compact file of entry `id`, made from those of the one before and all since. Default: every line. */
+  retain?(lines: readonly string[], id: number): readonly string[];
+}
+
+export class CompactibleLog {
+  readonly #store: LogStore;
+  readonly #settings: CompactibleLogSettings;
+  #latest: number | undefined;
+  #compaction: Promise<void> = Promise.resolve();
+
+  constructor(store: LogStore, settings: CompactibleLogSettings = {}) {
+    this.#store = store;
+    this.#settings = settings;
+  }
+
+  /** Number of the newest entry; -1 if there is none. The first call makes up for a compaction that a crash cut off. */
+  async latest(): Promise<number> {
+    if (this.#latest !== undefined) return this.#latest;
+    const names = await this.#store.list();
+    this.#latest = Math.max(-1, ...logNumbers(names));
+    const due = Math.floor((this.#latest + 1) / this.#interval) * this.#interval - 1;
+    if (names.includes(String(due)) && !names.includes(`${due}${COMPACT_SUFFIX}`)) this.#startCompaction(due);
+    return this.#latest;
+  }
+
+  /** Adds entry `id`, later than all before. False, and nothing changed, if it exists. */
+  async add(id: number, lines: readonly string[]): Promise<boolean> {
+    await this.#compaction;
+    if (!(await this.#store.putIfAbsent(String(id), render(lines)))) return false;
+    this.#latest = id;
+    if ((id + 1) % this.#interval === 0) this.#startCompaction(id);
+    return true;
+  }
+
+  /** Lines that entry `id` added, or null if its own file is gone. */
+  async entry(id: number): Promise<readonly string[] | null> {
+    const text = await this.#store.read(String(id));
+    return text === null ? null : parse(String(id), text);
+  }
+
+  /** All lines that count, oldest first. */
+  all(): Promise<string[]> {
+    return readCompactibleLog(this.#store);
+  }
+
+  /** Waits for work in the background; throws what went wrong there. */
+  async settle(): Promise<void> {
+    await this.#compaction;
+  }
+
+  get #interval(): number {
+    return this.#settings.compactInterval ?? COMPACT_INTERVAL;
+  }
+
+  #startCompaction(id: number): void {
+    this.#compaction = this.#compact(id);
+    // Whoever comes next sees the failure; it must not be an unhandled rejection until then.
+    this.#compaction.catch(() => undefined);
+  }
+
+  async #compact(id: number): Promise<void> {
+    const lines = await readCompactibleLog(this.#store, id);
+    await this.#store.putIfAbsent(`${id}${COMPACT_SUFFIX}`, render(this.#settings.retain?.(lines, id) ?? lines));
+    // Readers that listed the directory a moment ago may be at work on the compact file before this one and its successors.
+    const names = await this.#store.list();
+    const previous = compactNumbers(names)
+      .filter((compact) => compact < id)
+      .sort((a, b) => b - a)[0];
+    if (previous === undefined) return;
+    const isOld = (name: string): boolean => {
+      const number = logNumber(name);
+      return number !== null && number < previous;
+    };
+    for (const name of names.filter(isOld)) await this.#store.remove(name);
+  }
+}
+
+/** All lines that count in a log (up to entry `last`) that somebody else may be writing, oldest first. */
+export async function readCompactibleLog(store: Pick<LogStore, "read" | "list">, last = Number.POSITIVE_INFINITY): Promise<string[]> {
+  // Files that were listed may be compacted away before they are read: then the compact file is there.
+  return (await tryRead(store, last)) ?? (await tryRead(store, last)) ?? raiseMissing(store);
+}
+
+async function tryRead(store: Pick<LogStore, "read" | "list">, last: number): Promise<string[] | null> {
+  const lines: string[] = [];
+  for (const name of filesToRead(await store.list(), last)) {
+    const text = await store.read(name);
+    if (text === null) return null;
+    lines.push(...parse(name, text));
+  }
+  return lines;
+}
+
+/** The newest compact file and every entry after it. A log without compact files may begin later than 0. */
+function filesToRead(names: readonly string[], last: number): string[] {
+  const numbers = logNumbers(names).filter((number) => number <= last);
+  const compact = Math.max(-1, ...compactNumbers(names).filter((number) => number <= last));
+  const latest = Math.max(-1, ...numbers);
+  const first = compact < 0 ? Math.min(...numbers) : compact + 1;
+  const entries = Array.from({ length: Math.max(0, latest - first + 1) }, (_, index) => String(first + index));
+  return compact < 0 ? entries : [`${compact}${COMPACT_SUFFIX}`, ...entries];
+}
+
+async function raiseMissing(store: Pick<LogStore, "read" | "list">): Promise<never> {
+  const names = await store.list();
+  const entry = filesToRead(names, Number.POSITIVE_INFINITY).find((name) => !names.includes(name)) ?? "?";
+  throw new ConnectorError("FILE_LOG_ENTRY_MISSING", { entry, latest: String(Math.max(...logNumbers(names))) });
+}
+
+function render(lines: readonly string[]): string {
+  return [VERSION, ...lines].join("\n");
+}
+
+function parse(name: string, text: string): string[] {
+  const [version, ...lines] = text.split("\n");
+  if (version !== VERSION) throw new ConnectorError("DATA_SOURCE_LOG_MALFORMED", { file: name, content: text.slice(0, 80) });
+  return lines.filter((line) => line !== "");
+}
+
+/** Number of `N` or `N.compact`; null for other names. */
+function logNumber(name: string): number | null {
+  const match = /^(\d+)(\.compact)?$/.exec(name);
+  return match ? Number(match[1]) : null;
+}
+
+const logNumbers = (names: readonly string[]): number[] => names.map(logNumber).filter((number) => number !== null);
+const compactNumbers = (names: readonly string[]): number[] => logNumbers(names.filter((name) => name.endsWith(COMPACT_SUFFIX)));

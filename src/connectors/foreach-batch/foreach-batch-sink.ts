@@ -1,0 +1,26 @@
+/**
+ * `foreachBatch`: a function of the program gets each micro-batch as a frame and its id, on the main thread. At-least-once; the
+ * program makes it exactly-once with the batch id.
+ */
+import type { SinkProvider, StreamSink } from "../sink.ts";
+
+/** The attachment `foreachBatch`: the session wraps the user's function so that it makes a frame from the encoded batches. */
+export type ForeachBatchFunction = (batches: readonly Uint8Array[], batchId: number) => Promise<void>;
+
+export const foreachBatchSink: SinkProvider = {
+  name: "foreachBatch",
+  options: {},
+  outputModes: ["append", "update", "complete"],
+  allowsTemporaryCheckpoint: true,
+  async create({ attachments }): Promise<StreamSink> {
+    const write = attachments["foreachBatch"] as ForeachBatchFunction;
+    return {
+      description: "ForeachBatchSink",
+      delivery: { kind: "main" },
+      lookup: async () => null,
+      commit: async ({ batchId }, { batches }) => write(batches, batchId),
+      async abort() {},
+      async stop() {},
+    };
+  },
+};

@@ -1,0 +1,60 @@
+/**
+ * `foreach`: a writer object of the program sees every row, on the main thread. Rules as Spark's ForeachWriter: `open` says whether
+ * this part of the batch is wanted (it may have been written before a failure), `process` gets row after row, `close` is called
+ * whenever `open` returned at all, with the error if there was one. At-least-once: told apart by (partitionId, epochId).
+ */
+import type { SinkProvider, StreamSink } from "../sink.ts";
+
+export interface ForeachWriter<Row> {
+  open?(partitionId: number, epochId: number): boolean | Promise<boolean>;
+  process(row: Row): void | Promise<void>;
+  close?(error: Error | null): void | Promise<void>;
+}
+
+/** Attachments: `foreach` is the writer; `toRows` turns an encoded batch into what `process` takes. */
+interface ForeachAttachments {
+  readonly foreach: ForeachWriter<unknown>;
+  toRows(batch: Uint8Array): Iterable<unknown>;
+}
+
+export const foreachSink: SinkProvider = {
+  name: "foreach",
+  options: {},
+  outputModes: ["append", "update", "complete"],
+  allowsTemporaryCheckpoint: true,
+  async create({ attachments }): Promise<StreamSink> {
+    const { foreach, toRows } = attachments as unknown as ForeachAttachments;
+    return {
+      description: "ForeachWriterTable",
+      delivery: { kind: "main" },
+      lookup: async () => null,
+      async commit({ batchId }, { batches }) {
+        for (const [partitionId, batch] of batches.entries()) await writePartition(foreach, toRows(batch), partitionId, batchId);
+      },
+      async abort() {},
+      async stop() {},
+    };
+  },
+};
+
+async function writePartition(
+  writer: ForeachWriter<unknown>,
+  rows: Iterable<unknown>,
+  partitionId: number,
+  epochId: number,
+): Promise<void> {
+  const isWanted = (await writer.open?.(partitionId, epochId)) ?? true;
+  try {
+    if (isWanted) {
+      for (const row of rows) {
+        // Awaiting every row would cost more than most writers do.
+        const pending = writer.process(row);
+        if (pending instanceof Promise) await pending;
+      }
+    }
+  } catch (error) {
+    await writer.close?.(error as Error);
+    throw error;
+  }
+  await writer.close?.(null);
+}

@@ -1,0 +1,110 @@
+/**
+ * Reads splits of NDJSON files (and whole files in multi-line mode) into blocks, on workers. The kernel `json_next` converts the
+ * declared fields that the query needs; `json-record.ts` parses the lines that it defers.
+ */
+import { type StructType } from "../../columnar/types.ts";
+import { type TimeZone, timeZone } from "../../columnar/time-zone.ts";
+import { decodeUtf8 } from "../../columnar/value-bytes.ts";
+import type { ConnectorOptions } from "../options.ts";
+import type { ReaderContext, Split, SplitCursor, SplitReader } from "../source.ts";
+import { type JsonRecordOptions, parseJsonRecord } from "./json-record.ts";
+import { parsedSchema, recordPolicy } from "./record-mode.ts";
+import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
+import { allocate, type ScanField, ScanMemory } from "./scan-memory.ts";
+import { fileSplit, readLines, readWhole } from "./split-input.ts";
+
+export const jsonReader: SplitReader = { name: "json", open };
+
+/** Whether files may be cut into splits that begin anywhere. */
+export function isJsonSplittable(options: ConnectorOptions): boolean {
+  return !options.get<boolean>("multiLine");
+}
+
+function open(split: Split, context: ReaderContext): SplitCursor {
+  const { kernels, options, schema, needed } = context;
+  const file = fileSplit(split);
+  const policy = recordPolicy(options, schema);
+  const zone = timeZone(options.get<string | null>("timeZone") ?? context.timeZone);
+  const recordOptions = jsonRecordOptions(options, zone);
+  const parsed = parsedSchema(schema, needed, policy.corruptIndex);
+  const parse = (text: string) => parseJsonRecord(text, parsed, recordOptions);
+
+  const separator = options.get<string | null>("lineSep");
+  const isWhole = options.get<boolean>("multiLine");
+  const input = isWhole
+    ? readWhole(file, context)
+    : readLines(file, context, separator === null ? null : new TextEncoder().encode(separator));
+  const source = { kernels, schema, policy, path: file.path, input };
+  if (isWhole || separator !== null) {
+    const text = decodeUtf8(kernels.bytes(), input.begin, input.end);
+    return new PlainCursor(source, isWhole ? [text].values() : textLines(text, separator), parse);
+  }
+  const scan = new ScanMemory(kernels, schema, needed, zone, input);
+  writeFields(context, scan, schema, policy.corruptIndex, recordOptions);
+  return new ScanCursor(source, scan, "json_next", parse);
+}
+
+/** The options that matter to the plain parser; `zone` is the zone of local timestamps. */
+export function jsonRecordOptions(options: ConnectorOptions, zone: TimeZone): JsonRecordOptions {
+  const flag = (name: string): boolean => options.get<boolean>(name);
+  return {
+    zone,
+    parseDateText: null,
+    parseTimestampText: null,
+    parseTimestampNtzText: null,
+    allowComments: flag("allowComments"),
+    allowSingleQuotes: flag("allowSingleQuotes"),
+    allowUnquotedFieldNames: flag("allowUnquotedFieldNames"),
+    allowNumericLeadingZeros: flag("allowNumericLeadingZeros"),
+    allowNonNumericNumbers: flag("allowNonNumericNumbers"),
+    allowBackslashEscapingAnyCharacter: flag("allowBackslashEscapingAnyCharacter"),
+    allowUnquotedControlChars: flag("allowUnquotedControlChars"),
+  };
+}
+
+const NODE_BYTES = 16 + 64 * 64;
+
+/** Writes the needed fields and one node per struct, as `kernels/assembly/json-scan.ts` reads them. */
+function writeFields(context: ReaderContext, scan: ScanMemory, schema: StructType, corruptIndex: number, options: JsonRecordOptions): void {
+  interface Node {
+    readonly fields: ScanField[];
+    readonly children: { readonly at: number; readonly node: Node }[];
+  }
+  let leaf = 0;
+  const collect = (type: StructType, isRoot: boolean): Node => {
+    const node: Node = { fields: [], children: [] };
+    type.fields.forEach((field, index) => {
+      const leafIndex = leaf++;
+      const { dataType } = field;
+      const child = dataType.kind === "struct" ? collect(dataType, false) : null;
+      if (!scan.needed[leafIndex] || (isRoot && index === corruptIndex)) return;
+      if (child) node.children.push({ at: node.fields.length, node: child });
+      const plainOnly =
+        (dataType.kind === "date" && options.parseDateText !== null) ||
+        (dataType.kind === "timestamp" && options.parseTimestampText !== null) ||
+        (dataType.kind === "timestamp_ntz" && options.parseTimestampNtzText !== null);
+      node.fields.push({ name: field.name, dataType, leafIndex, plainOnly });
+    });
+    return node;
+  };
+  const nodes: Node[] = [];
+  const flatten = (node: Node): void => {
+    nodes.push(node);
+    for (const child of node.children) flatten(child.node);
+  };
+  flatten(collect(schema, true));
+
+  const fieldAddresses = scan.writeFields(nodes.flatMap((node) => node.fields));
+  const { kernels } = context;
+  const addresses = nodes.map(() => allocate(kernels, NODE_BYTES));
+  let first = 0;
+  nodes.forEach((node, index) => {
+    const address = addresses[index]!;
+    kernels.bytes().fill(0, address, address + NODE_BYTES);
+    kernels.view().setUint32(address, node.fields.length, true);
+    kernels.view().setUint32(address + 4, fieldAddresses[first] ?? 0, true);
+    for (const child of node.children) scan.setChild(fieldAddresses[first + child.at]!, addresses[nodes.indexOf(child.node)]!);
+    first += node.fields.length;
+  });
+  scan.setFormatWord(0, addresses[0]!);
+}

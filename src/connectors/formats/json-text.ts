@@ -1,0 +1,106 @@
+/**
+ * Rows as JSON text by the rules of Spark's `to_json` (its JacksonGenerator), in plain TypeScript. Used by the JSON writer for
+ * columns that the kernel does not write, by `to_json`, and as the kernel's oracle in tests. Any thread.
+ */
+import { floorDiv, MICROS_PER_DAY } from "../../columnar/civil-date.ts";
+import { formatDecimal } from "../../columnar/decimal.ts";
+import { formatDate, formatDayTime, formatDouble, formatFloat, formatYearMonth } from "../../columnar/format.ts";
+import type { TimeZone } from "../../columnar/time-zone.ts";
+import type { DataType, StructType } from "../../columnar/types.ts";
+import type { Value } from "../../columnar/values.ts";
+
+export interface JsonTextOptions {
+  readonly ignoreNullFields: boolean;
+  readonly zone: TimeZone;
+}
+
+/** A row (fields of `type` by position) as a JSON object. Null fields are left out if the options say so. */
+export function jsonObject(row: readonly Value[], type: StructType, options: JsonTextOptions): string {
+  const fields: string[] = [];
+  type.fields.forEach((field, index) => {
+    const value = row[index] ?? null;
+    if (value === null && options.ignoreNullFields) return;
+    fields.push(`${jsonString(field.name)}:${jsonValue(value, field.dataType, options)}`);
+  });
+  return `{${fields.join(",")}}`;
+}
+
+/** Any value as JSON; timestamps, dates and binary become strings, maps objects. */
+export function jsonValue(value: Value, type: DataType, options: JsonTextOptions): string {
+  if (value === null) return "null";
+  switch (type.kind) {
+    case "float":
+      return Number.isFinite(value) ? formatFloat(value as number) : `"${formatFloat(value as number)}"`;
+    case "double":
+      return Number.isFinite(value) ? formatDouble(value as number) : `"${formatDouble(value as number)}"`;
+    case "decimal":
+      return formatDecimal(value as bigint, type.scale);
+    case "string":
+      return jsonString(value as string);
+    case "binary":
+      return `"${Buffer.from(value as Uint8Array).toString("base64")}"`;
+    case "date":
+      return `"${formatDate(value as number)}"`;
+    case "timestamp":
+      return `"${isoTimestamp(value as bigint, options.zone)}"`;
+    case "timestamp_ntz":
+      return `"${isoLocalTimestamp(value as bigint)}"`;
+    case "day_time_interval":
+      return `"INTERVAL '${formatDayTime(value as bigint)}' DAY TO SECOND"`;
+    case "year_month_interval":
+      return `"INTERVAL '${formatYearMonth(value as number)}' YEAR TO MONTH"`;
+    case "array":
+      return `[${(value as readonly Value[]).map((item) => jsonValue(item, type.elementType, options)).join(",")}]`;
+    case "map":
+      return `{${(value as readonly (readonly [Value, Value])[])
+        .map(([key, item]) => `${jsonString(keyText(key, type.keyType, options))}:${jsonValue(item, type.valueType, options)}`)
+        .join(",")}}`;
+    case "struct":
+      return jsonObject(value as readonly Value[], type, options);
+    default:
+      return String(value);
+  }
+}
+
+function keyText(key: Value, type: DataType, options: JsonTextOptions): string {
+  const text = jsonValue(key, type, options);
+  return type.kind === "string" ? (key as string) : text.replace(/^"(.*)"$/s, "$1");
+}
+
+/** `2024-01-01T00:00:00.000Z` in the zone, with `+hh:mm` where it is not UTC; six digits of a fraction if three do not hold it. */
+export function isoTimestamp(micros: bigint, zone: TimeZone): string {
+  const offset = zone.offsetMicrosAt(micros);
+  const minutes = Number((offset < 0n ? -offset : offset) / 60_000_000n);
+  const suffix = minutes === 0 ? "Z" : `${offset < 0n ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+  return isoLocalTimestamp(micros + offset) + suffix;
+}
+
+export function isoLocalTimestamp(micros: bigint): string {
+  const days = floorDiv(micros, MICROS_PER_DAY);
+  const ofDay = micros - days * MICROS_PER_DAY;
+  const seconds = Number(ofDay / 1_000_000n);
+  const fraction = String(ofDay % 1_000_000n)
+    .padStart(6, "0")
+    .replace(/000$/, "");
+  return `${formatDate(Number(days))}T${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${fraction}`;
+}
+
+const two = (number: number): string => String(number).padStart(2, "0");
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  "\\": "\\\\",
+  "\b": "\\b",
+  "\t": "\\t",
+  "\n": "\\n",
+  "\f": "\\f",
+  "\r": "\\r",
+};
+
+export function jsonString(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what must be escaped
+  const escaped = text.replace(/["\\\u0000-\u001f]/g, (unit) => {
+    return SHORT_ESCAPES[unit] ?? `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+  });
+  return `"${escaped}"`;
+}

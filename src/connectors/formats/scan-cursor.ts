@@ -1,0 +1,163 @@
+/**
+ * Cursors over the blocks of a text-based split, on workers. `ScanCursor` runs a scanner kernel and parses the lines it defers;
+ * `PlainCursor` takes all rows from a plain parser, for options that the kernels do not know.
+ */
+import { encodeColumnBatch } from "../../columnar/column-batch.ts";
+import { BLOCK_ROW_COUNT, BLOCK_ROWS_MAX, ERROR_CODE, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import type { StructType } from "../../columnar/types.ts";
+import { decodeUtf8 } from "../../columnar/value-bytes.ts";
+import type { Value } from "../../columnar/values.ts";
+import { MillraceError } from "../../base/errors.ts";
+import type { Kernels } from "../../kernels/load.ts";
+import type { SplitCursor } from "../source.ts";
+import { applyPolicy, type ParsedRecords, type RecordPolicy } from "./record-mode.ts";
+import { allocate, type ScanMemory } from "./scan-memory.ts";
+import type { SplitInput } from "./split-input.ts";
+
+interface Metrics {
+  rows: number;
+  bytes: number;
+  malformed: number;
+}
+
+export interface ScanSource {
+  readonly kernels: Kernels;
+  readonly schema: StructType;
+  readonly policy: RecordPolicy;
+  readonly path: string;
+  readonly input: SplitInput;
+}
+
+export class ScanCursor implements SplitCursor {
+  readonly metrics: Metrics = { rows: 0, bytes: 0, malformed: 0 };
+  readonly #source: ScanSource;
+  readonly #scan: ScanMemory;
+  readonly #nextBlock: string;
+  readonly #parse: (text: string) => ParsedRecords;
+  #ready: number[] = [];
+
+  /** `nextBlock` is the kernel, `parse` its plain twin. */
+  constructor(source: ScanSource, scan: ScanMemory, nextBlock: string, parse: (text: string) => ParsedRecords) {
+    this.#source = source;
+    this.#scan = scan;
+    this.#nextBlock = nextBlock;
+    this.#parse = parse;
+  }
+
+  next(): number {
+    const { kernels, input } = this.#source;
+    while (this.#ready.length === 0) {
+      const block = kernels.exports[this.#nextBlock]!(this.#scan.address) >>> 0;
+      if (kernels.view().getUint32(ERROR_CODE, true) !== 0) {
+        throw new MillraceError("INTERNAL_ERROR", { message: `A worker has no memory left to scan ${this.#source.path}.` });
+      }
+      if (block === 0) return 0;
+      this.metrics.bytes = Math.min(this.#scan.position, input.end) - input.begin;
+      const lines = this.#scan.deferredLines();
+      this.#ready = lines.length === 0 ? [block] : this.#resolve(block, lines);
+    }
+    const block = this.#ready.shift()!;
+    this.metrics.rows += kernels.view().getUint32(block + BLOCK_ROW_COUNT, true);
+    return block;
+  }
+
+  close(): void {
+    this.#ready = [];
+  }
+
+  /** Parses the deferred lines, stores their rows and completes the block; more than one if a line has several rows. */
+  #resolve(block: number, lines: readonly { readonly row: number; readonly begin: number; readonly end: number }[]): number[] {
+    const { kernels, schema, policy, path, input } = this.#source;
+    const rowCount = kernels.view().getUint32(block + BLOCK_ROW_COUNT, true);
+    let keep: Uint8Array | null = null;
+    const inserted: { readonly before: number; readonly rows: readonly Value[][] }[] = [];
+    let dropped = 0;
+    for (const line of lines) {
+      const text = decodeUtf8(kernels.bytes(), line.begin, line.end);
+      const parsed = this.#parse(text);
+      if (parsed.isMalformed) this.metrics.malformed++;
+      const rows = applyPolicy(parsed, policy, text, () => `${path}, byte ${input.fileOffset + line.begin - input.begin}`);
+      if (rows.length === 1) {
+        this.#scan.storeRow(schema, line.row, rows[0]!);
+        continue;
+      }
+      keep ??= new Uint8Array(rowCount).fill(1);
+      keep[line.row] = 0;
+      if (rows.length > 1) inserted.push({ before: line.row - dropped, rows });
+      dropped++;
+    }
+    let keepAddress = 0;
+    if (keep !== null) {
+      keepAddress = allocate(kernels, rowCount);
+      kernels.bytes().set(keep, keepAddress);
+    }
+    const kept: number = kernels.exports["scan_block_finish"]!(this.#scan.address, block, keepAddress);
+    const blocks: number[] = [];
+    let from = 0;
+    const slice = (to: number): void => {
+      if (to > from) blocks.push(kernels.exports["scan_block_slice"]!(this.#scan.address, block, from, to - from) >>> 0);
+      from = to;
+    };
+    if (inserted.length === 0) return kept === 0 ? [] : [block];
+    for (const { before, rows } of inserted) {
+      slice(before);
+      for (let at = 0; at < rows.length; at += BLOCK_ROWS_MAX)
+        blocks.push(rowsToBlock(kernels, schema, rows.slice(at, at + BLOCK_ROWS_MAX)));
+    }
+    slice(kept);
+    return blocks;
+  }
+}
+
+export class PlainCursor implements SplitCursor {
+  readonly metrics: Metrics = { rows: 0, bytes: 0, malformed: 0 };
+  readonly #source: ScanSource;
+  readonly #records: Iterator<string>;
+  readonly #parse: (text: string) => ParsedRecords;
+  #pending: Value[][] = [];
+
+  constructor(source: ScanSource, records: Iterator<string>, parse: (text: string) => ParsedRecords) {
+    this.#source = source;
+    this.#records = records;
+    this.#parse = parse;
+  }
+
+  next(): number {
+    const { kernels, schema, policy, path, input } = this.#source;
+    while (this.#pending.length < BLOCK_ROWS_MAX) {
+      const record = this.#records.next();
+      if (record.done) break;
+      const parsed = this.#parse(record.value);
+      if (parsed.isMalformed) this.metrics.malformed++;
+      this.#pending.push(...applyPolicy(parsed, policy, record.value, () => path));
+    }
+    if (this.#pending.length === 0) {
+      this.metrics.bytes = input.end - input.begin;
+      return 0;
+    }
+    const rows = this.#pending.slice(0, BLOCK_ROWS_MAX);
+    this.#pending = this.#pending.slice(BLOCK_ROWS_MAX);
+    this.metrics.rows += rows.length;
+    return rowsToBlock(kernels, schema, rows);
+  }
+
+  close(): void {
+    this.#pending = [];
+  }
+}
+
+/** At most BLOCK_ROWS_MAX rows as a block in the split arena. */
+function rowsToBlock(kernels: Kernels, schema: StructType, rows: readonly Value[][]): number {
+  const batch = encodeColumnBatch(schema, rows);
+  const address = allocate(kernels, batch.length + PADDING_BYTES);
+  kernels.bytes().set(batch, address);
+  return kernels.exports["batch_block"]!(address, 0) >>> 0;
+}
+
+/** The text of a split's lines. `separator` null: the usual terminators. */
+export function* textLines(text: string, separator: string | null): Generator<string> {
+  const pattern = separator === null ? /\r\n|\r|\n/ : separator;
+  const lines = text.split(pattern);
+  if (lines.at(-1) === "") lines.pop();
+  yield* lines;
+}

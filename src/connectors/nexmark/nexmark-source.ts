@@ -1,0 +1,97 @@
+/**
+ * The Nexmark benchmark's auction site as a source: an unbounded or bounded run of events, each a pure function of the seed and
+ * its number. Offsets are event numbers (the next one to be read), so any range can be read again, on any worker. Main thread.
+ *
+ * Event n belongs to a person (n mod 50 = 0), an auction (1 to 3) or a bid (4 to 49). With `table` other than `all`, offsets and
+ * limits still count events of all kinds. Events are there as fast as they are asked for; `eventsPerSecond` is the rate of event
+ * time, not of production.
+ */
+import { IllegalArgumentError } from "../../base/errors.ts";
+import { choiceOption, integerOption, type OptionSpecs } from "../options.ts";
+import type { JsonValue, Offset, ReadLimit, SourceContext, SourceProvider, Split, StreamSource } from "../source.ts";
+import { NEXMARK_SCHEMAS, NEXMARK_TABLES, type NexmarkTable } from "./nexmark-schema.ts";
+
+export const nexmarkOptions: OptionSpecs = {
+  table: choiceOption("Which events become rows; `all` gives event_type and one struct for each kind", NEXMARK_TABLES, "all"),
+  events: integerOption("Events of all kinds in total; unlimited if not given", null),
+  rowsPerBatch: integerOption("Events of all kinds in one micro-batch", 1_000_000, 1),
+  eventsPerSecond: integerOption("Events for each second of event time", 10_000, 1),
+  seed: integerOption("Runs with one seed are equal, byte by byte", 1),
+  startTime: integerOption("Event time of event 0, epoch milliseconds", 1_436_918_400_000),
+  outOfOrderGroupSize: integerOption("Events are shuffled inside groups of so many", 1, 1),
+};
+
+/** Events in one split: about 10 MB of rows when all columns are read. */
+const SPLIT_EVENTS_MAX = 65_536;
+
+export const nexmarkSource: SourceProvider = {
+  name: "nexmark",
+  options: nexmarkOptions,
+  schema: async (context) => NEXMARK_SCHEMAS[context.options.get<NexmarkTable>("table")],
+  createStream: async (context) => new NexmarkStream(context),
+  async planBatch(context) {
+    const events = context.options.get<number | null>("events");
+    if (events === null) throw missingEvents();
+    return nexmarkSplits(0, events, context.parallelism);
+  },
+};
+
+const missingEvents = () =>
+  new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", {
+    option: "events",
+    format: "nexmark",
+    reason: "a batch read has an end",
+  });
+
+function nexmarkSplits(first: number, end: number, parallelism: number): Split[] {
+  // Each worker gets several splits of equal length even when the batch is small.
+  const length = Math.min(SPLIT_EVENTS_MAX, Math.max(1024, Math.ceil((end - first) / (4 * parallelism))));
+  const splits: Split[] = [];
+  for (let at = first; at < end; at += length) splits.push({ reader: "nexmark", first: at, count: Math.min(length, end - at) });
+  return splits;
+}
+
+class NexmarkStream implements StreamSource {
+  readonly description: string;
+  readonly defaultLimit: ReadLimit;
+  readonly supportsAvailableNow = true;
+  readonly #end: number;
+  readonly #parallelism: number;
+
+  constructor({ options, parallelism }: SourceContext) {
+    this.description = `Nexmark[table=${options.get<string>("table")}, seed=${options.get<number>("seed")}]`;
+    this.defaultLimit = { kind: "max_rows", rows: options.get<number>("rowsPerBatch") };
+    this.#end = options.get<number | null>("events") ?? Number.MAX_SAFE_INTEGER;
+    this.#parallelism = parallelism;
+  }
+
+  /** An unlimited run has no end to stop at: one batch, as the rate source does. */
+  #availableEnd: number | null = null;
+  #isAvailableNow = false;
+  async prepareAvailableNow(): Promise<void> {
+    this.#isAvailableNow = true;
+  }
+
+  async latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
+    const from = position(start);
+    const rows = limit.kind === "max_rows" ? limit.rows : (this.defaultLimit as { rows: number }).rows;
+    const isBounded = this.#end !== Number.MAX_SAFE_INTEGER;
+    if (this.#isAvailableNow && !isBounded) this.#availableEnd ??= from + rows;
+    const end = limit.kind === "all_available" && isBounded ? this.#end : from + rows;
+    const latest = Math.max(from, Math.min(this.#end, this.#availableEnd ?? end, end));
+    return latest === from ? start : latest;
+  }
+
+  async reportLatest(): Promise<Offset | null> {
+    return this.#end === Number.MAX_SAFE_INTEGER ? null : this.#end;
+  }
+
+  async plan(start: Offset | null, end: Offset): Promise<readonly Split[]> {
+    return nexmarkSplits(position(start), position(end), this.#parallelism);
+  }
+
+  async commit(): Promise<void> {}
+  async stop(): Promise<void> {}
+}
+
+const position = (offset: JsonValue): number => (offset === null ? 0 : Number(offset));

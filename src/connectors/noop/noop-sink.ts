@@ -1,0 +1,24 @@
+/** `noop`: takes rows and forgets them, for measuring everything else. The sink on the main thread, its writer in workers. */
+import type { SinkProvider, SplitWriter, StreamSink } from "../sink.ts";
+
+export const noopSink: SinkProvider = {
+  name: "noop",
+  options: {},
+  outputModes: ["append", "update", "complete"],
+  allowsTemporaryCheckpoint: true,
+  async create(): Promise<StreamSink> {
+    return {
+      description: "NoopTable",
+      delivery: { kind: "worker", writer: "noop", settings: null },
+      lookup: async () => null,
+      async commit() {},
+      async abort() {},
+      async stop() {},
+    };
+  },
+};
+
+export const noopWriter: SplitWriter = {
+  name: "noop",
+  open: () => ({ write() {}, finish: () => null, abort() {} }),
+};

@@ -1,0 +1,61 @@
+/**
+ * Formats by name: the coordinator's half of every connector. A session makes one registry. Main thread. The workers' halves are in
+ * `readers.ts` and `writers.ts`.
+ */
+import { AnalysisError, suggest } from "../base/errors.ts";
+import { consoleSink } from "./console/console-sink.ts";
+import { fileSink } from "./file/file-sink.ts";
+import { fileSource } from "./file/file-source.ts";
+import { csvFormat, jsonFormat, textFormat } from "./file/text-formats.ts";
+import { foreachBatchSink } from "./foreach-batch/foreach-batch-sink.ts";
+import { foreachSink } from "./foreach/foreach-sink.ts";
+import { memorySink } from "./memory/memory-sink.ts";
+import { type MemoryStream, memorySource } from "./memory/memory-stream.ts";
+import { nexmarkSource } from "./nexmark/nexmark-source.ts";
+import { noopSink } from "./noop/noop-sink.ts";
+import { parquetFormat } from "./parquet/parquet-format.ts";
+import { rateMicroBatchSource } from "./rate/rate-micro-batch-source.ts";
+import { rateSource } from "./rate/rate-source.ts";
+import { socketSource } from "./socket/socket-source.ts";
+import type { SinkProvider } from "./sink.ts";
+import type { SourceProvider } from "./source.ts";
+
+const FILE_FORMATS = [csvFormat, jsonFormat, parquetFormat, textFormat];
+
+export class ConnectorRegistry {
+  /** Streams that programs fill, by the name in option `stream` of format `memory`. */
+  readonly memoryStreams = new Map<string, MemoryStream>();
+  readonly #sources = new Map<string, SourceProvider>();
+  readonly #sinks = new Map<string, SinkProvider>();
+
+  constructor() {
+    const sources = [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource, socketSource];
+    for (const source of [...sources, ...FILE_FORMATS.map(fileSource)]) this.addSource(source);
+    const sinks = [consoleSink, foreachBatchSink, foreachSink, memorySink, noopSink];
+    for (const sink of [...sinks, ...FILE_FORMATS.map(fileSink)]) this.addSink(sink);
+  }
+
+  /** Adds a source under its name and aliases; the last one wins. */
+  addSource(provider: SourceProvider): void {
+    for (const name of [provider.name, ...(provider.aliases ?? [])]) this.#sources.set(name.toLowerCase(), provider);
+  }
+
+  addSink(provider: SinkProvider): void {
+    for (const name of [provider.name, ...(provider.aliases ?? [])]) this.#sinks.set(name.toLowerCase(), provider);
+  }
+
+  /** Case-insensitive. Throws `DATA_SOURCE_NOT_FOUND` with the closest names. */
+  source(name: string): SourceProvider {
+    return this.#sources.get(name.toLowerCase()) ?? this.#fail(name, "source", this.#sources, this.#sinks);
+  }
+
+  sink(name: string): SinkProvider {
+    return this.#sinks.get(name.toLowerCase()) ?? this.#fail(name, "sink", this.#sinks, this.#sources);
+  }
+
+  #fail(name: string, use: string, wanted: Map<string, { name: string }>, other: Map<string, unknown>): never {
+    if (other.has(name.toLowerCase())) throw new AnalysisError("DATA_SOURCE_UNSUPPORTED", { format: name, use });
+    const names = [...wanted.values()].map((provider) => provider.name);
+    throw new AnalysisError("DATA_SOURCE_NOT_FOUND", { provider: name, suggestion: suggest(name, names, 3).join(", ") });
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * One batch, from its durable offsets to its commit record: steps S2 to S5 of the commit protocol (`docs/on-disk-format.md`).
+ * Called by the micro-batch loop on the main thread, one batch at a time.
+ */
+import { MillraceError } from "../base/errors.ts";
+import { failpoint } from "../base/failpoint.ts";
+import type { Random } from "../base/ports.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { CommitRecord } from "../checkpoint/commit-log.ts";
+import type { BatchAttempt, StreamSink } from "../connectors/sink.ts";
+import type { BatchInput, BatchOutput, BatchRunner } from "./batch-runner.ts";
+import type { ProgressReporter } from "./progress-reporter.ts";
+import { restoreState } from "./query-recovery.ts";
+
+/** How often a batch is tried when workers die under it. */
+const ATTEMPTS_MAX = 3;
+
+export interface BatchParts {
+  readonly random: Random;
+  readonly checkpoint: Checkpoint;
+  readonly sink: StreamSink;
+  readonly runner: BatchRunner;
+  readonly reporter: ProgressReporter;
+}
+
+/**
+ * Runs and commits a batch. `nextWatermarkMs` turns what the batch saw into the watermark that the commit record carries. Rejects when
+ * the query has to end; the batch is then undone, or, when the sink may hold it, left for recovery to decide.
+ */
+export async function executeBatch(
+  parts: BatchParts,
+  batchId: number,
+  input: Omit<BatchInput, "attempt">,
+  nextWatermarkMs: (output: BatchOutput) => number,
+): Promise<BatchOutput> {
+  const { checkpoint, runner, reporter } = parts;
+  const { record, output } = await reporter.time("addBatch", async () => {
+    const { attempt, output } = await runAttempts(parts, batchId, input);
+    const receipt = { rows: output.sink.rows };
+    const fields = { batchId, attempt: attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(output), receipt };
+    return { record: await publish(parts, attempt, fields, output), output };
+  });
+  await reporter.time("commitOffsets", () => checkpoint.commit(record));
+  await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
+  return output;
+}
+
+/**
+ * Does `work` between two batches. When a worker dies in it, its state comes back from the checkpoint, as of `committedBatch`, and the
+ * result is null.
+ */
+export async function surviveWorkerDeath<T>(
+  { checkpoint, runner }: Pick<BatchParts, "checkpoint" | "runner">,
+  committedBatch: number,
+  work: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isWorkerDeath(error)) throw error;
+    await restoreState(checkpoint, runner, committedBatch);
+    return null;
+  }
+}
+
+function isWorkerDeath(error: unknown): boolean {
+  return error instanceof MillraceError && error.condition === "WORKER_DIED";
+}
+
+/** S2 and S3. A batch whose worker died starts again from the committed state, as a new attempt. */
+async function runAttempts(parts: BatchParts, batchId: number, input: Omit<BatchInput, "attempt">) {
+  const { random, checkpoint, runner } = parts;
+  for (let tries = 1; ; tries++) {
+    const attempt: BatchAttempt = { batchId, attempt: random.uuid(), epoch: checkpoint.epoch };
+    try {
+      if (tries > 1) await restoreState(checkpoint, runner, batchId - 1);
+      return { attempt, output: await runner.run({ ...input, attempt }) };
+    } catch (error) {
+      await undo(parts, attempt);
+      if (tries === ATTEMPTS_MAX || !isWorkerDeath(error)) throw error;
+    }
+  }
+}
+
+/**
+ * S4: makes the commit record durable under a name that does not count yet, then lets the sink publish. From here until `commits/N`
+ * exists, the sink's `lookup` decides what became of the batch.
+ */
+async function publish(
+  parts: BatchParts,
+  attempt: BatchAttempt,
+  fields: Parameters<Checkpoint["commitRecord"]>[0],
+  output: BatchOutput,
+): Promise<CommitRecord> {
+  const { checkpoint, sink } = parts;
+  let record: CommitRecord;
+  try {
+    record = await checkpoint.commitRecord(fields, output.changeFiles);
+    await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);
+    await checkpoint.checkOwner();
+  } catch (error) {
+    await undo(parts, attempt);
+    throw error;
+  }
+  failpoint("before-sink-commit");
+  try {
+    await sink.commit(attempt, output.sink);
+  } catch (error) {
+    // The error may hide a commit that went through, so nothing is tried again blindly, and nothing undone without knowing.
+    const held = await sink.lookup(attempt.batchId).catch(() => undefined);
+    if (held === null) await undo(parts, attempt);
+    if (held !== attempt.attempt) throw error;
+  }
+  failpoint("after-sink-commit");
+  return record;
+}
+
+/** Takes back what an attempt did that nobody has seen. The error that made this necessary matters more than one in here. */
+async function undo({ checkpoint, sink, runner }: BatchParts, attempt: BatchAttempt): Promise<void> {
+  await Promise.allSettled([runner.abort(attempt.batchId), sink.abort(attempt)]);
+  await Promise.allSettled([checkpoint.attemptFailed(attempt.batchId, attempt.attempt)]);
+}

@@ -1,0 +1,189 @@
+/**
+ * A physical program loaded in all workers of a pool: compiled once, its stages run in order over the splits of a batch. Batch queries
+ * and streaming queries alike go through it. Main thread.
+ */
+import type { TableBatches } from "./tail.ts";
+import { createMemory } from "../kernels/load.ts";
+import { compileStage } from "../compile/pipeline.ts";
+import { loadModule } from "../compile/module-cache.ts";
+import type { SinkOutput } from "../connectors/sink.ts";
+import type { JsonValue, Split } from "../connectors/source.ts";
+import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
+import type { PhysicalProgram, Stage } from "../plan/physical/program.ts";
+import type {
+  BatchParameters,
+  CheckpointTarget,
+  ExchangeBlock,
+  LoadedStage,
+  MergeReply,
+  OutputTarget,
+  QueryNumber,
+  ScanReply,
+  ScanSplit,
+  StateReply,
+  TaskResult,
+} from "../protocol/messages.ts";
+import type { EventTimeStats } from "./batch-runner.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+
+/** Splits of one source of the program, with the rows of sources that live here. */
+export interface SourceSplits {
+  readonly splits: readonly Split[];
+  readonly attachments?: readonly Uint8Array[];
+}
+
+export interface StagesResult {
+  readonly sink: SinkOutput;
+  /** Per source of the program. */
+  readonly inputRows: readonly number[];
+  readonly eventTime: readonly (EventTimeStats | null)[];
+  /** Buffers of observed metrics, per worker. */
+  readonly observed: readonly ScanReply["observed"][];
+  /** Per stateful aggregate, in program order: the replies of all workers. */
+  readonly state: ReadonlyMap<number, readonly StateReply[]>;
+}
+
+let nextQueryNumber = 0;
+
+export class LoadedQuery {
+  readonly program: PhysicalProgram;
+  readonly number: QueryNumber = nextQueryNumber++;
+  readonly #pool: WorkerPool;
+  readonly #stages: readonly LoadedStage[];
+  readonly #output: OutputTarget;
+  readonly #checkpoint: CheckpointTarget | null;
+  #memories: readonly WebAssembly.Memory[] = [];
+  #tables: readonly TableBatches[] = [];
+
+  constructor(
+    pool: WorkerPool,
+    program: PhysicalProgram,
+    functions: FunctionRegistry,
+    output: OutputTarget,
+    checkpoint: CheckpointTarget | null,
+  ) {
+    this.#pool = pool;
+    this.program = program;
+    this.#output = output;
+    this.#checkpoint = checkpoint;
+    this.#stages = program.stages.map((stage) => {
+      const { bytes, ...compiled } = compileStage(program, stage, functions);
+      return { ...compiled, module: loadModule(bytes) };
+    });
+  }
+
+  /** Loads program and static tables into every worker; called again after a worker died: then all start afresh. */
+  async load(tables: readonly TableBatches[]): Promise<void> {
+    this.#tables = tables;
+    this.#memories = Array.from({ length: this.#pool.size }, createMemory);
+    await this.#pool.all({
+      kind: "load",
+      query: this.number,
+      program: this.program,
+      stages: this.#stages,
+      kernels: this.#pool.kernels,
+      memories: this.#memories,
+      output: this.#output,
+      checkpoint: this.#checkpoint,
+    });
+    for (const [table, batches] of tables.entries()) await this.#pool.all({ kind: "table", query: this.number, table, batches });
+  }
+
+  async reload(): Promise<void> {
+    await this.load(this.#tables);
+  }
+
+  /** Runs all stages over `sources` (one entry per source of the program). */
+  async run(batch: BatchParameters, sources: readonly SourceSplits[]): Promise<StagesResult> {
+    await this.#pool.all({ kind: "begin", query: this.number, batch });
+    const inputRows = this.program.sources.map(() => 0);
+    const state = new Map<number, readonly StateReply[]>();
+    let tasks: readonly TaskOfWorker[] = [];
+    let statistics: readonly ScanReply[] = [];
+    for (const stage of this.program.stages) {
+      if (stage.input.kind === "scan") {
+        const scanned = await this.#scan(stage, sources);
+        scanned.tasks.forEach(({ task, source }) => (inputRows[source] = inputRows[source]! + task.inputRows));
+        tasks = scanned.tasks;
+        statistics = scanned.replies;
+      } else {
+        const replies = await this.#merge(stage, tasks);
+        statistics = replies;
+        const aggregate = stage.input.aggregate;
+        const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
+        if (stateReplies.length > 0) state.set(aggregate, stateReplies);
+        tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
+      }
+    }
+    const observed = statistics.map((reply) => reply.observed);
+    return { sink: this.#sinkOutput(tasks), inputRows, eventTime: mergeEventTime(statistics), observed, state };
+  }
+
+  async unload(): Promise<void> {
+    await this.#pool.all({ kind: "unload", query: this.number });
+    this.#memories = [];
+  }
+
+  async #scan(stage: Stage, sources: readonly SourceSplits[]): Promise<{ tasks: TaskOfWorker[]; replies: readonly ScanReply[] }> {
+    const splits: (ScanSplit & { readonly source: number })[] = stage.pipelines.flatMap(({ source }, pipeline) =>
+      sources[source]!.splits.map((split, index) => {
+        const attachment = sources[source]!.attachments?.[index];
+        return { source, pipeline, split, ...(attachment && { attachment }) };
+      }),
+    );
+    const next = new Int32Array(new SharedArrayBuffer(4));
+    const replies = await this.#pool.all({ kind: "scan", query: this.number, stage: stage.index, splits, next });
+    const tasks = replies
+      .flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: splits[task.index]!.source })))
+      .sort((a, b) => a.task.index - b.task.index);
+    return { tasks, replies };
+  }
+
+  /** Every worker merges what the tasks wrote for it, in task order. */
+  async #merge(stage: Stage, tasks: readonly TaskOfWorker[]): Promise<readonly MergeReply[]> {
+    return this.#pool.each((destination) => ({
+      kind: "merge" as const,
+      query: this.number,
+      stage: stage.index,
+      blocks: tasks.flatMap(({ task, worker }): ExchangeBlock[] => (task.lanes[destination] ?? []).map((block) => ({ worker, ...block }))),
+    }));
+  }
+
+  #sinkOutput(tasks: readonly TaskOfWorker[]): SinkOutput {
+    return {
+      rows: tasks.reduce((sum, { task }) => sum + task.outputRows, 0),
+      messages: tasks.flatMap(({ task }): JsonValue[] => (task.message === null ? [] : [task.message])),
+      batches: tasks.flatMap(({ task, worker }) =>
+        task.batches.map(({ address, bytes }) => shareCopy(new Uint8Array(this.#memories[worker]!.buffer, address, bytes))),
+      ),
+    };
+  }
+}
+
+interface TaskOfWorker {
+  readonly task: TaskResult;
+  readonly worker: number;
+  readonly source: number;
+}
+
+/** A copy in shared memory of its own: the batch may go back to workers as the rows of a frame. */
+function shareCopy(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}
+
+function mergeEventTime(replies: readonly ScanReply[]): (EventTimeStats | null)[] {
+  const count = replies[0]?.eventTime.length ?? 0;
+  return Array.from({ length: count }, (_, index) => {
+    const seen = replies.flatMap((reply) => reply.eventTime[index] ?? []);
+    if (seen.length === 0) return null;
+    const rows = seen.reduce((sum, stats) => sum + stats.rows, 0);
+    return {
+      rows,
+      maxMicros: seen.reduce((max, stats) => (stats.maxMicros > max ? stats.maxMicros : max), seen[0]!.maxMicros),
+      minMicros: seen.reduce((min, stats) => (stats.minMicros < min ? stats.minMicros : min), seen[0]!.minMicros),
+      averageMs: seen.reduce((sum, stats) => sum + stats.sumMicros, 0) / rows / 1000,
+    };
+  });
+}

@@ -1,0 +1,126 @@
+/**
+ * `BatchRunner` over the worker pool: runs the stages of a streaming query, gathers metrics, has change files written, commits and aborts state
+ * in memory. Main thread; one per query.
+ */
+import { failpoint } from "../base/failpoint.ts";
+import type { StreamSource } from "../connectors/source.ts";
+import type { StateOperatorMetrics } from "../metrics/query-progress.ts";
+import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
+import type { StateReply } from "../protocol/messages.ts";
+import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
+import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
+import { observedResults } from "./observed-metrics.ts";
+import { type TableBatches, runTail } from "./tail.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+
+export interface StageRunnerParts {
+  readonly pool: WorkerPool;
+  readonly query: LoadedQuery;
+  readonly functions: FunctionRegistry;
+  /** Distinct streaming sources of the query. */
+  readonly sources: readonly StreamSource[];
+  /** Per source of the program: index into `sources`, or the splits of a static one. */
+  readonly bindings: readonly ({ readonly stream: number } | { readonly fixed: SourceSplits })[];
+  readonly staticTables: readonly TableBatches[];
+}
+
+export class StageRunner implements BatchRunner {
+  readonly #parts: StageRunnerParts;
+  #evictWatermarkMs = 0;
+  #isSnapshotDue = false;
+  #loaded = false;
+
+  constructor(parts: StageRunnerParts) {
+    this.#parts = parts;
+  }
+
+  async restore(start: StateStart): Promise<void> {
+    const { pool, query, staticTables } = this.#parts;
+    if (this.#loaded) await query.reload();
+    else await query.load(staticTables);
+    this.#loaded = true;
+    if (query.program.aggregates.some(({ state }) => state)) await pool.all({ kind: "restore", query: query.number, start });
+  }
+
+  async run(input: BatchInput): Promise<BatchOutput> {
+    const { pool, query, functions, sources, bindings } = this.#parts;
+    const { program } = query;
+    const splits = bindings.map((binding): SourceSplits => {
+      if ("fixed" in binding) return binding.fixed;
+      const streamSplits = input.splits[binding.stream]!;
+      const attachments = sources[binding.stream]!.attachments?.(streamSplits);
+      return { splits: streamSplits, ...(attachments && { attachments }) };
+    });
+    const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
+    const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits);
+    failpoint("before-change-files");
+    const changes = result.state.size > 0 ? await pool.all({ kind: "changes", query: query.number }) : [];
+    failpoint("after-change-files");
+    const commitMs = Math.max(0, ...changes.map((change) => change.commitMs));
+    const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
+    const batches = runTail(result.sink.batches, program.output, program.tail, functions, context);
+    this.#evictWatermarkMs = evictWatermarkMs;
+    return {
+      sink: { ...result.sink, batches },
+      inputRows: sources.map((_source, stream) =>
+        bindings.reduce(
+          (rows, binding, index) => ("stream" in binding && binding.stream === stream ? Math.max(rows, result.inputRows[index]!) : rows),
+          0,
+        ),
+      ),
+      eventTime: result.eventTime,
+      stateOperators: program.aggregates
+        .filter(({ state }) => state)
+        .map(({ index }) => stateMetrics(result.state.get(index) ?? [], program.partitions, commitMs))
+        .reverse(),
+      observedMetrics: observedResults(program.observed, result.observed, functions, context),
+      changeFiles: changes.flatMap(({ files }) => files),
+    };
+  }
+
+  async commit(_batchId: number): Promise<void> {
+    const due = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+    this.#isSnapshotDue = due.some(Boolean);
+  }
+
+  async abort(_batchId: number): Promise<void> {
+    await this.#parts.pool.all({ kind: "abort", query: this.#parts.query.number });
+  }
+
+  async snapshot(committedBatch: number): Promise<{ batchId: number; files: readonly ChangeFile[] } | null> {
+    const { pool, query } = this.#parts;
+    if (!this.#isSnapshotDue) return null;
+    const files = (await pool.all({ kind: "snapshot", query: query.number, batchId: committedBatch })).flat();
+    return files.length === 0 ? null : { batchId: committedBatch, files };
+  }
+
+  /** As Spark: whenever the watermark has moved since the last batch of a query that evicts. */
+  needsBatchWithoutData(evictWatermarkMs: number): boolean {
+    return (
+      evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.aggregates.some(({ state }) => state?.watermarked === true)
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#parts.query.unload();
+  }
+}
+
+function stateMetrics(replies: readonly StateReply[], partitions: number, commitMs: number): StateOperatorMetrics {
+  const sum = (pick: (reply: StateReply) => number): number => replies.reduce((total, reply) => total + pick(reply), 0);
+  const slowest = (pick: (reply: StateReply) => number): number => Math.round(Math.max(0, ...replies.map(pick)));
+  return {
+    operatorName: "stateStoreSave",
+    numRowsTotal: sum((reply) => reply.rowsTotal),
+    numRowsUpdated: sum((reply) => reply.rowsUpdated),
+    allUpdatesTimeMs: slowest((reply) => reply.updatesMs),
+    numRowsRemoved: sum((reply) => reply.rowsRemoved),
+    allRemovalsTimeMs: slowest((reply) => reply.removalsMs),
+    commitTimeMs: Math.round(commitMs),
+    memoryUsedBytes: sum((reply) => reply.memoryBytes),
+    numRowsDroppedByWatermark: sum((reply) => reply.rowsDroppedByWatermark),
+    numShufflePartitions: partitions,
+    numStateStoreInstances: partitions,
+    customMetrics: {},
+  };
+}

@@ -1,0 +1,368 @@
+// The change log of a state store: what a batch did, as frames (state-frame.ts), and the redo of such frames; snapshots of
+// whole tables as frames of chunks, and their loading. Called by state/state-store.ts on the worker that owns the memory.
+import { ROW_EPOCH, ROW_FLAGS, ROW_NEXT } from "./memory-layout";
+import { heap_alloc, heap_size } from "./memory";
+import { table_find, table_free, table_remove, table_row_count, table_upsert } from "./hash-table";
+import { crc32c } from "./crc32c";
+import {
+  C_BYTES,
+  C_DEPTH,
+  C_DIRTY_FIRST,
+  C_DIRTY_NEXT,
+  C_PREFIX,
+  C_ROW_BYTES,
+  C_ROWS_LIVE,
+  C_ROWS_USED,
+  C_SLOTS_LOG2,
+  CHUNK_BYTES_MIN,
+  CHUNK_HEADER,
+  DEPTH_MAX,
+  ROW_INSERTED,
+  ROW_NOT_LIVE,
+  SLOTS_LOG2_MAX,
+  T_BUCKET,
+  T_BYTES,
+  T_DETACHED_NEXT,
+  T_DIRECTORY,
+  T_DIRTY_FIRST,
+  T_LOADING,
+  T_PARTITION,
+  T_ROW_BYTES,
+  T_ROWS,
+  T_SHIFT,
+  T_VAR_COUNT,
+  chunkFirst,
+  chunkFree,
+  chunkNext,
+  deepen,
+  enter,
+  rowsOf,
+} from "./table-chunk";
+import {
+  P_COUNT,
+  P_LAST,
+  S_BUCKET_MICROS,
+  S_DETACHED,
+  S_LAYOUT,
+  S_PARTITIONS,
+  S_UNDO,
+  S_UNLINKED,
+  UNDO_HEADER,
+  UNDO_TOUCHED,
+  bucketTable,
+  detach,
+  freeIfEmpty,
+  imageBytes,
+  partitionEntry,
+  tableAt,
+  tableOf,
+  writeImage,
+} from "./store-tables";
+import {
+  BUFFER_TOO_SMALL,
+  F_CRC,
+  F_KIND,
+  F_PARTITION,
+  F_PARTITIONS,
+  F_PAYLOAD_BYTES,
+  F_RECORDS,
+  F_ROW_BYTES,
+  F_VERSION,
+  FRAME_CHANGES,
+  FRAME_CHUNKS,
+  FRAME_HEADER,
+  FRAME_MAGIC,
+  FRAME_VERSION,
+  RECORD_DROP,
+  RECORD_HEADER,
+  RECORD_PUT,
+  RECORD_REMOVE,
+  frameClose,
+  frameCount,
+  frameFor,
+  frameIsOpen,
+  frameTake,
+  framesBegin,
+  framesEnd,
+} from "./state-frame";
+
+// Cursor of the writers, 32 bytes, zero at first.
+const W_PHASE: u32 = 0;
+const W_PARTITION: u32 = 4;
+const W_TABLE: u32 = 8;
+const W_CHUNK: u32 = 12;
+const W_ROW: u32 = 16;
+const W_LINK: u32 = 20; // detached table or undo entry
+const W_NEEDED: u32 = 24; // buffer size that would do, after BUFFER_TOO_SMALL
+const PHASE_START: u32 = 0;
+const PHASE_DROPS: u32 = 1;
+const PHASE_REMOVES: u32 = 2;
+const PHASE_PUTS: u32 = 3;
+const PHASE_END: u32 = 4;
+
+// What `store_apply_frame` returns.
+const APPLY_DONE: u32 = 0;
+const APPLY_TRUNCATED: u32 = 1;
+const APPLY_MAGIC: u32 = 2;
+const APPLY_VERSION: u32 = 3;
+const APPLY_CRC: u32 = 4;
+const APPLY_LAYOUT: u32 = 5; // rows, buckets or partitions of another shape
+const APPLY_RECORD: u32 = 6;
+const APPLY_MEMORY: u32 = 7;
+
+@inline function rowBytesOf(state: usize): u32 {
+  return load<u32>(load<u32>(state, S_LAYOUT));
+}
+
+/** Remembers what did not fit. Returns what the writer returns. */
+function stopWriting(cursor: usize, bytes: u32): u32 {
+  if (framesEnd() != 0) return framesEnd();
+  store<u32>(cursor, bytes + FRAME_HEADER, W_NEEDED);
+  return BUFFER_TOO_SMALL;
+}
+
+function writeRow(table: usize, chunk: usize, row: usize, recordKind: u32): u32 {
+  const bytes = imageBytes(table, row);
+  if (!frameFor(load<u32>(table, T_PARTITION), RECORD_HEADER + bytes)) return RECORD_HEADER + bytes;
+  frameCount();
+  const record = frameTake(RECORD_HEADER + bytes);
+  store<u32>(record, recordKind);
+  store<u32>(record, bytes, 4);
+  const image = record + RECORD_HEADER;
+  writeImage(table, image, row, chunk);
+  store<u32>(image, 0, ROW_EPOCH);
+  store<u32>(image, 0, ROW_NEXT);
+  store<u32>(image, load<u32>(image, ROW_FLAGS) & ~(ROW_INSERTED | ROW_NOT_LIVE), ROW_FLAGS);
+  return 0;
+}
+
+/**
+ * Writes the batch's changes into `out` as whole frames. Called again and again with the same `cursor` until it returns 0;
+ * otherwise returns the bytes written, or all ones if a record needs a buffer of the size at cursor + 24.
+ */
+export function store_changes(state: usize, cursor: usize, out: usize, capacity: u32, operatorId: u32, batchId: i64): u32 {
+  framesBegin(out, capacity, FRAME_CHANGES, operatorId, batchId, rowBytesOf(state), load<u32>(state, S_PARTITIONS));
+  if (load<u32>(cursor, W_PHASE) == PHASE_START) {
+    store<u32>(cursor, PHASE_DROPS, W_PHASE);
+    store<u32>(cursor, load<u32>(state, S_DETACHED), W_LINK);
+  }
+  if (load<u32>(cursor, W_PHASE) == PHASE_DROPS) {
+    const bytes = RECORD_HEADER + 16;
+    for (let table: usize = load<u32>(cursor, W_LINK); table != 0; table = load<u32>(table, T_DETACHED_NEXT)) {
+      store<u32>(cursor, <u32>table, W_LINK);
+      if (!frameFor(load<u32>(table, T_PARTITION), bytes)) return stopWriting(cursor, bytes);
+      frameCount();
+      const record = frameTake(bytes);
+      store<u32>(record, RECORD_DROP);
+      store<u32>(record, 16, 4);
+      store<i64>(record, load<i64>(table, T_BUCKET), RECORD_HEADER);
+      store<i64>(record, load<i64>(state, S_BUCKET_MICROS), RECORD_HEADER + 8);
+    }
+    store<u32>(cursor, PHASE_REMOVES, W_PHASE);
+    store<u32>(cursor, load<u32>(state, S_UNLINKED) != 0 ? load<u32>(state, S_UNDO) : 0, W_LINK);
+  }
+  if (load<u32>(cursor, W_PHASE) == PHASE_REMOVES) {
+    for (let undo: usize = load<u32>(cursor, W_LINK); undo != 0; undo = load<u32>(undo)) {
+      store<u32>(cursor, <u32>undo, W_LINK);
+      if (load<u32>(undo, 8) == UNDO_TOUCHED) continue;
+      const needed = writeRow(load<u32>(undo, 4), undo + UNDO_HEADER, undo + UNDO_HEADER, RECORD_REMOVE);
+      if (needed != 0) return stopWriting(cursor, needed);
+    }
+    store<u32>(cursor, PHASE_PUTS, W_PHASE);
+  }
+  if (load<u32>(cursor, W_PHASE) == PHASE_PUTS) {
+    const needed = writePuts(state, cursor);
+    if (needed != 0) return stopWriting(cursor, needed);
+    store<u32>(cursor, PHASE_END, W_PHASE);
+  }
+  return framesEnd();
+}
+
+function writePuts(state: usize, cursor: usize): u32 {
+  let partition = load<u32>(cursor, W_PARTITION);
+  let t = load<u32>(cursor, W_TABLE);
+  let chunk: usize = load<u32>(cursor, W_CHUNK);
+  let index = load<u32>(cursor, W_ROW);
+  for (; partition < load<u32>(state, S_PARTITIONS); partition++, t = 0) {
+    const entry = partitionEntry(state, partition);
+    for (; t < load<u32>(entry, P_COUNT); t++, chunk = 0) {
+      const table = tableAt(entry, t);
+      const rowBytes = load<u32>(table, T_ROW_BYTES);
+      if (chunk == 0) chunk = load<u32>(table, T_DIRTY_FIRST);
+      for (; chunk != 0; chunk = load<u32>(chunk, C_DIRTY_NEXT)) {
+        if (index == 0) index = load<u32>(chunk, C_DIRTY_FIRST);
+        while (index != 0) {
+          const row = rowsOf(chunk) + (index - 1) * rowBytes;
+          if (!(load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE)) {
+            const needed = writeRow(table, chunk, row, RECORD_PUT);
+            if (needed != 0) {
+              store<u32>(cursor, partition, W_PARTITION);
+              store<u32>(cursor, t, W_TABLE);
+              store<u32>(cursor, <u32>chunk, W_CHUNK);
+              store<u32>(cursor, index, W_ROW);
+              return needed;
+            }
+          }
+          index = load<u32>(row, ROW_NEXT);
+        }
+      }
+    }
+  }
+  return 0;
+}
+
+/** Writes all tables as frames of chunks, between batches. Protocol as `store_changes`. */
+export function store_snapshot(state: usize, cursor: usize, out: usize, capacity: u32, operatorId: u32, batchId: i64): u32 {
+  framesBegin(out, capacity, FRAME_CHUNKS, operatorId, batchId, rowBytesOf(state), load<u32>(state, S_PARTITIONS));
+  let partition = load<u32>(cursor, W_PARTITION);
+  let t = load<u32>(cursor, W_TABLE);
+  let chunk: usize = load<u32>(cursor, W_CHUNK);
+  for (; partition < load<u32>(state, S_PARTITIONS); partition++, t = 0) {
+    const entry = partitionEntry(state, partition);
+    for (; t < load<u32>(entry, P_COUNT); t++) {
+      const table = tableAt(entry, t);
+      if (chunk == 0) chunk = chunkFirst(table);
+      frameClose();
+      for (; chunk != 0; chunk = chunkNext(table, chunk)) {
+        const bytes = load<u32>(chunk, C_BYTES);
+        const head: u32 = frameIsOpen() ? 0 : 16;
+        if (!frameFor(partition, bytes + head)) {
+          store<u32>(cursor, partition, W_PARTITION);
+          store<u32>(cursor, t, W_TABLE);
+          store<u32>(cursor, <u32>chunk, W_CHUNK);
+          return stopWriting(cursor, bytes + 16);
+        }
+        if (head != 0) {
+          const place = frameTake(head);
+          store<i64>(place, load<i64>(table, T_BUCKET));
+          store<i64>(place, load<i64>(state, S_BUCKET_MICROS), 8);
+        }
+        frameCount();
+        memory.copy(frameTake(bytes), chunk, bytes);
+      }
+    }
+  }
+  store<u32>(cursor, partition, W_PARTITION);
+  return framesEnd();
+}
+
+/**
+ * Redoes a frame of changes, or enters the chunks of a frame of a snapshot. `length` bytes are there at `address` (8-byte
+ * aligned), perhaps more than the frame's. Redo is idempotent; a frame of chunks is not. Returns APPLY_*.
+ */
+export function store_apply_frame(state: usize, address: usize, length: u32): u32 {
+  if (length < FRAME_HEADER) return APPLY_TRUNCATED;
+  if (load<u32>(address) != FRAME_MAGIC) return APPLY_MAGIC;
+  if (load<u16>(address, F_VERSION) != FRAME_VERSION) return APPLY_VERSION;
+  const bytes = load<u32>(address, F_PAYLOAD_BYTES);
+  if (bytes & 7 || <u64>bytes + FRAME_HEADER > <u64>length) return APPLY_TRUNCATED;
+  const crc = load<u32>(address, F_CRC);
+  store<u32>(address, 0, F_CRC);
+  const isIntact = crc32c(address, FRAME_HEADER + bytes, 0) == crc;
+  store<u32>(address, crc, F_CRC);
+  if (!isIntact) return APPLY_CRC;
+  if (load<u32>(address, F_PARTITIONS) != load<u32>(state, S_PARTITIONS)) return APPLY_LAYOUT;
+  if (load<u32>(address, F_ROW_BYTES) != rowBytesOf(state)) return APPLY_LAYOUT;
+  const partition = load<u32>(address, F_PARTITION);
+  if (partition >= load<u32>(state, S_PARTITIONS)) return APPLY_RECORD;
+  const payload = address + FRAME_HEADER;
+  const frameKind = load<u16>(address, F_KIND);
+  if (frameKind == FRAME_CHUNKS) return loadChunks(state, partition, payload, payload + bytes, load<u32>(address, F_RECORDS));
+  if (frameKind == FRAME_CHANGES) return redo(state, partition, payload, payload + bytes, load<u32>(address, F_RECORDS));
+  return APPLY_VERSION;
+}
+
+function redo(state: usize, partition: u32, position: usize, end: usize, records: u32): u32 {
+  for (; records != 0; records--) {
+    if (position + RECORD_HEADER > end) return APPLY_RECORD;
+    const recordKind = load<u32>(position);
+    const bytes = load<u32>(position, 4);
+    position += RECORD_HEADER;
+    if (bytes & 7 || bytes > <u32>(end - position)) return APPLY_RECORD;
+    if (recordKind == RECORD_DROP) {
+      if (bytes != 16 || load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
+      const table = bucketTable(state, partition, load<i64>(position), false);
+      if (table != 0) {
+        detach(partitionEntry(state, partition), table);
+        table_free(table);
+      }
+    } else if (recordKind == RECORD_PUT || recordKind == RECORD_REMOVE) {
+      if (bytes < rowBytesOf(state)) return APPLY_RECORD;
+      const table = tableOf(state, position, recordKind == RECORD_PUT);
+      if (table != 0) {
+        if (imageBytes(table, position) != bytes || load<u32>(table, T_PARTITION) != partition) return APPLY_RECORD;
+        if (recordKind == RECORD_REMOVE) {
+          const row = table_find(table, position, position);
+          if (row != 0) table_remove(table, row);
+          freeIfEmpty(state, table);
+        } else if (!put(table, position)) return APPLY_MEMORY;
+      } else if (recordKind == RECORD_PUT) return APPLY_MEMORY;
+    } else return APPLY_RECORD;
+    position += bytes;
+  }
+  return position == end ? APPLY_DONE : APPLY_RECORD;
+}
+
+function put(table: usize, image: usize): bool {
+  const row = table_find(table, image, image);
+  if (row != 0) {
+    if (load<u32>(table, T_VAR_COUNT) == 0) {
+      memory.copy(row, image, load<u32>(table, T_ROW_BYTES));
+      return true;
+    }
+    table_remove(table, row);
+  }
+  return table_upsert(table, image, image) != 0;
+}
+
+function loadChunks(state: usize, partition: u32, position: usize, end: usize, chunks: u32): u32 {
+  if (<u32>(end - position) < 16) return APPLY_RECORD;
+  if (load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
+  const table = bucketTable(state, partition, load<i64>(position), true);
+  if (table == 0) return APPLY_MEMORY;
+  position += 16;
+  if (load<u32>(table, T_LOADING) == 0) {
+    if (table_row_count(table) != 0) return APPLY_RECORD;
+    chunkFree(table, chunkFirst(table));
+    store<u32>(load<u32>(table, T_DIRECTORY), 0);
+    store<u32>(table, 1, T_LOADING);
+  }
+  for (; chunks != 0; chunks--) {
+    if (position + CHUNK_HEADER > end) return APPLY_RECORD;
+    const bytes = load<u32>(position, C_BYTES);
+    const depth = load<u32>(position, C_DEPTH);
+    const rowBytes = load<u32>(position, C_ROW_BYTES);
+    const log2 = load<u32>(position, C_SLOTS_LOG2);
+    if (bytes > <u32>(end - position) || bytes < CHUNK_BYTES_MIN || heap_size(bytes) != bytes) return APPLY_RECORD;
+    if (depth > DEPTH_MAX || load<u32>(position, C_PREFIX) >> depth || log2 > SLOTS_LOG2_MAX) return APPLY_RECORD;
+    if (rowBytes != load<u32>(table, T_ROW_BYTES)) return APPLY_LAYOUT;
+    if (<u64>(CHUNK_HEADER + (4 << log2)) + <u64>rowBytes * load<u32>(position, C_ROWS_USED) > <u64>bytes) return APPLY_RECORD;
+    const chunk = heap_alloc(bytes);
+    if (chunk == 0 || !deepen(table, depth)) return APPLY_MEMORY;
+    memory.copy(chunk, position, bytes);
+    // Epochs start anew with the process.
+    const rowsEnd = rowsOf(chunk) + rowBytes * load<u32>(chunk, C_ROWS_USED);
+    for (let row = rowsOf(chunk); row < rowsEnd; row += rowBytes) store<u32>(row, 0, ROW_EPOCH);
+    enter(table, chunk);
+    store<u32>(table, load<u32>(table, T_ROWS) + load<u32>(chunk, C_ROWS_LIVE), T_ROWS);
+    store<u64>(table, load<u64>(table, T_BYTES) + bytes, T_BYTES);
+    position += bytes;
+  }
+  return position == end ? APPLY_DONE : APPLY_RECORD;
+}
+
+/** Ends the loading of a snapshot: 1 if every table has all its chunks. To be called before any other use of the store. */
+export function store_load_end(state: usize): u32 {
+  for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
+    const entry = partitionEntry(state, partition);
+    for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
+      const table = tableAt(entry, t);
+      const directory: usize = load<u32>(table, T_DIRECTORY);
+      const entries: u32 = 1 << (32 - load<u32>(table, T_SHIFT));
+      for (let i: u32 = 0; i < entries; i++) if (load<u32>(directory + 4 * i) == 0) return 0;
+      store<u32>(table, 0, T_LOADING);
+    }
+    store<u32>(entry, 0, P_LAST);
+  }
+  return 1;
+}

@@ -1,0 +1,40 @@
+// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), eight bytes a step over eight tables.
+const TABLES: usize = memory.data(8192, 16);
+let ready: bool = false;
+
+function fillTables(): void {
+  for (let i: u32 = 0; i < 256; i++) {
+    let value = i;
+    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >> 1) ^ 0x82f63b78 : value >> 1;
+    store<u32>(TABLES + 4 * i, value);
+  }
+  for (let i: u32 = 0; i < 256; i++) {
+    let value = load<u32>(TABLES + 4 * i);
+    for (let table: u32 = 1; table < 8; table++) {
+      value = (value >> 8) ^ load<u32>(TABLES + 4 * (value & 255));
+      store<u32>(TABLES + 1024 * table + 4 * i, value);
+    }
+  }
+  ready = true;
+}
+
+@inline function entry(table: u32, byte: u32): u32 {
+  return load<u32>(TABLES + 1024 * table + 4 * (byte & 255));
+}
+
+/** CRC-32C of `length` bytes; `seed` is the result for the bytes before them, 0 at the start. */
+export function crc32c(address: usize, length: u32, seed: u32): u32 {
+  if (!ready) fillTables();
+  let crc = ~seed;
+  const end = address + length;
+  while (address + 8 <= end) {
+    const low = load<u32>(address) ^ crc;
+    const high = load<u32>(address, 4);
+    crc =
+      entry(7, low) ^ entry(6, low >> 8) ^ entry(5, low >> 16) ^ entry(4, low >> 24) ^
+      entry(3, high) ^ entry(2, high >> 8) ^ entry(1, high >> 16) ^ entry(0, high >> 24);
+    address += 8;
+  }
+  for (; address < end; address++) crc = (crc >> 8) ^ entry(0, crc ^ load<u8>(address));
+  return ~crc;
+}

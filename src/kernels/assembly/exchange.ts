@@ -1,0 +1,109 @@
+// Exchange blocks: rows on their way from the worker that made them to the one that owns their partition.
+//
+// A block is a run of self-contained rows: fixed part, then its variable bytes, slots relative to the row's own start; the total
+// length of a row stands in ROW_NEXT. Blocks live in ARENA_BATCH of the sender until the batch ends; a receiver copies them
+// as they are.
+import { arena_alloc } from "./memory";
+import {
+  ARENA_BATCH, LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_NEXT, ROW_EPOCH,
+} from "./memory-layout";
+
+// Exchange: layout u32, destinations u32, partitions u32, rows u32, then per destination 16 bytes:
+// first block u32, last block u32, cursor u32, end u32. Block: next u32, used bytes u32, row count u32, capacity u32, rows.
+const HEADER: u32 = 16;
+const LANE: u32 = 16;
+const BLOCK_HEADER: u32 = 16;
+const FIRST_BLOCK_BYTES: u32 = 4096;
+const BLOCK_BYTES: u32 = 262144;
+
+export function exchange_new(layout: usize, destinations: u32, partitions: u32): usize {
+  const exchange = arena_alloc(ARENA_BATCH, HEADER + LANE * destinations);
+  if (exchange == 0) return 0;
+  memory.fill(exchange, 0, HEADER + LANE * destinations);
+  store<u32>(exchange, <u32>layout);
+  store<u32>(exchange, destinations, 4);
+  store<u32>(exchange, partitions, 8);
+  return exchange;
+}
+
+/** First block for `destination`, or 0. */
+export function exchange_first(exchange: usize, destination: u32): usize {
+  const lane = exchange + HEADER + LANE * destination;
+  seal(lane);
+  return load<u32>(lane);
+}
+
+/** Total rows written. */
+export function exchange_rows(exchange: usize): u32 {
+  return load<u32>(exchange, 12);
+}
+
+function seal(lane: usize): void {
+  const last = load<u32>(lane, 4);
+  if (last != 0) store<u32>(last, load<u32>(lane, 8) - last - BLOCK_HEADER, 4);
+}
+
+function newBlock(lane: usize, bytes: u32): bool {
+  const last = load<u32>(lane, 4);
+  let capacity: u32 = last == 0 ? FIRST_BLOCK_BYTES : load<u32>(last, 12) * 4;
+  if (capacity > BLOCK_BYTES) capacity = BLOCK_BYTES;
+  if (capacity < bytes) capacity = bytes;
+  const block = arena_alloc(ARENA_BATCH, BLOCK_HEADER + capacity);
+  if (block == 0) return false;
+  store<u32>(block, 0);
+  store<u32>(block, 0, 4);
+  store<u32>(block, 0, 8);
+  store<u32>(block, capacity, 12);
+  if (last != 0) {
+    seal(lane);
+    store<u32>(last, <u32>block);
+  } else store<u32>(lane, <u32>block);
+  store<u32>(lane, <u32>block, 4);
+  store<u32>(lane, <u32>block + BLOCK_HEADER, 8);
+  store<u32>(lane, <u32>block + BLOCK_HEADER + capacity, 12);
+  return true;
+}
+
+/** Appends a copy of `row` (slots relative to `base`) to the lane of the worker that owns its partition; false if out of memory. */
+export function exchange_write(exchange: usize, row: usize, base: usize): bool {
+  const layout = load<u32>(exchange);
+  const partitions = load<i32>(exchange, 8);
+  let partition = load<i32>(row, ROW_HASH) % partitions;
+  if (partition < 0) partition += partitions;
+  const lane = exchange + HEADER + LANE * (<u32>partition % load<u32>(exchange, 4));
+  const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
+  const variables = load<u32>(layout, LAYOUT_VAR_COUNT);
+  let total = rowBytes;
+  for (let i: u32 = 0; i < variables; i++) {
+    total += load<u32>(row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS), 4);
+  }
+  total = (total + 7) & ~7;
+  if (load<u32>(lane, 8) + total > load<u32>(lane, 12) || load<u32>(lane, 4) == 0) {
+    if (!newBlock(lane, total)) return false;
+  }
+  const out: usize = load<u32>(lane, 8);
+  store<u32>(lane, <u32>out + total, 8);
+  const block: usize = load<u32>(lane, 4);
+  store<u32>(block, load<u32>(block, 8) + 1, 8);
+  store<u32>(exchange, load<u32>(exchange, 12) + 1, 12);
+  memory.copy(out, row, rowBytes);
+  store<u32>(out, total, ROW_NEXT);
+  store<u32>(out, 0, ROW_EPOCH);
+  let end = rowBytes;
+  for (let i: u32 = 0; i < variables; i++) {
+    const slot = load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);
+    const length = load<u32>(row + slot, 4);
+    if (length != 0) memory.copy(out + end, base + load<u32>(row + slot), length);
+    store<u32>(out + slot, end);
+    end += length;
+  }
+  return true;
+}
+
+/** Writes `count` (row, base) pairs as `table_scan` gives them. */
+export function exchange_write_pairs(exchange: usize, pairs: usize, count: u32): bool {
+  for (let i: u32 = 0; i < count; i++) {
+    if (!exchange_write(exchange, load<u32>(pairs + 8 * i), load<u32>(pairs + 8 * i, 4))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,520 @@
+// Chunks of a hash table: self-contained open-addressing tables of up to 64 KiB, offsets only, no pointers to themselves, so
+// that a chunk can be moved, written to a file and read back as it is. Called by hash-table.ts and state-store.ts; the
+// functions here are no kernels.
+//
+// chunk:  header 64 | slots u32 × 2^n | rows → …free… ← variable bytes | 16 bytes padding
+//
+// slot:   0 = empty, else (remixed hash << 12) | (row index + 1); linear probing, removal shifts back, no tombstones.
+// row:    see columnar/memory-layout.ts. ROW_FLAGS bit 31: the row is not live; bit 30: inserted in epoch ROW_EPOCH.
+//         ROW_NEXT: row index + 1 of the next dirty row of this chunk. In free rows ROW_HASH links the free list.
+//
+// The top bits of the remixed hash choose the chunk (directory of the table), the low 20 bits are slot and tag.
+import {
+  ERROR_CODE,
+  ERROR_OUT_OF_MEMORY,
+  LAYOUT_KEY_FIXED_END,
+  LAYOUT_ROW_BYTES,
+  LAYOUT_VAR_COUNT,
+  LAYOUT_VAR_KEY_COUNT,
+  LAYOUT_VAR_OFFSETS,
+  PADDING_BYTES,
+  ROW_EPOCH,
+  ROW_FLAGS,
+  ROW_HASH,
+  ROW_NEXT,
+} from "./memory-layout";
+import { arena_alloc, heap_alloc, heap_free, heap_size } from "./memory";
+
+// Table, 128 bytes.
+export const T_DIRECTORY: u32 = 0; // u32 × 2^depth: chunk address | log2 of its slots
+export const T_SHIFT: u32 = 4; // 32 - depth of the directory
+export const T_ROW_BYTES: u32 = 8;
+export const T_KEY_END: u32 = 12;
+export const T_VAR_COUNT: u32 = 16;
+export const T_VAR_KEYS: u32 = 20;
+export const T_LAYOUT: u32 = 24;
+export const T_STORAGE: u32 = 28; // 0 = state heap, else arena id + 1
+export const T_ROWS: u32 = 32; // live rows
+export const T_BYTES: u32 = 40; // u64: chunks, directory and overflow blocks
+export const T_SINGLE: u32 = 48; // the directory while its depth is 0
+export const T_FREE_CHUNKS: u32 = 52; // full-size chunks of an arena, for reuse
+export const T_OVERFLOW: u32 = 56; // blocks of chained rows, linked
+export const T_OVERFLOW_CURSOR: u32 = 60;
+export const T_OVERFLOW_END: u32 = 64;
+export const T_DIRTY_FIRST: u32 = 68; // chunks with dirty rows
+export const T_DIRTY_LAST: u32 = 72;
+export const T_PARTITION: u32 = 76; // from here on: state-store.ts
+export const T_BUCKET: u32 = 80; // i64
+export const T_DIRTY_NEXT: u32 = 88; // next table with dirty rows
+export const T_EPOCH: u32 = 92; // epoch in which it was linked there
+export const T_DETACHED_NEXT: u32 = 96;
+export const T_DETACHED: u32 = 100; // 1: evicted in this epoch
+export const T_DEAD_ROWS: u32 = 104; // rows unlinked in this epoch
+export const T_LOADING: u32 = 108; // 1: chunks of a snapshot are being entered
+export const TABLE_BYTES: u32 = 128;
+
+// Chunk header, 64 bytes.
+export const C_BYTES: u32 = 0;
+export const C_DEPTH: u32 = 4; // how many top bits of the remixed hash its rows have in common
+export const C_PREFIX: u32 = 8; // those bits
+export const C_SLOTS_LOG2: u32 = 12;
+export const C_ROWS_USED: u32 = 16; // rows ever placed; some may be free
+export const C_ROWS_LIVE: u32 = 20;
+export const C_VARIABLE_TOP: u32 = 24; // offset of the lowest variable byte in use
+export const C_GARBAGE: u32 = 28; // variable bytes that nobody refers to
+export const C_FREE_ROW: u32 = 32; // row index + 1
+export const C_DIRTY_FIRST: u32 = 36; // row index + 1
+export const C_DIRTY_LAST: u32 = 40;
+export const C_DIRTY_EPOCH: u32 = 44;
+export const C_DIRTY_NEXT: u32 = 48; // chunk addresses; meaningless on disk
+export const C_DIRTY_PREVIOUS: u32 = 52;
+export const C_ROWS_MAX: u32 = 56;
+export const C_ROW_BYTES: u32 = 60;
+export const CHUNK_HEADER: u32 = 64;
+
+export const CHUNK_BYTES_MIN: u32 = 1024;
+export const CHUNK_BYTES_FULL: u32 = 65536;
+export const ROW_NOT_LIVE: u32 = 0x80000000;
+export const ROW_INSERTED: u32 = 0x40000000;
+const INDEX_BITS: u32 = 12;
+export const INDEX_MASK: u32 = 4095;
+/** A full chunk of fewer rows grows beyond 64 KiB instead of splitting. */
+const SPLIT_ROWS_MIN: u32 = 8;
+export const DEPTH_MAX: u32 = 20;
+export const SLOTS_LOG2_MAX: u32 = 13;
+
+/** The row whose address `makeRoom` keeps track of while it moves rows. */
+let trackedRow: usize = 0;
+export function trackRow(row: usize): void {
+  trackedRow = row;
+}
+export function trackedRowNow(): usize {
+  return trackedRow;
+}
+
+/** Inside a partition some bits of the Murmur hash are constant: a multiplication spreads the others over all 32. */
+@inline export function remix(hash: u32): u32 {
+  return <u32>((<u64>hash * 0x9e3779b97f4a7c15) >> 32);
+}
+
+@inline export function directoryEntry(table: usize, remixed: u32): u32 {
+  return load<u32>(load<u32>(table, T_DIRECTORY) + (<u32>((<u64>remixed) >> (<u64>load<u32>(table, T_SHIFT))) << 2));
+}
+
+@inline export function chunkOf(table: usize, remixed: u32): usize {
+  return directoryEntry(table, remixed) & ~63;
+}
+
+@inline export function rowsOf(chunk: usize): usize {
+  return chunk + CHUNK_HEADER + (4 << load<u32>(chunk, C_SLOTS_LOG2));
+}
+
+export function allocate(storage: u32, bytes: u32): usize {
+  if (storage == 0) return heap_alloc(bytes);
+  const address = arena_alloc(storage - 1, bytes + 48);
+  return (address + 63) & ~63;
+}
+
+/** Bytes that `length` variable bytes occupy: keys exactly, values with some slack that grows with the length. */
+@inline export function variableCapacity(length: u32, isKey: bool): u32 {
+  if (isKey || length <= 64) return (length + 7) & ~7;
+  const step: u32 = 1 << (29 - clz<u32>(length - 1));
+  return (length + step - 1) & ~(step - 1);
+}
+
+/** Copies `length` bytes in whole words: source and destination are padded to 8 bytes at least. */
+@inline export function copyVariable(to: usize, from: usize, length: u32): void {
+  if (length > 256) {
+    memory.copy(to, from, length);
+  } else {
+    for (let i: usize = 0; i < length; i += 8) store<u64>(to + i, load<u64>(from + i));
+  }
+}
+
+/** Variable bytes that a copy of `row` needs in a chunk. */
+export function variableBytes(table: usize, row: usize): u32 {
+  const count = load<u32>(table, T_VAR_COUNT);
+  const keys = load<u32>(table, T_VAR_KEYS);
+  const layout: usize = load<u32>(table, T_LAYOUT);
+  let bytes: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const length = load<u32>(row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS), 4);
+    bytes += variableCapacity(length, i < keys);
+  }
+  return bytes;
+}
+
+/** Rows without variable bytes that a chunk can hold at best, and with them the number of slots. */
+function slotsLog2(rowBytes: u32, chunkBytes: u32): u32 {
+  // Oversized chunks also take in what cannot be split: many keys of one hash.
+  if (chunkBytes > CHUNK_BYTES_FULL) return SLOTS_LOG2_MAX;
+  const rows = (chunkBytes - CHUNK_HEADER - PADDING_BYTES) / (rowBytes + 5);
+  let log2: u32 = 3;
+  while (<u32>(4 << log2) < rows * 5) log2++;
+  return log2;
+}
+
+@inline function rowsMax(log2: u32): u32 {
+  const rows: u32 = (4 << log2) / 5;
+  return rows < INDEX_MASK ? rows : INDEX_MASK;
+}
+
+/** Whether a chunk of `bytes` can hold `rows` rows, `content` bytes of rows and variable bytes in all. */
+function fits(table: usize, bytes: u32, rows: u32, content: u64): bool {
+  const log2 = slotsLog2(load<u32>(table, T_ROW_BYTES), bytes);
+  return rows <= rowsMax(log2) && <u64>(CHUNK_HEADER + PADDING_BYTES + (4 << log2)) + content <= <u64>bytes;
+}
+
+/** An empty chunk, not in any directory yet; 0 if there is no memory. */
+export function chunkNew(table: usize, bytes: u32, depth: u32, prefix: u32): usize {
+  const storage = load<u32>(table, T_STORAGE);
+  let chunk: usize = 0;
+  if (storage != 0 && bytes == CHUNK_BYTES_FULL) {
+    chunk = load<u32>(table, T_FREE_CHUNKS);
+    if (chunk != 0) store<u32>(table, load<u32>(chunk), T_FREE_CHUNKS);
+  }
+  if (chunk == 0) chunk = allocate(storage, bytes);
+  if (chunk == 0) return 0;
+  const rowBytes = load<u32>(table, T_ROW_BYTES);
+  const log2 = slotsLog2(rowBytes, bytes);
+  memory.fill(chunk, 0, CHUNK_HEADER + (4 << log2));
+  store<u32>(chunk, bytes, C_BYTES);
+  store<u32>(chunk, depth, C_DEPTH);
+  store<u32>(chunk, prefix, C_PREFIX);
+  store<u32>(chunk, log2, C_SLOTS_LOG2);
+  store<u32>(chunk, bytes - PADDING_BYTES, C_VARIABLE_TOP);
+  store<u32>(chunk, rowsMax(log2), C_ROWS_MAX);
+  store<u32>(chunk, rowBytes, C_ROW_BYTES);
+  store<u64>(table, load<u64>(table, T_BYTES) + bytes, T_BYTES);
+  return chunk;
+}
+
+export function chunkFree(table: usize, chunk: usize): void {
+  const bytes = load<u32>(chunk, C_BYTES);
+  store<u64>(table, load<u64>(table, T_BYTES) - bytes, T_BYTES);
+  if (load<u32>(table, T_STORAGE) == 0) {
+    heap_free(chunk, bytes);
+  } else if (bytes == CHUNK_BYTES_FULL) {
+    store<u32>(chunk, load<u32>(table, T_FREE_CHUNKS));
+    store<u32>(table, <u32>chunk, T_FREE_CHUNKS);
+  }
+}
+
+/** Chunks in the order of their hash prefixes, 0 after the last. */
+export function chunkFirst(table: usize): usize {
+  return load<u32>(load<u32>(table, T_DIRECTORY)) & ~63;
+}
+export function chunkNext(table: usize, chunk: usize): usize {
+  const depth = 32 - load<u32>(table, T_SHIFT);
+  const index: u32 = (load<u32>(chunk, C_PREFIX) + 1) << (depth - load<u32>(chunk, C_DEPTH));
+  return index >> depth ? 0 : load<u32>(load<u32>(table, T_DIRECTORY) + 4 * index) & ~63;
+}
+
+/** Size of a table's first chunk. */
+export function chunkBytesFirst(table: usize): u32 {
+  let bytes = CHUNK_BYTES_MIN;
+  while (bytes < CHUNK_BYTES_FULL && !fits(table, bytes, 2, 2 * load<u32>(table, T_ROW_BYTES))) bytes <<= 1;
+  return fits(table, bytes, 1, load<u32>(table, T_ROW_BYTES)) ? bytes : heap_size(load<u32>(table, T_ROW_BYTES) + 4096);
+}
+
+/** Whether `chunk` has room for one more row and `variable` bytes (multiple of 8) as it is. */
+@inline export function hasRoom(chunk: usize, newRow: bool, variable: u32): bool {
+  const used = load<u32>(chunk, C_ROWS_USED);
+  const rowBytes = load<u32>(chunk, C_ROW_BYTES);
+  let end: u64 = <u64>(CHUNK_HEADER + (4 << load<u32>(chunk, C_SLOTS_LOG2)) + used * rowBytes) + variable;
+  if (newRow && load<u32>(chunk, C_FREE_ROW) == 0) {
+    if (used >= load<u32>(chunk, C_ROWS_MAX)) return false;
+    end += rowBytes;
+  }
+  return end <= <u64>load<u32>(chunk, C_VARIABLE_TOP);
+}
+
+/**
+ * Copies `row` (slots relative to `base`) into `chunk`, which has room, and enters it into the slots; returns the copy.
+ * ROW_NEXT and ROW_EPOCH are copied as they are.
+ */
+export function placeRow(table: usize, chunk: usize, row: usize, base: usize): usize {
+  const rowBytes = load<u32>(table, T_ROW_BYTES);
+  let index = load<u32>(chunk, C_FREE_ROW);
+  const rows = rowsOf(chunk);
+  if (index != 0) {
+    index--;
+    store<u32>(chunk, load<u32>(rows + index * rowBytes, ROW_HASH), C_FREE_ROW);
+  } else {
+    index = load<u32>(chunk, C_ROWS_USED);
+    store<u32>(chunk, index + 1, C_ROWS_USED);
+  }
+  const copy = rows + index * rowBytes;
+  for (let i: usize = 0; i < rowBytes; i += 8) store<u64>(copy + i, load<u64>(row + i));
+  store<u32>(copy, load<u32>(row, ROW_FLAGS) & ~ROW_NOT_LIVE, ROW_FLAGS);
+  const count = load<u32>(table, T_VAR_COUNT);
+  if (count != 0) {
+    const keys = load<u32>(table, T_VAR_KEYS);
+    const layout: usize = load<u32>(table, T_LAYOUT);
+    let top = load<u32>(chunk, C_VARIABLE_TOP);
+    for (let i: u32 = 0; i < count; i++) {
+      const slot = copy + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);
+      const length = load<u32>(slot, 4);
+      if (length == 0) {
+        store<u64>(slot, 0);
+        continue;
+      }
+      top -= variableCapacity(length, i < keys);
+      copyVariable(chunk + top, base + load<u32>(slot), length);
+      store<u32>(slot, top);
+    }
+    store<u32>(chunk, top, C_VARIABLE_TOP);
+  }
+  store<u32>(chunk, load<u32>(chunk, C_ROWS_LIVE) + 1, C_ROWS_LIVE);
+  const remixed = remix(load<u32>(row, ROW_HASH));
+  const mask: u32 = (1 << load<u32>(chunk, C_SLOTS_LOG2)) - 1;
+  let slot = remixed & mask;
+  while (load<u32>(chunk + 4 * slot, CHUNK_HEADER) != 0) slot = (slot + 1) & mask;
+  store<u32>(chunk + 4 * slot, (remixed << INDEX_BITS) | (index + 1), CHUNK_HEADER);
+  return copy;
+}
+
+/** Takes the row out of the slots and marks it as not live; its space stays occupied until `freeRow` or a move. */
+export function unlinkRow(table: usize, chunk: usize, row: usize): void {
+  const rowBytes = load<u32>(table, T_ROW_BYTES);
+  const index = <u32>(row - rowsOf(chunk)) / rowBytes;
+  const remixed = remix(load<u32>(row, ROW_HASH));
+  const mask: u32 = (1 << load<u32>(chunk, C_SLOTS_LOG2)) - 1;
+  const slots = chunk + CHUNK_HEADER;
+  const wanted = (remixed << INDEX_BITS) | (index + 1);
+  let hole = remixed & mask;
+  while (load<u32>(slots + 4 * hole) != wanted) hole = (hole + 1) & mask;
+  let next = hole;
+  while (true) {
+    next = (next + 1) & mask;
+    const entry = load<u32>(slots + 4 * next);
+    if (entry == 0) break;
+    const home = (entry >> INDEX_BITS) & mask;
+    // The entry may fill the hole if its home does not lie between the hole and its place.
+    if (((next - home) & mask) >= ((next - hole) & mask)) {
+      store<u32>(slots + 4 * hole, entry);
+      hole = next;
+    }
+  }
+  store<u32>(slots + 4 * hole, 0);
+  store<u32>(row, load<u32>(row, ROW_FLAGS) | ROW_NOT_LIVE, ROW_FLAGS);
+  store<u32>(chunk, load<u32>(chunk, C_ROWS_LIVE) - 1, C_ROWS_LIVE);
+  store<u32>(chunk, load<u32>(chunk, C_GARBAGE) + variableBytes(table, row), C_GARBAGE);
+  store<u32>(table, load<u32>(table, T_ROWS) - 1, T_ROWS);
+}
+
+/** Makes the place of an unlinked row available again. It must not be on a dirty list. */
+export function freeRow(chunk: usize, row: usize): void {
+  const index = <u32>(row - rowsOf(chunk)) / load<u32>(chunk, C_ROW_BYTES);
+  store<u32>(row, load<u32>(chunk, C_FREE_ROW), ROW_HASH);
+  store<u32>(chunk, index + 1, C_FREE_ROW);
+}
+
+/** Appends a row to its chunk's dirty list, and the chunk to the table's. */
+export function linkDirty(table: usize, chunk: usize, row: usize, epoch: u32): void {
+  const rowBytes = load<u32>(chunk, C_ROW_BYTES);
+  const rows = rowsOf(chunk);
+  const index = <u32>(row - rows) / rowBytes + 1;
+  store<u32>(row, epoch, ROW_EPOCH);
+  store<u32>(row, 0, ROW_NEXT);
+  if (load<u32>(chunk, C_DIRTY_FIRST) != 0) {
+    store<u32>(rows + (load<u32>(chunk, C_DIRTY_LAST) - 1) * rowBytes, index, ROW_NEXT);
+    store<u32>(chunk, index, C_DIRTY_LAST);
+    return;
+  }
+  store<u32>(chunk, index, C_DIRTY_FIRST);
+  store<u32>(chunk, index, C_DIRTY_LAST);
+  store<u32>(chunk, epoch, C_DIRTY_EPOCH);
+  linkDirtyChunk(table, chunk, load<u32>(table, T_DIRTY_LAST));
+}
+
+function linkDirtyChunk(table: usize, chunk: usize, previous: usize): void {
+  const next: usize = previous != 0 ? load<u32>(previous, C_DIRTY_NEXT) : load<u32>(table, T_DIRTY_FIRST);
+  store<u32>(chunk, <u32>previous, C_DIRTY_PREVIOUS);
+  store<u32>(chunk, <u32>next, C_DIRTY_NEXT);
+  if (previous != 0) store<u32>(previous, <u32>chunk, C_DIRTY_NEXT);
+  else store<u32>(table, <u32>chunk, T_DIRTY_FIRST);
+  if (next != 0) store<u32>(next, <u32>chunk, C_DIRTY_PREVIOUS);
+  else store<u32>(table, <u32>chunk, T_DIRTY_LAST);
+}
+
+function unlinkDirtyChunk(table: usize, chunk: usize): void {
+  const previous: usize = load<u32>(chunk, C_DIRTY_PREVIOUS);
+  const next: usize = load<u32>(chunk, C_DIRTY_NEXT);
+  if (previous != 0) store<u32>(previous, <u32>next, C_DIRTY_NEXT);
+  else store<u32>(table, <u32>next, T_DIRTY_FIRST);
+  if (next != 0) store<u32>(next, <u32>previous, C_DIRTY_PREVIOUS);
+  else store<u32>(table, <u32>previous, T_DIRTY_LAST);
+}
+
+/**
+ * Makes room in the chunk that `remixed` belongs to: compacts it, doubles it, splits it in two, or (few long rows) lets it
+ * grow beyond its full size. Afterwards look the chunk up again. False if there is no memory (ERROR_CODE is set).
+ */
+export function makeRoom(table: usize, remixed: u32, newRow: bool, variable: u32): bool {
+  while (true) {
+    const chunk = chunkOf(table, remixed);
+    if (hasRoom(chunk, newRow, variable)) return true;
+    const bytes = load<u32>(chunk, C_BYTES);
+    const rowBytes = load<u32>(table, T_ROW_BYTES);
+    const live = load<u32>(chunk, C_ROWS_LIVE);
+    const rows = live + (newRow ? 1 : 0);
+    const used = bytes - PADDING_BYTES - load<u32>(chunk, C_VARIABLE_TOP) - load<u32>(chunk, C_GARBAGE);
+    const content = <u64>rows * rowBytes + used + variable;
+    let size = bytes;
+    // Compacting must free an eighth at least, or it would be repeated for every row.
+    if (!fits(table, bytes, rows + (rows >> 3), content + (bytes >> 3))) {
+      size = bytes < CHUNK_BYTES_FULL ? bytes << 1 : 0;
+      while (size != 0 && !fits(table, size, rows, content)) size = size < CHUNK_BYTES_FULL ? size << 1 : 0;
+    }
+    if (size == 0 && live >= SPLIT_ROWS_MIN && load<u32>(chunk, C_DEPTH) < DEPTH_MAX) {
+      if (!split(table, chunk)) return false;
+      continue;
+    }
+    if (size == 0) {
+      const wanted = content + (content >> 2) + CHUNK_HEADER + PADDING_BYTES + (4 << SLOTS_LOG2_MAX);
+      if (wanted > 0x40000000 || rows > INDEX_MASK) return noMemory();
+      size = heap_size(wanted < CHUNK_BYTES_FULL ? CHUNK_BYTES_FULL : <u32>wanted);
+      if (!fits(table, size, rows, content)) return noMemory();
+    }
+    const moved = chunkNew(table, size, load<u32>(chunk, C_DEPTH), load<u32>(chunk, C_PREFIX));
+    if (moved == 0) return false;
+    moveRows(table, chunk, moved, moved, 0);
+    enter(table, moved);
+    chunkFree(table, chunk);
+  }
+}
+
+function noMemory(): bool {
+  store<u32>(ERROR_CODE, ERROR_OUT_OF_MEMORY);
+  return false;
+}
+
+/** Points every directory entry of the chunk's prefix to it. The directory is deep enough. */
+export function enter(table: usize, chunk: usize): void {
+  const depth = load<u32>(chunk, C_DEPTH);
+  const span: u32 = 1 << (32 - load<u32>(table, T_SHIFT) - depth);
+  const entry = <u32>chunk | load<u32>(chunk, C_SLOTS_LOG2);
+  let address: usize = load<u32>(table, T_DIRECTORY) + ((load<u32>(chunk, C_PREFIX) * span) << 2);
+  for (let i: u32 = 0; i < span; i++, address += 4) store<u32>(address, entry);
+}
+
+/** Doubles the directory until it has `depth` bits. */
+export function deepen(table: usize, depth: u32): bool {
+  while (<u32>32 - load<u32>(table, T_SHIFT) < depth) {
+    const now = 32 - load<u32>(table, T_SHIFT);
+    const before: usize = load<u32>(table, T_DIRECTORY);
+    const bytes: u32 = 8 << now;
+    const directory = allocate(load<u32>(table, T_STORAGE), bytes);
+    if (directory == 0) return false;
+    for (let i: usize = 0; i < <usize>1 << now; i++) {
+      const entry = load<u32>(before + 4 * i);
+      store<u32>(directory + 8 * i, entry);
+      store<u32>(directory + 8 * i, entry, 4);
+    }
+    store<u64>(table, load<u64>(table, T_BYTES) + bytes, T_BYTES);
+    if (now > 0) {
+      store<u64>(table, load<u64>(table, T_BYTES) - (4 << now), T_BYTES);
+      if (load<u32>(table, T_STORAGE) == 0) heap_free(before, 4 << now);
+    }
+    store<u32>(table, <u32>directory, T_DIRECTORY);
+    store<u32>(table, 31 - now, T_SHIFT);
+  }
+  return true;
+}
+
+function split(table: usize, chunk: usize): bool {
+  const depth = load<u32>(chunk, C_DEPTH) + 1;
+  if (!deepen(table, depth)) return false;
+  // An oversized chunk may need oversized halves.
+  const rowBytes = load<u32>(table, T_ROW_BYTES);
+  let rows0: u32 = 0;
+  let rows1: u32 = 0;
+  let bytes0: u64 = 0;
+  let bytes1: u64 = 0;
+  const end = rowsOf(chunk) + load<u32>(chunk, C_ROWS_USED) * rowBytes;
+  for (let row = rowsOf(chunk); row < end; row += rowBytes) {
+    if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
+    const bytes = rowBytes + variableBytes(table, row);
+    if ((remix(load<u32>(row, ROW_HASH)) >> (32 - depth)) & 1) {
+      rows1++;
+      bytes1 += bytes;
+    } else {
+      rows0++;
+      bytes0 += bytes;
+    }
+  }
+  const prefix = load<u32>(chunk, C_PREFIX) << 1;
+  const first = chunkNew(table, halfBytes(table, rows0, bytes0), depth, prefix);
+  const second: usize = first == 0 ? <usize>0 : chunkNew(table, halfBytes(table, rows1, bytes1), depth, prefix | 1);
+  if (second == 0) {
+    if (first != 0) chunkFree(table, first);
+    return false;
+  }
+  moveRows(table, chunk, first, second, 32 - depth);
+  enter(table, first);
+  enter(table, second);
+  chunkFree(table, chunk);
+  return true;
+}
+
+function halfBytes(table: usize, rows: u32, content: u64): u32 {
+  let bytes = CHUNK_BYTES_FULL;
+  while (!fits(table, bytes, rows, content)) bytes <<= 1;
+  return bytes;
+}
+
+/**
+ * Copies the live rows of `chunk` to `first`, or to `second` where bit `bit` of the remixed hash is set (`first` and `second`
+ * may be the same), dirty rows last and in the order of the dirty list, and puts the new chunks into its place there.
+ */
+function moveRows(table: usize, chunk: usize, first: usize, second: usize, bit: u32): void {
+  const rowBytes = load<u32>(table, T_ROW_BYTES);
+  const rows = rowsOf(chunk);
+  const end = rows + load<u32>(chunk, C_ROWS_USED) * rowBytes;
+  const hasDirty = load<u32>(chunk, C_DIRTY_FIRST) != 0;
+  const epoch = load<u32>(chunk, C_DIRTY_EPOCH);
+  const track = trackedRow;
+  for (let row = rows; row < end; row += rowBytes) {
+    if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
+    if (hasDirty && load<u32>(row, ROW_EPOCH) == epoch) continue;
+    moveRow(table, chunk, row, (remix(load<u32>(row, ROW_HASH)) >> bit) & 1 ? second : first, track);
+  }
+  if (!hasDirty) return;
+  const previous: usize = load<u32>(chunk, C_DIRTY_PREVIOUS);
+  unlinkDirtyChunk(table, chunk);
+  let index = load<u32>(chunk, C_DIRTY_FIRST);
+  while (index != 0) {
+    const row = rows + (index - 1) * rowBytes;
+    index = load<u32>(row, ROW_NEXT);
+    if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
+    const target = (remix(load<u32>(row, ROW_HASH)) >> bit) & 1 ? second : first;
+    const moved = moveRow(table, chunk, row, target, track);
+    store<u32>(moved, 0, ROW_NEXT);
+    const movedIndex = <u32>(moved - rowsOf(target)) / rowBytes + 1;
+    if (load<u32>(target, C_DIRTY_FIRST) != 0) {
+      store<u32>(rowsOf(target) + (load<u32>(target, C_DIRTY_LAST) - 1) * rowBytes, movedIndex, ROW_NEXT);
+    } else {
+      store<u32>(target, movedIndex, C_DIRTY_FIRST);
+      store<u32>(target, epoch, C_DIRTY_EPOCH);
+    }
+    store<u32>(target, movedIndex, C_DIRTY_LAST);
+  }
+  if (second != first && load<u32>(second, C_DIRTY_FIRST) != 0) linkDirtyChunk(table, second, previous);
+  if (load<u32>(first, C_DIRTY_FIRST) != 0) linkDirtyChunk(table, first, previous);
+}
+
+@inline function moveRow(table: usize, chunk: usize, row: usize, target: usize, track: usize): usize {
+  const moved = placeRow(table, target, row, chunk);
+  if (row == track) trackedRow = moved;
+  return moved;
+}
+
+/** Fills the parts of a table that come from the row layout. */
+export function tableFromLayout(table: usize, layout: usize): void {
+  store<u32>(table, load<u32>(layout, LAYOUT_ROW_BYTES), T_ROW_BYTES);
+  store<u32>(table, load<u32>(layout, LAYOUT_KEY_FIXED_END), T_KEY_END);
+  store<u32>(table, load<u32>(layout, LAYOUT_VAR_COUNT), T_VAR_COUNT);
+  store<u32>(table, load<u32>(layout, LAYOUT_VAR_KEY_COUNT), T_VAR_KEYS);
+  store<u32>(table, <u32>layout, T_LAYOUT);
+}

@@ -1,0 +1,153 @@
+/** `Aggregate` → operator with its row layout: which fields a group's row has, and where its time bucket comes from. */
+import { assert } from "../../base/assert.ts";
+import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
+import { AnalysisError } from "../../base/errors.ts";
+import { BinaryType, BooleanType, leavesOf, simpleString } from "../../columnar/types.ts";
+import { type AggregateCall, type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
+import type { FunctionRegistry } from "../expr/function-registry.ts";
+import { typeOf } from "../expr/expression-type.ts";
+import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
+import { Hoister, type SplitTiers } from "./interpret-steps.ts";
+import type { AggregateOperator, OutputMode, PlannedAggregate, Step } from "./program.ts";
+
+interface Context {
+  readonly functions: FunctionRegistry;
+  readonly nextId: () => number;
+  readonly splitTiers: SplitTiers;
+}
+
+export interface PlannedAggregation {
+  readonly operator: AggregateOperator;
+  /** What the aggregate node puts out, over the grouping attributes and the results of `operator.aggregates`. */
+  readonly results: readonly (Attribute | Alias)[];
+  /** Interpret steps that compute arguments before the aggregation, and results after it. */
+  readonly before: readonly Step[];
+  readonly after: readonly Step[];
+}
+
+/** `outputMode` null: a batch query, no state. */
+export function planAggregate(plan: Aggregate, index: number, context: Context, outputMode: OutputMode | null): PlannedAggregation {
+  const grouping = plan.grouping as Attribute[];
+  const aggregates: PlannedAggregate[] = [];
+  const valueSpecs: RowFieldSpec[] = [];
+  const hoister = new Hoister(context.splitTiers);
+  const interpreted: InterpretedResult[] = [];
+
+  const results = (plan.results as (Attribute | Alias)[]).map((expression): Attribute | Alias => {
+    if (expression.kind === "attribute" || expression.child.kind !== "aggregate_call") return expression;
+    const planned = planCall(expression.child, expression.name, context, hoister, interpreted, valueSpecs);
+    aggregates.push(planned);
+    return { ...expression, child: planned.result };
+  });
+
+  const keySpecs = leavesOf(schemaOf(grouping)).flatMap((leaf): RowFieldSpec[] => {
+    const name = leaf.path.join(".");
+    if (leaf.physical !== "struct") return [{ name, dataType: leaf.dataType }];
+    return leaf.nullable ? [{ name: `${name} is null`, dataType: BooleanType }] : [];
+  });
+  const eventTime = outputMode === null ? undefined : grouping.find((attribute) => attribute.watermarkDelayMs !== undefined);
+  const bucket = eventTime && {
+    keyIndex: keySpecs.findIndex(({ name }) => name === (eventTime.dataType.kind === "struct" ? `${eventTime.name}.end` : eventTime.name)),
+    widthMicros: bucketWidth(eventTime, plan.child),
+  };
+  return {
+    results,
+    before: hoister.steps(),
+    after: interpreted.length === 0 ? [] : [{ kind: "interpret", columns: interpreted, carried: [] }],
+    operator: {
+      index,
+      grouping,
+      aggregates,
+      layout: rowLayout(keySpecs, valueSpecs, bucket),
+      state:
+        outputMode === null
+          ? null
+          : {
+              operatorId: index,
+              operatorName: "stateStoreSave",
+              emit: outputMode,
+              watermarked: eventTime !== undefined && outputMode !== "complete",
+            },
+    },
+  };
+}
+
+type InterpretedResult = Extract<Step, { kind: "interpret" }>["columns"][number];
+
+function planCall(
+  aggregate: AggregateCall,
+  name: string,
+  context: Context,
+  hoister: Hoister,
+  interpreted: InterpretedResult[],
+  valueSpecs: RowFieldSpec[],
+): PlannedAggregate {
+  assert(!aggregate.isDistinct, "distinct aggregates are rewritten or refused before planning");
+  const definition = context.functions.aggregate(aggregate.name);
+  const argumentTypes = aggregate.args.map(typeOf);
+  const plan = definition.plan(argumentTypes, aggregate.dataType, { ignoreNulls: aggregate.ignoreNulls });
+  const firstField = valueSpecs.length;
+  if (plan.form === "declarative") {
+    for (const field of plan.buffer) valueSpecs.push({ name: `${aggregate.name}.${field.name}`, dataType: field.dataType });
+  } else if (plan.form === "sketch") {
+    valueSpecs.push({ name: `${aggregate.name}.sketch`, dataType: BinaryType, inlineBytes: plan.lengthBytes });
+  } else {
+    valueSpecs.push({ name: `${aggregate.name}.list`, dataType: BinaryType });
+  }
+  const { dataType, nullable } = aggregate;
+  const result: Attribute = { kind: "attribute", id: context.nextId(), name, dataType, nullable };
+  let buffers: Attribute[] | null = null;
+  if (plan.form === "declarative") {
+    const attributes = plan.buffer.map((field): Attribute => {
+      return { kind: "attribute", id: context.nextId(), name: field.name, dataType: field.dataType, nullable: field.nullable };
+    });
+    requireFused([...plan.update(attributes, aggregate.args), ...plan.merge(attributes, attributes)], aggregate, context);
+    const evaluation = plan.evaluate(attributes);
+    if (context.splitTiers(evaluation).hoisted.length > 0) {
+      buffers = attributes;
+      interpreted.push({ attribute: result, expression: evaluation });
+    }
+  }
+  return {
+    result,
+    buffers,
+    name: aggregate.name,
+    args: (plan.form === "sketch" ? [plan.input(aggregate.args)] : aggregate.args).map(hoister.rewrite),
+    filter: aggregate.filter && hoister.rewrite(aggregate.filter),
+    ignoreNulls: aggregate.ignoreNulls,
+    argumentTypes,
+    firstField,
+    fieldCount: valueSpecs.length - firstField,
+  };
+}
+
+/** Buffers are updated inside the fused loop: there is no place for the interpreter (arguments are computed before). */
+function requireFused(expressions: readonly Expression[], { name, args }: AggregateCall, { splitTiers }: Context): void {
+  const ofArguments = new Set(args);
+  const beyond = expressions.flatMap((expression) => splitTiers(expression).hoisted).filter(({ expression }) => !ofArguments.has(expression));
+  if (beyond.length === 0) return;
+  throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+    feature: `${name} over ${args.map((argument) => simpleString(typeOf(argument))).join(", ")}`,
+    remedy: "Cast the argument to DOUBLE or to a DECIMAL of fewer digits.",
+  });
+}
+
+/** How many buckets of event time should be alive per partition when the delay is the only thing that keeps them. */
+const BUCKETS_ALIVE = 32n;
+const SECOND = 1_000_000n;
+
+/** Width of a time bucket: a multiple of the window's slide, such that a few dozen are alive (design: small things stay small). */
+function bucketWidth(eventTime: Attribute, child: LogicalPlan): bigint {
+  const delay = BigInt(eventTime.watermarkDelayMs!) * 1000n;
+  const step = windowStep(eventTime, child) ?? SECOND;
+  const steps = delay / (step * BUCKETS_ALIVE);
+  return step * (steps > 1n ? steps : 1n);
+}
+
+/** Slide of the window that `attribute` is, if an `ExpandWindow` below made it. */
+function windowStep(attribute: Attribute, plan: LogicalPlan): bigint | null {
+  if (plan.kind === "expand_window") {
+    return attribute.dataType.kind === "struct" ? plan.slideMicros : windowStep(attribute, plan.child);
+  }
+  return "child" in plan ? windowStep(attribute, plan.child) : null;
+}

@@ -1,0 +1,352 @@
+/**
+ * Optimized logical plan → chain of stages (`program.ts`). Main thread, once per query.
+ *
+ * The planner walks the tree bottom up and keeps *flows*: pipelines that are still open at the end. An aggregate closes the
+ * flow with a shuffle and opens a new one over the merged rows. What does not fit a chain is cut off and run before
+ * (`PlannerContext.materialize`).
+ */
+import { assert, unreachable } from "../../base/assert.ts";
+import { AnalysisError } from "../../base/errors.ts";
+import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
+import { BooleanType, type Leaf, leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
+import { type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
+import type { FunctionRegistry } from "../expr/function-registry.ts";
+import { attributeOf, typeOf } from "../expr/expression-type.ts";
+import { outputOf } from "../logical/output.ts";
+import type { Aggregate, Join, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
+import { planAggregate } from "./plan-aggregate.ts";
+import { splitJoin } from "./plan-join.ts";
+import { aggregateInputs, carryAttributes, hoistStep, type SplitTiers } from "./interpret-steps.ts";
+import { attributesOf, neededLeaves } from "./needed-leaves.ts";
+import type {
+  AggregateOperator,
+  ObservedMetrics,
+  OutputMode,
+  PhysicalProgram,
+  SourceInput,
+  Stage,
+  StaticTable,
+  Step,
+  TailStep,
+  WatermarkOperator,
+} from "./program.ts";
+
+export interface PlannerContext {
+  readonly functions: FunctionRegistry;
+  readonly partitions: number;
+  readonly timeZone: string;
+  /** `batch` or the output mode of the stream. */
+  readonly outputMode: OutputMode | "batch";
+  readonly nextId: () => number;
+  /** Runs a static subtree now and returns its rows (batch queries below a sort, limit or second input). */
+  readonly materialize: (plan: LogicalPlan) => Promise<LocalRelation>;
+  /** Takes apart what generated code cannot compute. */
+  readonly splitTiers: SplitTiers;
+}
+
+/** Pipelines of the open stage. */
+interface Flow {
+  readonly input: Stage["input"];
+  readonly pipelines: { readonly source: number; readonly input: readonly Attribute[]; readonly steps: Step[] }[];
+  readonly output: readonly Attribute[];
+}
+
+export async function planQuery(plan: LogicalPlan, context: PlannerContext): Promise<PhysicalProgram> {
+  return new Planner(context).plan(plan);
+}
+
+class Planner {
+  readonly #context: PlannerContext;
+  readonly #sources: Omit<SourceInput, "needed">[] = [];
+  readonly #stages: Stage[] = [];
+  readonly #staticTables: StaticTable[] = [];
+  readonly #aggregates: AggregateOperator[] = [];
+  readonly #watermarks: WatermarkOperator[] = [];
+  readonly #observed: ObservedMetrics[] = [];
+
+  constructor(context: PlannerContext) {
+    this.#context = context;
+  }
+
+  async plan(plan: LogicalPlan): Promise<PhysicalProgram> {
+    const { below, tail } = splitTail(plan);
+    const flow = await this.#flow(below);
+    this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
+    const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
+    const needed = neededLeaves(stages, this.#sources, flow.output, this.#aggregates, this.#staticTables, this.#observed);
+    const first = tail[0];
+    return {
+      stages,
+      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
+      staticTables: this.#staticTables,
+      aggregates: this.#aggregates,
+      watermarks: this.#watermarks,
+      observed: this.#observed,
+      output: flow.output,
+      tail,
+      outputMode: this.#context.outputMode,
+      partitions: this.#context.partitions,
+      timeZone: this.#context.timeZone,
+      rowLimit: first?.kind === "limit" && this.#context.outputMode === "batch" ? first.limit + first.offset : null,
+    };
+  }
+
+  async #flow(plan: LogicalPlan): Promise<Flow> {
+    switch (plan.kind) {
+      case "relation":
+        return this.#scan(plan.read, plan.isStreaming, plan.output);
+      case "local_relation":
+        return this.#scan(plan, false, plan.output);
+      case "range":
+        return this.#scan({ kind: "range", start: plan.start, end: plan.end, step: plan.step }, false, plan.output);
+      case "filter":
+        return this.#append(await this.#flow(plan.child), { kind: "filter", condition: plan.condition });
+      case "project": {
+        const expressions = plan.expressions as (Attribute | Alias)[];
+        const flow = await this.#flow(plan.child);
+        return { ...this.#append(flow, { kind: "project", expressions }), output: expressions.map(attributeOf) };
+      }
+      case "expand_window": {
+        const { time, windowMicros, slideMicros, startMicros, window } = plan;
+        const flow = await this.#flow(plan.child);
+        return {
+          ...this.#append(flow, { kind: "expand_window", time, windowMicros, slideMicros, startMicros, window }),
+          output: [...flow.output, window],
+        };
+      }
+      case "with_watermark": {
+        const flow = await this.#flow(plan.child);
+        if (this.#context.outputMode === "batch") return flow;
+        const time = plan.eventTime as Attribute;
+        const watermark = this.#watermarks.length;
+        this.#watermarks.push({ index: watermark, column: time.name, delayMs: plan.delayMs });
+        return { ...this.#append(flow, { kind: "event_time", watermark, time }), output: plan.output! };
+      }
+      case "collect_metrics": {
+        const flow = await this.#flow(plan.child);
+        const aggregate = planAggregate(
+          { kind: "aggregate", child: plan.child, grouping: [], results: plan.metrics },
+          this.#observed.length,
+          this.#context,
+          null,
+        );
+        const observed = this.#observed.length;
+        for (const pipeline of flow.pipelines) pipeline.steps.push(...aggregate.before);
+        this.#observed.push({ index: observed, name: plan.name, aggregate: aggregate.operator, results: aggregate.results });
+        return this.#append(flow, { kind: "observe", observed });
+      }
+      case "aggregate":
+        return this.#aggregate(plan);
+      case "deduplicate":
+        return this.#flow(this.#deduplicateAsAggregate(plan));
+      case "join":
+        return this.#join(plan);
+      case "set_operation": {
+        assert(plan.operation === "union", "only unions reach the planner");
+        const flows: Flow[] = [];
+        for (const input of plan.inputs) {
+          const flow = await this.#flowOrMaterialized(input);
+          const expressions = plan.output!.map((attribute, i): Alias => ({
+            kind: "alias",
+            child: flow.output[i]!,
+            name: attribute.name,
+            id: attribute.id,
+          }));
+          flows.push(this.#append(flow, { kind: "project", expressions }));
+        }
+        return { input: { kind: "scan" }, pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
+      }
+      case "sort":
+      case "limit":
+        if (this.#context.outputMode !== "batch") {
+          throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+            feature: `${plan.kind} below other operators of a streaming query`,
+            remedy: "Sort or limit last, in complete mode.",
+          });
+        }
+        return this.#flow(await this.#context.materialize(plan));
+      case "read":
+      case "unresolved_relation":
+      case "with_columns":
+      case "with_columns_renamed":
+      case "drop":
+      case "subquery_alias":
+        throw new Error(`millrace internal error: ${plan.kind} is left after analysis`);
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  #scan(read: SourceInput["read"], isStreaming: boolean, output: readonly Attribute[]): Flow {
+    const schema: StructType = schemaOf(output);
+    const leaves: Leaf[] = leavesOf(schema);
+    const source = this.#sources.length;
+    this.#sources.push({ read, isStreaming, schema, leaves });
+    return { input: { kind: "scan" }, pipelines: [{ source, input: output, steps: [] }], output };
+  }
+
+  #append(flow: Flow, step: Step): Flow {
+    const steps = hoistStep(step, this.#context.splitTiers);
+    for (const pipeline of flow.pipelines) pipeline.steps.push(...steps);
+    return flow;
+  }
+
+  #carry(stage: Stage, output: readonly Attribute[]): Stage {
+    const inputs = stage.sink.kind === "output" ? output : aggregateInputs(this.#aggregates[stage.sink.aggregate]!);
+    const needs = new Set(inputs.flatMap((expression) => [...attributesOf(expression)]));
+    return { ...stage, pipelines: stage.pipelines.map((pipeline) => carryAttributes(pipeline, needs, this.#staticTables, this.#observed)) };
+  }
+
+  /** A flow whose pipelines scan; anything else is run first (batch only). */
+  async #flowOrMaterialized(plan: LogicalPlan): Promise<Flow> {
+    if (!containsAggregate(plan)) return this.#flow(plan);
+    if (this.#context.outputMode !== "batch") {
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+        feature: "a union over streaming aggregations",
+        remedy: "Aggregate after the union, or start two queries.",
+      });
+    }
+    return this.#flow(await this.#context.materialize(plan));
+  }
+
+  async #aggregate(plan: Aggregate): Promise<Flow> {
+    const flow = await this.#flow(plan.child);
+    const { outputMode } = this.#context;
+    const { operator, results, before, after } = planAggregate(
+      plan,
+      this.#aggregates.length,
+      this.#context,
+      outputMode === "batch" ? null : outputMode,
+    );
+    this.#aggregates.push(operator);
+    for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
+    this.#stages.push({
+      index: this.#stages.length,
+      input: flow.input,
+      pipelines: flow.pipelines,
+      sink: { kind: "shuffle", aggregate: operator.index },
+    });
+    const input = [...operator.grouping, ...operator.aggregates.flatMap(({ result, buffers }) => buffers ?? [result])];
+    return {
+      input: { kind: "merge", aggregate: operator.index },
+      pipelines: [{ source: -1, input, steps: [...after, { kind: "project", expressions: results }] }],
+      output: results.map(attributeOf),
+    };
+  }
+
+  /** Batch `dropDuplicates`: group by the columns, take the first of the others. */
+  #deduplicateAsAggregate(plan: Extract<LogicalPlan, { kind: "deduplicate" }>): LogicalPlan {
+    const keys = plan.columns as Attribute[];
+    const output = outputOf(plan.child);
+    const isKey = (attribute: Attribute): boolean => keys.some((key) => key.id === attribute.id);
+    return {
+      kind: "aggregate",
+      child: plan.child,
+      grouping: keys,
+      results: output.map((attribute) =>
+        isKey(attribute)
+          ? attribute
+          : {
+              kind: "alias",
+              name: attribute.name,
+              id: attribute.id,
+              child: {
+                kind: "aggregate_call",
+                name: "first",
+                args: [attribute],
+                isDistinct: false,
+                filter: null,
+                ignoreNulls: false,
+                dataType: attribute.dataType,
+                nullable: attribute.nullable,
+              },
+            },
+      ),
+    };
+  }
+
+  async #join(plan: Join): Promise<Flow> {
+    const split = splitJoin(plan, this.#context.nextId);
+    const flow = await this.#flow(split.probe);
+    const isFused = !split.condition || this.#context.splitTiers(split.condition).hoisted.length === 0;
+    if (!isFused && split.joinType !== "inner") {
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+        feature: `this condition in a ${split.joinType} join`,
+        remedy: "Compute its parts in a select before the join.",
+      });
+    }
+    const table = this.#staticTables.length;
+    const layout = rowLayout(
+      split.buildKeys.flatMap((key, i) => leafSpecs(`key${i}`, key)),
+      leafSpecsOf(split.buildOutput),
+    );
+    this.#staticTables.push({
+      index: table,
+      plan: split.build,
+      attributes: split.buildOutput,
+      leaves: leavesOf(schemaOf(split.buildOutput)),
+      keys: split.buildKeys,
+      layout,
+    });
+    const joined = this.#append(flow, {
+      kind: "join",
+      table,
+      joinType: split.joinType,
+      keys: split.probeKeys,
+      nullSafe: split.nullSafe,
+      condition: isFused ? split.condition : null,
+    });
+    if (split.condition && !isFused) this.#append(flow, { kind: "filter", condition: split.condition });
+    const keepsBuild = split.joinType === "inner" || split.joinType === "left_outer";
+    const built =
+      split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
+    const both = keepsBuild ? [...flow.output, ...built] : flow.output;
+    return { ...joined, output: split.outputOrder(both) };
+  }
+}
+
+const leafSpecs = (name: string, expression: Expression): RowFieldSpec[] => {
+  const dataType = typeOf(expression);
+  assert(leafCount(dataType) === 1, "join keys are flat");
+  return [{ name, dataType }];
+};
+
+/** Value fields for the payload of a join table: a boolean per struct (is it null), the leaves as they are. */
+const leafSpecsOf = (attributes: readonly Attribute[]): RowFieldSpec[] =>
+  leavesOf(schemaOf(attributes)).map((leaf) => ({
+    name: leaf.path.join("."),
+    dataType: leaf.physical === "struct" ? BooleanType : leaf.dataType,
+  }));
+
+/** Cuts sorts, limits and what stands above them off the top: the main thread does them. */
+function splitTail(plan: LogicalPlan): { below: LogicalPlan; tail: TailStep[] } {
+  const steps: TailStep[] = [];
+  let node = plan;
+  let cut: { below: LogicalPlan; length: number } | null = null;
+  for (;;) {
+    if (node.kind === "sort") steps.push({ kind: "sort", order: node.order });
+    else if (node.kind === "limit") steps.push({ kind: "limit", limit: node.limit, offset: node.offset });
+    else if (node.kind === "filter") steps.push({ kind: "filter", condition: node.condition });
+    else if (node.kind === "project") steps.push({ kind: "project", expressions: node.expressions as (Attribute | Alias)[] });
+    else break;
+    if (node.kind === "sort" || node.kind === "limit") cut = { below: node.child, length: steps.length };
+    node = node.child;
+  }
+  return cut ? { below: cut.below, tail: steps.slice(0, cut.length).reverse() } : { below: plan, tail: [] };
+}
+
+function containsAggregate(plan: LogicalPlan): boolean {
+  switch (plan.kind) {
+    case "aggregate":
+    case "deduplicate":
+    case "sort":
+    case "limit":
+      return true;
+    case "set_operation":
+      return plan.inputs.some(containsAggregate);
+    case "join":
+      return containsAggregate(plan.left) || containsAggregate(plan.right);
+    default:
+      return "child" in plan ? containsAggregate(plan.child) : false;
+  }
+}

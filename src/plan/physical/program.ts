@@ -1,0 +1,157 @@
+/**
+ * The physical plan: a chain of stages cut at shuffles. Plain data; the planner makes it, the compiler turns every pipeline
+ * into a WebAssembly function, workers run it.
+ *
+ * ```
+ * stage 0: scan ──► steps ──► partial aggregate ══ shuffle ══► stage 1: merge ──► steps ──► output or the next shuffle
+ *          (one pipeline per source; union = several pipelines into one sink)
+ * ```
+ * A subtree that is no chain (a static join side, a sort below an aggregate) runs first, as a query of its own, and comes in as a
+ * `local` source or a static table.
+ */
+import type { RowLayout } from "../../columnar/row-layout.ts";
+import type { DataType, Leaf, StructType } from "../../columnar/types.ts";
+import type { Alias, Attribute, Expression, SortOrder } from "../expr/expression.ts";
+import type { LocalRelation, LogicalPlan, Read } from "../logical/nodes.ts";
+
+export type OutputMode = "append" | "update" | "complete";
+
+export interface PhysicalProgram {
+  readonly stages: readonly Stage[];
+  readonly sources: readonly SourceInput[];
+  readonly staticTables: readonly StaticTable[];
+  readonly aggregates: readonly AggregateOperator[];
+  readonly watermarks: readonly WatermarkOperator[];
+  readonly observed: readonly ObservedMetrics[];
+  /** Rows leaving the last stage. */
+  readonly output: readonly Attribute[];
+  /** What the main thread does with the rows of the last stage before anybody sees them; empty in most queries. */
+  readonly tail: readonly TailStep[];
+  readonly outputMode: OutputMode | "batch";
+  /** State and shuffle partitions. */
+  readonly partitions: number;
+  readonly timeZone: string;
+  /** Rows after which a worker may stop, when only the first so many are wanted; null = all. */
+  readonly rowLimit: number | null;
+}
+
+export interface SourceInput {
+  readonly read: Read | LocalRelation | { readonly kind: "range"; readonly start: bigint; readonly end: bigint; readonly step: bigint };
+  readonly isStreaming: boolean;
+  readonly schema: StructType;
+  readonly leaves: readonly Leaf[];
+  /** Per leaf: whether any pipeline looks at it. */
+  readonly needed: readonly boolean[];
+}
+
+export interface Stage {
+  readonly index: number;
+  readonly input: { readonly kind: "scan" } | { readonly kind: "merge"; readonly aggregate: number };
+  /** One per source for a scan, exactly one for a merge. */
+  readonly pipelines: readonly Pipeline[];
+  readonly sink: StageSink;
+}
+
+export type StageSink = { readonly kind: "shuffle"; readonly aggregate: number } | { readonly kind: "output" };
+
+export interface Pipeline {
+  /** For a scan: index into `sources`; for a merge: -1. */
+  readonly source: number;
+  /** Attributes that the source's leaves (scan) or the merged rows' grouping keys (merge) bind, in order. */
+  readonly input: readonly Attribute[];
+  readonly steps: readonly Step[];
+}
+
+export type Step =
+  | { readonly kind: "filter"; readonly condition: Expression }
+  | { readonly kind: "project"; readonly expressions: readonly (Attribute | Alias)[] }
+  | {
+      readonly kind: "expand_window";
+      readonly time: Expression;
+      readonly windowMicros: bigint;
+      readonly slideMicros: bigint;
+      readonly startMicros: bigint;
+      readonly window: Attribute;
+    }
+  | { readonly kind: "event_time"; readonly watermark: number; readonly time: Expression }
+  | { readonly kind: "observe"; readonly observed: number }
+  | {
+      readonly kind: "join";
+      readonly table: number;
+      readonly joinType: "inner" | "left_outer" | "left_semi" | "left_anti";
+      /** Keys of the probing side, typed as the table's keys. */
+      readonly keys: readonly Expression[];
+      readonly nullSafe: readonly boolean[];
+      readonly condition: Expression | null;
+    }
+  /** Ends the fused loop: computes `columns` row by row with the interpreter, then a new fused loop goes on. */
+  | {
+      readonly kind: "interpret";
+      readonly columns: readonly { readonly attribute: Attribute; readonly expression: Expression }[];
+      readonly carried: readonly Attribute[];
+    };
+
+/** A broadcast join side: every worker holds the whole table. */
+export interface StaticTable {
+  readonly index: number;
+  /** Runs as a batch query before the first batch. */
+  readonly plan: LogicalPlan;
+  readonly attributes: readonly Attribute[];
+  readonly leaves: readonly Leaf[];
+  readonly keys: readonly Expression[];
+  readonly layout: RowLayout;
+}
+
+export interface AggregateOperator {
+  readonly index: number;
+  readonly grouping: readonly Attribute[];
+  /** Leaves of the grouping attributes that are key fields, in layout order. */
+  readonly aggregates: readonly PlannedAggregate[];
+  readonly layout: RowLayout;
+  /** Null in batch queries. */
+  readonly state: StatefulAggregate | null;
+}
+
+export interface PlannedAggregate {
+  /** Attribute that carries the result. */
+  readonly result: Attribute;
+  /** The buffers as attributes, if the result is computed from them by an interpret step; null: generated code computes it. */
+  readonly buffers: readonly Attribute[] | null;
+  readonly name: string;
+  /** For a sketch the one value that its kernel takes. */
+  readonly args: readonly Expression[];
+  readonly filter: Expression | null;
+  readonly ignoreNulls: boolean;
+  readonly argumentTypes: readonly DataType[];
+  /** First value field of the layout, and how many. */
+  readonly firstField: number;
+  readonly fieldCount: number;
+}
+
+export interface StatefulAggregate {
+  /** Spark's operator id: 0 for the operator nearest to the sources. */
+  readonly operatorId: number;
+  readonly operatorName: "stateStoreSave";
+  readonly emit: OutputMode;
+  /** Whether rows at or before the watermark are dropped and state is evicted. */
+  readonly watermarked: boolean;
+}
+
+export interface WatermarkOperator {
+  readonly index: number;
+  readonly column: string;
+  readonly delayMs: number;
+}
+
+export interface ObservedMetrics {
+  readonly index: number;
+  readonly name: string;
+  readonly aggregate: AggregateOperator;
+  readonly results: readonly (Attribute | Alias)[];
+}
+
+export type TailStep =
+  | { readonly kind: "sort"; readonly order: readonly SortOrder[] }
+  | { readonly kind: "limit"; readonly limit: number; readonly offset: number }
+  | { readonly kind: "filter"; readonly condition: Expression }
+  | { readonly kind: "project"; readonly expressions: readonly (Attribute | Alias)[] };

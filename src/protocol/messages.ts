@@ -1,0 +1,158 @@
+/**
+ * What coordinator and workers say to each other: tagged unions of plain data. Commands go through a MessagePort and a worker
+ * that blocks is woken by a counter in shared memory (`WAKE`); every command gets exactly one reply, in order.
+ */
+import type { TransferredError } from "../base/errors.ts";
+import type { StructType } from "../columnar/types.ts";
+import type { Value } from "../columnar/values.ts";
+import type { CompiledStage } from "../compile/pipeline.ts";
+import type { BatchAttempt } from "../connectors/sink.ts";
+import type { JsonValue, Split } from "../connectors/source.ts";
+import type { PhysicalProgram } from "../plan/physical/program.ts";
+import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
+
+/** Names a query within the process; worker-side state is kept per query. */
+export type QueryNumber = number;
+
+export type Command =
+  /** Prepares a query: program, compiled stages and the memories of all workers. */
+  | {
+      readonly kind: "load";
+      readonly query: QueryNumber;
+      readonly program: PhysicalProgram;
+      readonly stages: readonly LoadedStage[];
+      readonly kernels: WebAssembly.Module;
+      readonly memories: readonly WebAssembly.Memory[];
+      readonly output: OutputTarget;
+      /** Where change files and snapshots go; null: no durable state. */
+      readonly checkpoint: CheckpointTarget | null;
+    }
+  /** Rows of a static join side. */
+  | { readonly kind: "table"; readonly query: QueryNumber; readonly table: number; readonly batches: readonly Uint8Array[] }
+  | { readonly kind: "restore"; readonly query: QueryNumber; readonly start: StateStart }
+  | { readonly kind: "begin"; readonly query: QueryNumber; readonly batch: BatchParameters }
+  | {
+      readonly kind: "scan";
+      readonly query: QueryNumber;
+      readonly stage: number;
+      readonly splits: readonly ScanSplit[];
+      /** Shared: index of the next unclaimed split. */
+      readonly next: Int32Array;
+    }
+  | { readonly kind: "merge"; readonly query: QueryNumber; readonly stage: number; readonly blocks: readonly ExchangeBlock[] }
+  | { readonly kind: "changes"; readonly query: QueryNumber }
+  | { readonly kind: "commit"; readonly query: QueryNumber }
+  | { readonly kind: "abort"; readonly query: QueryNumber }
+  | { readonly kind: "snapshot"; readonly query: QueryNumber; readonly batchId: number }
+  | { readonly kind: "unload"; readonly query: QueryNumber };
+
+export interface LoadedStage extends Omit<CompiledStage, "bytes"> {
+  readonly module: WebAssembly.Module;
+}
+
+export interface CheckpointTarget {
+  readonly path: string;
+  readonly queryId: string;
+}
+
+/** What happens to rows that leave the last stage. */
+export type OutputTarget =
+  | { readonly kind: "main" }
+  | { readonly kind: "writer"; readonly writer: string; readonly settings: JsonValue; readonly schema: StructType };
+
+export interface BatchParameters {
+  readonly attempt: BatchAttempt;
+  readonly timestampMs: number;
+  readonly lateWatermarkMs: number;
+  readonly evictWatermarkMs: number;
+}
+
+export interface ScanSplit {
+  readonly pipeline: number;
+  readonly split: Split;
+  /** Encoded column batch of a source that lives on the main thread. */
+  readonly attachment?: Uint8Array;
+}
+
+/** Rows for one worker, in the memory of the worker that made them. */
+export interface ExchangeBlock {
+  readonly worker: number;
+  readonly address: number;
+  readonly bytes: number;
+}
+
+export interface ScanReply {
+  readonly tasks: readonly TaskResult[];
+  /** Per watermark operator; null when no row was seen. Cumulative over the batch. */
+  readonly eventTime: readonly ({ readonly maxMicros: bigint; readonly minMicros: bigint; readonly sumMicros: number; readonly rows: number } | null)[];
+  /** Buffers per observed metric, or null where no row was seen. Cumulative over the batch. */
+  readonly observed: readonly (readonly Value[] | null)[];
+}
+
+/** One split, or the one merge of a worker. */
+export interface TaskResult {
+  /** Index of the split within the stage; the worker's index for a merge. */
+  readonly index: number;
+  readonly inputRows: number;
+  readonly malformedRows: number;
+  readonly outputRows: number;
+  /** Per destination worker: blocks for the next stage. */
+  readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
+  /** Encoded rows in the worker's memory, valid until the batch ends. */
+  readonly batches: readonly { readonly address: number; readonly bytes: number }[];
+  /** What the sink's writer returned. */
+  readonly message: JsonValue;
+}
+
+export interface MergeReply extends ScanReply {
+  readonly state: StateReply | null;
+}
+
+/** Per stateful operator and worker, over the batch. */
+export interface StateReply {
+  readonly rowsTotal: number;
+  readonly rowsUpdated: number;
+  readonly rowsRemoved: number;
+  readonly rowsDroppedByWatermark: number;
+  readonly memoryBytes: number;
+  readonly updatesMs: number;
+  readonly removalsMs: number;
+}
+
+export interface ChangesReply {
+  readonly files: readonly ChangeFile[];
+  readonly commitMs: number;
+}
+
+/** By command kind. */
+export interface Replies {
+  readonly load: null;
+  readonly table: null;
+  readonly restore: null;
+  readonly begin: null;
+  readonly scan: ScanReply;
+  readonly merge: MergeReply;
+  readonly changes: ChangesReply;
+  /** Whether a snapshot of the worker's state is due. */
+  readonly commit: boolean;
+  readonly abort: null;
+  readonly snapshot: readonly ChangeFile[];
+  readonly unload: null;
+}
+
+export interface Envelope {
+  readonly id: number;
+  readonly command: Command;
+}
+
+export type Reply =
+  | { readonly id: number; readonly value: Replies[keyof Replies] }
+  | { readonly id: number; readonly error: TransferredError | { readonly internal: string; readonly stack: string | undefined } };
+
+/** Index into the Int32Array shared with a worker: incremented before every notify; the worker waits on it. */
+export const WAKE = 0;
+/** 1: the worker must leave its loop. */
+export const STOP = 1;
+/** Incremented by the worker as it makes progress; the coordinator's deadline reads it. */
+export const HEARTBEAT = 2;
+export const CONTROL_WORDS = 16;

@@ -1,0 +1,102 @@
+/**
+ * A merge stage in a worker: takes in the exchange blocks of the partitions it owns, in split order, then emits what is due and runs it
+ * through the rest of the pipeline.
+ */
+import { ARENA_BATCH, ARENA_SPLIT } from "../columnar/memory-layout.ts";
+import { CONTEXT_STORE } from "../compile/stage-context.ts";
+import type { AggregateOperator, Stage } from "../plan/physical/program.ts";
+import type { ExchangeBlock, StateReply, TaskResult } from "../protocol/messages.ts";
+import type { TaskContext } from "./query-instance.ts";
+import type { QueryState } from "./query-state.ts";
+import { forEachPairs, PartialAggregate } from "./shuffle/partial-aggregate.ts";
+import type { StageInstance } from "./stage-instance.ts";
+import { outOfMemory, TaskOutput } from "./task-output.ts";
+
+/** Partition of an aggregate without keys: its hash is the seed. */
+const KEYLESS_HASH = 42;
+
+export class MergeTask {
+  readonly #context: TaskContext;
+  readonly #instance: StageInstance;
+  readonly #stage: Stage;
+  readonly #memories: readonly WebAssembly.Memory[];
+  readonly #state: QueryState | null;
+
+  constructor(context: TaskContext, instance: StageInstance, stage: Stage, memories: readonly WebAssembly.Memory[], state: QueryState | null) {
+    this.#context = context;
+    this.#instance = instance;
+    this.#stage = stage;
+    this.#memories = memories;
+    this.#state = state;
+  }
+
+  run(blocks: readonly ExchangeBlock[]): { result: TaskResult; state: StateReply | null } {
+    const { kernels, program, workerIndex, workerCount, layoutAddress, ports } = this.#context;
+    const operator = program.aggregates[(this.#stage.input as { aggregate: number }).aggregate]!;
+    const stateful = operator.state !== null;
+    const store = stateful
+      ? this.#state!.storeAddress(operator.index)
+      : (kernels.exports["table_new"]!(layoutAddress(operator.index), ARENA_BATCH + 1) as number);
+    if (store === 0) throw outOfMemory();
+    this.#instance.setContext(CONTEXT_STORE, store);
+
+    const started = ports.clock.monotonicMs();
+    for (const block of blocks) this.#merge(block);
+    if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex) this.#instance.call("initial");
+    const merged = ports.clock.monotonicMs();
+
+    const output = new TaskOutput(this.#context, workerIndex);
+    try {
+      this.#instance.output = (block) => output.write(block);
+      const { sink } = this.#stage;
+      const partial =
+        sink.kind === "shuffle"
+          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
+          : null;
+      forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {
+        const count = kernels.exports[scanKernel(operator)]!(store, cursor, pairs, max) as number;
+        if (count === 0) return 0;
+        this.#instance.call("emit", pairs, count);
+        partial?.afterBlock(count);
+        return count;
+      });
+      this.#instance.drain();
+      const emitted = ports.clock.monotonicMs();
+      const state = stateful ? this.#state!.evict(kernels, operator.index, operator.state!.watermarked, merged - started) : null;
+      const removalsMs = ports.clock.monotonicMs() - emitted;
+      const lanes = partial ? partial.finish() : [];
+      return {
+        state: state && { ...state, removalsMs },
+        result: { index: workerIndex, inputRows: 0, malformedRows: 0, outputRows: output.rows, lanes, ...output.finish() },
+      };
+    } catch (error) {
+      output.abort();
+      throw error;
+    } finally {
+      kernels.exports["arena_reset"]!(ARENA_SPLIT);
+    }
+  }
+
+  #merge({ worker, address, bytes }: ExchangeBlock): void {
+    if (worker === this.#context.workerIndex) return this.#instance.call("merge", address, address + bytes);
+    const { kernels } = this.#context;
+    kernels.exports["arena_reset"]!(ARENA_SPLIT);
+    const copy = kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) as number;
+    if (copy === 0) throw outOfMemory();
+    kernels.bytes().set(new Uint8Array(this.#memories[worker]!.buffer, address, bytes), copy);
+    this.#instance.call("merge", copy, copy + bytes);
+  }
+}
+
+/** Which rows leave the operator in this batch. */
+function scanKernel(operator: AggregateOperator): string {
+  if (!operator.state) return "table_scan";
+  switch (operator.state.emit) {
+    case "append":
+      return "store_scan_evictable";
+    case "update":
+      return "store_scan_dirty";
+    case "complete":
+      return "store_scan_all";
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * `observe`: one row of aggregate buffers per metric and batch, in a scratch table of a single row that generated code updates. In a
+ * worker; the main thread merges the workers' buffers.
+ */
+import { ARENA_BATCH } from "../columnar/memory-layout.ts";
+import { readRowField } from "../columnar/row-reader.ts";
+import type { Value } from "../columnar/values.ts";
+import { CONTEXT_OBSERVED } from "../compile/stage-context.ts";
+import type { Kernels } from "../kernels/load.ts";
+import type { PhysicalProgram } from "../plan/physical/program.ts";
+import type { StageInstance } from "./stage-instance.ts";
+import { forEachPairs } from "./shuffle/partial-aggregate.ts";
+import { outOfMemory } from "./task-output.ts";
+
+export class ObservedTables {
+  readonly #kernels: Kernels;
+  readonly #program: PhysicalProgram;
+  readonly #layouts: readonly number[];
+  #tables: readonly number[] = [];
+
+  /** `layouts`: descriptor addresses per observed metric. */
+  constructor(kernels: Kernels, program: PhysicalProgram, layouts: readonly number[]) {
+    this.#kernels = kernels;
+    this.#program = program;
+    this.#layouts = layouts;
+  }
+
+  /** Empty tables for a new batch. */
+  begin(stages: readonly StageInstance[]): void {
+    this.#tables = this.#layouts.map((layout, index) => {
+      const table = this.#kernels.exports["table_new"]!(layout, ARENA_BATCH + 1) as number;
+      if (table === 0) throw outOfMemory();
+      for (const stage of stages) stage.setContext(CONTEXT_OBSERVED + 4 * index, table);
+      return table;
+    });
+  }
+
+  /** Per metric its buffers, or null where no row passed. */
+  read(): (readonly Value[] | null)[] {
+    return this.#tables.map((table, index) => {
+      let buffers: Value[] | null = null;
+      forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
+        const count = this.#kernels.exports["table_scan"]!(table, cursor, pairs, max) as number;
+        if (count > 0) {
+          const [row, base] = [this.#kernels.view().getUint32(pairs, true), this.#kernels.view().getUint32(pairs + 4, true)];
+          buffers = this.#program.observed[index]!.aggregate.layout.values.map((field) => readRowField(this.#kernels, row, base, field));
+        }
+        return count;
+      });
+      return buffers;
+    });
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * A query in one worker: its own memory, kernels, stages, static tables and state. In a worker; commands come one at a time.
+ */
+import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/errors.ts";
+import type { Ports } from "../base/ports.ts";
+import {
+  ARENA_BATCH,
+  ARENA_QUERY,
+  ARENA_SPLIT,
+  BATCH_EPOCH,
+  BATCH_TIMESTAMP,
+  EVENT_TIME_STATS,
+  EVENT_TIME_STATS_BYTES,
+  EVICT_WATERMARK,
+  LATE_WATERMARK,
+} from "../columnar/memory-layout.ts";
+import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
+import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, CONTEXT_STATIC_TABLES } from "../compile/stage-context.ts";
+import { functionRegistry } from "../functions/registry.ts";
+import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
+import { instantiateKernels, type Kernels } from "../kernels/load.ts";
+import type { PhysicalProgram } from "../plan/physical/program.ts";
+import type { BatchParameters, ChangesReply, Command, ExchangeBlock, MergeReply, ScanReply, ScanSplit } from "../protocol/messages.ts";
+import { Interpreter } from "./interpret.ts";
+import { MergeTask } from "./merge-task.ts";
+import { ObservedTables } from "./observed-metrics.ts";
+import { QueryState } from "./query-state.ts";
+import { ScanTask } from "./scan-task.ts";
+import { StageInstance } from "./stage-instance.ts";
+
+/** What tasks need of the query they belong to. */
+export interface TaskContext {
+  readonly kernels: Kernels;
+  readonly program: PhysicalProgram;
+  readonly ports: Ports;
+  readonly workerIndex: number;
+  readonly workerCount: number;
+  readonly output: Extract<Command, { kind: "load" }>["output"];
+  readonly batch: BatchParameters;
+  /** Address of the row layout descriptor of an aggregate. */
+  readonly layoutAddress: (aggregate: number) => number;
+}
+
+const UNSET_WATERMARK = -(2n ** 63n);
+
+export class QueryInstance {
+  readonly #load: Extract<Command, { kind: "load" }>;
+  readonly #kernels: Kernels;
+  readonly #ports: Ports;
+  readonly #workerIndex: number;
+  readonly #workerCount: number;
+  readonly #stages: readonly StageInstance[];
+  readonly #layouts: readonly number[];
+  readonly #tables: number[] = [];
+  readonly #state: QueryState | null;
+  readonly #observed: ObservedTables;
+  #batch: BatchParameters | null = null;
+  #epoch = 0;
+  /** Per stage: rows do not reduce, so partial aggregation is skipped. */
+  readonly #direct: boolean[];
+
+  constructor(load: Extract<Command, { kind: "load" }>, workerIndex: number, workerCount: number, ports: Ports) {
+    this.#load = load;
+    this.#ports = ports;
+    this.#workerIndex = workerIndex;
+    this.#workerCount = workerCount;
+    this.#kernels = instantiateKernels(load.kernels, load.memories[workerIndex]!);
+    const { program } = load;
+    this.#layouts = program.aggregates.map(({ layout }) => this.#writeLayout(layout));
+    this.#observed = new ObservedTables(
+      this.#kernels,
+      program,
+      program.observed.map(({ aggregate }) => this.#writeLayout(aggregate.layout)),
+    );
+    const interpreter = new Interpreter(this.#kernels, functionRegistry, program.timeZone);
+    this.#stages = load.stages.map((stage) => new StageInstance(this.#kernels, stage, interpreter));
+    this.#direct = load.stages.map(() => false);
+    const probeBytes = Math.max(64, ...[...program.aggregates, ...program.observed.map(({ aggregate }) => aggregate)].map(({ layout }) => layout.rowBytes));
+    const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
+    for (const stage of this.#stages) {
+      stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
+      stage.setContext(CONTEXT_JOIN_ROW, this.#allocate(joinBytes));
+    }
+    this.#state = program.aggregates.some(({ state }) => state !== null)
+      ? new QueryState(this.#kernels, program, load.checkpoint!, ports, workerIndex, workerCount)
+      : null;
+  }
+
+  loadTable(index: number, batches: readonly Uint8Array[]): null {
+    const kernels = this.#kernels;
+    const table = this.#load.program.staticTables[index]!;
+    const address = kernels.exports["table_new"]!(this.#writeLayout(table.layout), ARENA_QUERY + 1) as number;
+    this.#tables[index] = address;
+    this.#load.stages.forEach(({ tables }, i) => {
+      if (tables.includes(index)) this.#stages[i]!.setContext(CONTEXT_STATIC_TABLES + 4 * index, address);
+    });
+    const stage = this.#stages[this.#load.stages.findIndex(({ tables }) => tables.includes(index))];
+    if (!stage) return null;
+    for (const batch of batches) {
+      kernels.exports["arena_reset"]!(ARENA_SPLIT);
+      const copy = kernels.exports["arena_alloc"]!(ARENA_SPLIT, batch.length) as number;
+      kernels.bytes().set(batch, copy);
+      let row = 0;
+      for (let block = kernels.exports["batch_block"]!(copy, row); block !== 0; block = kernels.exports["batch_block"]!(copy, row)) {
+        stage.call(`build${index}`, block);
+        row += kernels.view().getUint32(block, true);
+      }
+    }
+    return null;
+  }
+
+  begin(batch: BatchParameters): null {
+    const view = this.#kernels.view();
+    this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
+    this.#batch = batch;
+    this.#epoch = this.#epoch === 0xffffffff ? 1 : this.#epoch + 1;
+    view.setUint32(BATCH_EPOCH, this.#epoch, true);
+    view.setBigInt64(BATCH_TIMESTAMP, BigInt(batch.timestampMs) * 1000n, true);
+    const watermark = (ms: number): bigint => (ms === 0 ? UNSET_WATERMARK : BigInt(ms) * 1000n);
+    view.setBigInt64(LATE_WATERMARK, watermark(batch.lateWatermarkMs), true);
+    view.setBigInt64(EVICT_WATERMARK, watermark(batch.evictWatermarkMs), true);
+    this.#load.program.watermarks.forEach((_watermark, index) => {
+      const cell = EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * index;
+      view.setBigInt64(cell, -(2n ** 63n), true);
+      view.setBigInt64(cell + 8, 2n ** 63n - 1n, true);
+      view.setFloat64(cell + 16, 0, true);
+      view.setBigInt64(cell + 24, 0n, true);
+    });
+    this.#observed.begin(this.#stages);
+    this.#state?.begin(this.#epoch);
+    return null;
+  }
+
+  scan(stage: number, splits: readonly ScanSplit[], next: Int32Array): ScanReply {
+    const instance = this.#stages[stage]!;
+    const task = new ScanTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#direct[stage]!);
+    try {
+      const tasks = task.run(splits, next);
+      this.#direct[stage] = task.direct;
+      return { tasks, ...this.#statistics() };
+    } catch (error) {
+      instance.discard();
+      throw error;
+    }
+  }
+
+  merge(stage: number, blocks: readonly ExchangeBlock[]): MergeReply {
+    const instance = this.#stages[stage]!;
+    const task = new MergeTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#load.memories, this.#state);
+    try {
+      const { result, state } = task.run(blocks);
+      return { tasks: [result], ...this.#statistics(), state };
+    } catch (error) {
+      instance.discard();
+      throw error;
+    }
+  }
+
+  restore(start: StateStart): null {
+    this.#state?.restore(start);
+    return null;
+  }
+
+  writeChanges(): ChangesReply {
+    return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
+  }
+
+  /** Returns whether a snapshot is due. */
+  commit(): boolean {
+    this.#state?.commit();
+    this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
+    return this.#state?.isSnapshotDue ?? false;
+  }
+
+  abort(): null {
+    this.#state?.abort();
+    for (const stage of this.#stages) stage.discard();
+    this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
+    return null;
+  }
+
+  snapshot(batchId: number): readonly ChangeFile[] {
+    return this.#state?.snapshot(batchId) ?? [];
+  }
+
+  #taskContext(): TaskContext {
+    assert(this.#batch, "a batch is running");
+    return {
+      kernels: this.#kernels,
+      program: this.#load.program,
+      ports: this.#ports,
+      workerIndex: this.#workerIndex,
+      workerCount: this.#workerCount,
+      output: this.#load.output,
+      batch: this.#batch,
+      layoutAddress: (aggregate) => this.#layouts[aggregate]!,
+    };
+  }
+
+  #statistics(): Omit<ScanReply, "tasks"> {
+    return { eventTime: this.#eventTime(), observed: this.#observed.read() };
+  }
+
+  #eventTime(): ScanReply["eventTime"] {
+    const view = this.#kernels.view();
+    return this.#load.program.watermarks.map((_watermark, index) => {
+      const cell = EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * index;
+      const rows = Number(view.getBigInt64(cell + 24, true));
+      if (rows === 0) return null;
+      return {
+        rows,
+        maxMicros: view.getBigInt64(cell, true),
+        minMicros: view.getBigInt64(cell + 8, true),
+        sumMicros: view.getFloat64(cell + 16, true),
+      };
+    });
+  }
+
+  #writeLayout(layout: RowLayout): number {
+    const address = this.#allocate(rowLayoutDescriptorBytes(layout));
+    writeRowLayout(layout, this.#kernels.view(), address);
+    return address;
+  }
+
+  #allocate(bytes: number): number {
+    const address = this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
+    if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
+    return address;
+  }
+}

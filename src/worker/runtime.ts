@@ -1,0 +1,54 @@
+/** What a worker does with each command. In a worker thread, or on any thread under a simulator: it never waits. */
+import { assert } from "../base/assert.ts";
+import type { Ports } from "../base/ports.ts";
+import type { Command, QueryNumber, Replies } from "../protocol/messages.ts";
+import { QueryInstance } from "./query-instance.ts";
+
+export class WorkerRuntime {
+  readonly #workerIndex: number;
+  readonly #workerCount: number;
+  readonly #ports: Ports;
+  readonly #queries = new Map<QueryNumber, QueryInstance>();
+
+  constructor(workerIndex: number, workerCount: number, ports: Ports) {
+    this.#workerIndex = workerIndex;
+    this.#workerCount = workerCount;
+    this.#ports = ports;
+  }
+
+  /** Throws what the command's work throws; the query's instance stays usable for `abort` and `unload`. */
+  handle(command: Command): Replies[keyof Replies] {
+    switch (command.kind) {
+      case "load":
+        this.#queries.set(command.query, new QueryInstance(command, this.#workerIndex, this.#workerCount, this.#ports));
+        return null;
+      case "unload":
+        this.#queries.delete(command.query);
+        return null;
+      case "table":
+        return this.#query(command.query).loadTable(command.table, command.batches);
+      case "restore":
+        return this.#query(command.query).restore(command.start);
+      case "begin":
+        return this.#query(command.query).begin(command.batch);
+      case "scan":
+        return this.#query(command.query).scan(command.stage, command.splits, command.next);
+      case "merge":
+        return this.#query(command.query).merge(command.stage, command.blocks);
+      case "changes":
+        return this.#query(command.query).writeChanges();
+      case "commit":
+        return this.#query(command.query).commit();
+      case "abort":
+        return this.#query(command.query).abort();
+      case "snapshot":
+        return this.#query(command.query).snapshot(command.batchId);
+    }
+  }
+
+  #query(query: QueryNumber): QueryInstance {
+    const instance = this.#queries.get(query);
+    assert(instance, `query ${query} is not loaded in worker ${this.#workerIndex}`);
+    return instance;
+  }
+}

@@ -1,0 +1,90 @@
+/** A scan stage in a worker: claims splits until none is left, reads each into blocks and runs them through their pipeline. */
+import { ARENA_SPLIT, BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
+import { noOptions, readerOptions } from "../connectors/reader-options.ts";
+import { splitReader } from "../connectors/readers.ts";
+import type { Stage } from "../plan/physical/program.ts";
+import type { ScanSplit, TaskResult } from "../protocol/messages.ts";
+import type { TaskContext } from "./query-instance.ts";
+import { PartialAggregate } from "./shuffle/partial-aggregate.ts";
+import type { StageInstance } from "./stage-instance.ts";
+import { TaskOutput } from "./task-output.ts";
+
+export class ScanTask {
+  readonly #context: TaskContext;
+  readonly #instance: StageInstance;
+  readonly #stage: Stage;
+  /** Whether partial aggregation has turned out useless. */
+  direct: boolean;
+
+  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean) {
+    this.#context = context;
+    this.#instance = instance;
+    this.#stage = stage;
+    this.direct = direct;
+  }
+
+  run(splits: readonly ScanSplit[], next: Int32Array): TaskResult[] {
+    const results: TaskResult[] = [];
+    const { rowLimit } = this.#context.program;
+    let rows = 0;
+    for (let index = Atomics.add(next, 0, 1); index < splits.length; index = Atomics.add(next, 0, 1)) {
+      if (rowLimit !== null && rows >= rowLimit) break;
+      const result = this.#runSplit(index, splits[index]!, rowLimit);
+      rows += result.outputRows;
+      results.push(result);
+    }
+    return results;
+  }
+
+  #runSplit(index: number, { pipeline, split, attachment }: ScanSplit, rowLimit: number | null): TaskResult {
+    const { kernels, program, ports } = this.#context;
+    const source = program.sources[this.#stage.pipelines[pipeline]!.source]!;
+    const cursor = splitReader(split.reader).open(
+      split,
+      {
+        kernels,
+        files: ports.files,
+        options: "options" in source.read ? readerOptions(source.read.format, source.read.options) : noOptions,
+        schema: source.schema,
+        leaves: source.leaves,
+        needed: source.needed,
+        timeZone: program.timeZone,
+      },
+      attachment,
+    );
+    const output = new TaskOutput(this.#context, index);
+    try {
+      this.#instance.output = (block) => output.write(block);
+      const partial = this.#partialAggregate();
+      for (let block = cursor.next(); block !== 0; block = cursor.next()) {
+        this.#instance.runBlock(pipeline, block);
+        partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
+        if (rowLimit !== null && output.rows >= rowLimit) break;
+      }
+      this.#instance.drain();
+      const lanes = partial ? partial.finish() : [];
+      if (partial) this.direct = partial.direct;
+      return {
+        index,
+        inputRows: cursor.metrics.rows,
+        malformedRows: cursor.metrics.malformed,
+        outputRows: output.rows,
+        lanes,
+        ...output.finish(),
+      };
+    } catch (error) {
+      output.abort();
+      throw error;
+    } finally {
+      cursor.close();
+      kernels.exports["arena_reset"]!(ARENA_SPLIT);
+    }
+  }
+
+  #partialAggregate(): PartialAggregate | null {
+    const { sink } = this.#stage;
+    if (sink.kind !== "shuffle") return null;
+    const { kernels, workerCount, program, layoutAddress } = this.#context;
+    return new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, this.direct);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The sending side of a shuffle: rows are aggregated in a scratch table first, then written to one lane of exchange blocks per
+ * worker. In a worker; one per task.
+ */
+import { ARENA_BATCH, ARENA_SPLIT } from "../../columnar/memory-layout.ts";
+import { CONTEXT_DIRECT, CONTEXT_EXCHANGE, CONTEXT_TABLE } from "../../compile/stage-context.ts";
+import type { Kernels } from "../../kernels/load.ts";
+import type { StageInstance } from "../stage-instance.ts";
+import { outOfMemory } from "../task-output.ts";
+
+/** Rows of the scratch table at which it is emptied, so that it stays in the cache. */
+const TABLE_ROWS_MAX = 32768;
+/** If more than this share of rows survives aggregation, it is not worth its cost. */
+const USELESS_RATIO = 0.6;
+const PAIRS = 1024;
+
+export class PartialAggregate {
+  readonly #kernels: Kernels;
+  readonly #stage: StageInstance;
+  readonly #layout: number;
+  readonly #exchange: number;
+  readonly #destinations: number;
+  #table = 0;
+  #rowsIn = 0;
+  /** Skips the scratch table. Found out on the way; the query keeps it for later splits. */
+  direct: boolean;
+
+  constructor(kernels: Kernels, stage: StageInstance, layout: number, destinations: number, partitions: number, direct: boolean) {
+    this.#kernels = kernels;
+    this.#stage = stage;
+    this.#layout = layout;
+    this.#destinations = destinations;
+    this.direct = direct;
+    this.#exchange = kernels.exports["exchange_new"]!(layout, destinations, partitions) as number;
+    if (this.#exchange === 0) throw outOfMemory();
+    stage.setContext(CONTEXT_EXCHANGE, this.#exchange);
+    stage.setContext(CONTEXT_DIRECT, direct ? 1 : 0);
+    if (!direct) this.#newTable();
+  }
+
+  /** To be called after each block of `rows` rows. */
+  afterBlock(rows: number): void {
+    this.#rowsIn += rows;
+    if (this.direct || this.#rowsInTable() < TABLE_ROWS_MAX) return;
+    this.direct = this.#rowsInTable() > USELESS_RATIO * this.#rowsIn;
+    this.#flushTable();
+    if (this.direct) this.#stage.setContext(CONTEXT_DIRECT, 1);
+    else this.#newTable();
+  }
+
+  finish(): { address: number; bytes: number }[][] {
+    if (!this.direct) this.#flushTable();
+    return Array.from({ length: this.#destinations }, (_, destination) => this.#lane(destination));
+  }
+
+  #rowsInTable(): number {
+    return this.#kernels.exports["table_row_count"]!(this.#table) as number;
+  }
+
+  #newTable(): void {
+    this.#rowsIn = 0;
+    this.#table = this.#kernels.exports["table_new"]!(this.#layout, ARENA_SPLIT + 1) as number;
+    if (this.#table === 0) throw outOfMemory();
+    this.#stage.setContext(CONTEXT_TABLE, this.#table);
+  }
+
+  #flushTable(): void {
+    if (this.#table === 0) return;
+    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs) => {
+      const count = this.#kernels.exports["table_scan"]!(this.#table, cursor, pairs, PAIRS) as number;
+      if (count > 0 && !this.#kernels.exports["exchange_write_pairs"]!(this.#exchange, pairs, count)) throw outOfMemory();
+      return count;
+    });
+    this.#table = 0;
+  }
+
+  #lane(destination: number): { address: number; bytes: number }[] {
+    const blocks: { address: number; bytes: number }[] = [];
+    let block = this.#kernels.exports["exchange_first"]!(this.#exchange, destination) as number;
+    const view = this.#kernels.view();
+    while (block !== 0) {
+      blocks.push({ address: block + 16, bytes: view.getUint32(block + 4, true) });
+      block = view.getUint32(block, true);
+    }
+    return blocks;
+  }
+}
+
+/** Runs a scan kernel: `step(cursor, pairs)` fills up to 1024 (row, base) pairs and returns how many, 0 at the end. */
+export function forEachPairs(kernels: Kernels, arena: number, step: (cursor: number, pairs: number, max: number) => number): void {
+  const cursor = kernels.exports["arena_alloc"]!(arena, 64 + 8 * PAIRS) as number;
+  if (cursor === 0) throw outOfMemory();
+  kernels.bytes().fill(0, cursor, cursor + 64);
+  while (step(cursor, cursor + 64, PAIRS) > 0);
+}

@@ -1,0 +1,67 @@
+/** Reads text through a split reader as a worker would: splits of an in-memory file, blocks back as rows. */
+import { ARENA_SPLIT } from "../../src/columnar/memory-layout.ts";
+import { leavesOf, type StructType } from "../../src/columnar/types.ts";
+import type { Value } from "../../src/columnar/values.ts";
+import { ConnectorOptions, type OptionSpecs } from "../../src/connectors/options.ts";
+import type { ReaderContext, SplitReader } from "../../src/connectors/source.ts";
+import type { Kernels } from "../../src/kernels/load.ts";
+import { makeKernels, toRows } from "./kernel-fixture.ts";
+
+export interface ReadSettings {
+  readonly reader: SplitReader;
+  readonly specs: OptionSpecs;
+  readonly schema: StructType;
+  readonly options?: Record<string, string>;
+  readonly needed?: readonly boolean[];
+  readonly timeZone?: string;
+  /** Where the file is cut, ascending; default: one split. */
+  readonly cuts?: readonly number[];
+}
+
+let shared: Kernels | undefined;
+
+export function readBytes(bytes: Uint8Array, settings: ReadSettings): { rows: Value[][]; malformed: number; blockRows: number[] } {
+  const kernels = (shared ??= makeKernels());
+  const leaves = leavesOf(settings.schema);
+  const context: ReaderContext = {
+    kernels,
+    files: {
+      openReadSync: () => ({
+        read: (into, position) => {
+          const part = bytes.subarray(position, position + into.length);
+          into.set(part);
+          return part.length;
+        },
+        append: () => {},
+        sync: () => {},
+        sizeBytes: () => bytes.length,
+        close: () => {},
+      }),
+    },
+    options: new ConnectorOptions(settings.reader.name, settings.options ?? {}, settings.specs),
+    schema: settings.schema,
+    leaves,
+    needed: settings.needed ?? leaves.map(() => true),
+    timeZone: settings.timeZone ?? "UTC",
+  };
+  const edges = [0, ...(settings.cuts ?? []), bytes.length];
+  const rows: Value[][] = [];
+  const blockRows: number[] = [];
+  let malformed = 0;
+  for (let at = 0; at + 1 < edges.length; at++) {
+    const start = edges[at]!;
+    const split = { reader: settings.reader.name, path: "/data/file", start, length: edges[at + 1]! - start, sizeBytes: bytes.length };
+    const cursor = settings.reader.open(split, context);
+    for (let block = cursor.next(); block !== 0; block = cursor.next()) {
+      const read = toRows(kernels, settings.schema, [block]);
+      rows.push(...read);
+      blockRows.push(read.length);
+    }
+    malformed += cursor.metrics.malformed;
+    cursor.close();
+    kernels.exports.arena_reset!(ARENA_SPLIT);
+  }
+  return { rows, malformed, blockRows };
+}
+
+export const readText = (text: string, settings: ReadSettings): Value[][] => readBytes(new TextEncoder().encode(text), settings).rows;

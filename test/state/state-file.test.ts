@@ -1,0 +1,143 @@
+import { describe, expect, test } from "vitest";
+import { CheckpointError, type ErrorCondition } from "../../src/base/errors.ts";
+import { restoreStateFile, type StateFileExpectation } from "../../src/state/state-file.ts";
+import { snapshotIsDue } from "../../src/state/state-store.ts";
+import { BUCKET_MICROS, Harness, header, MemoryFile, NO_WATERMARK } from "./store-harness.ts";
+
+const expectation = (kind: "changes" | "snapshot"): StateFileExpectation => ({
+  path: "/checkpoint/state/file",
+  kind,
+  batchId: 3,
+  queryId: header(kind, 3).queryId,
+});
+
+function smallFiles() {
+  const harness = new Harness({ partitionCount: 4 });
+  harness.begin();
+  for (let i = 0; i < 6; i++) harness.upsert([BigInt(i % 2) * BUCKET_MICROS, BigInt(i), `name ${i}`], `text ${i}`);
+  harness.end("commit");
+  harness.begin();
+  harness.upsert([BUCKET_MICROS, 1n, "name 1"], "");
+  harness.setWatermarks(NO_WATERMARK, 1n);
+  harness.evict(1n);
+  const changes = harness.writeFile("changes", 3);
+  harness.end("commit");
+  return { changes, snapshot: harness.writeFile("snapshot", 3) };
+}
+
+function conditionOf(action: () => unknown): ErrorCondition | null {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    if (error instanceof CheckpointError) return error.condition;
+    throw error;
+  }
+}
+
+describe("state files", () => {
+  test.each(["changes", "snapshot"] as const)("a %s file cut at any length, or with any bit flipped, is refused", (kind) => {
+    const { bytes } = smallFiles()[kind];
+    const corrupt = kind === "changes" ? "STATE_CHANGE_FILE_CORRUPT" : "STATE_SNAPSHOT_FILE_CORRUPT";
+    const target = new Harness({ partitionCount: 4 });
+    const read = (damaged: Uint8Array): ErrorCondition | null => {
+      return conditionOf(() => restoreStateFile(target.buffer, new MemoryFile(damaged), expectation(kind), new Map([[7, target.store]])));
+    };
+    const step = kind === "changes" ? 1 : 61;
+    for (let length = 0; length < bytes.length; length += step) expect(read(bytes.slice(0, length)), `cut at ${length}`).toBe(corrupt);
+    expect(read(Buffer.concat([bytes, Buffer.alloc(8)]))).toBe(corrupt);
+    for (let at = 0; at < bytes.length; at += step) {
+      const damaged = bytes.slice();
+      damaged[at]! ^= 1 << (at % 8);
+      expect(read(damaged), `bit flipped in byte ${at}`).toBe(corrupt);
+    }
+  });
+
+  test("damage in partitions of another worker is that worker's to find, damage of their headers everyone's", () => {
+    const { bytes } = smallFiles().changes;
+    const frameAt = Buffer.from(bytes).indexOf("MRSF");
+    const partition = Buffer.from(bytes).readUInt32LE(frameAt + 12);
+    const read = (worker: number, damaged: Uint8Array): ErrorCondition | null => {
+      const target = new Harness({ partitionCount: 4, workerIndex: worker, workerCount: 4 });
+      return conditionOf(() =>
+        restoreStateFile(target.buffer, new MemoryFile(damaged), expectation("changes"), new Map([[7, target.store]])),
+      );
+    };
+    const payload = bytes.slice();
+    payload[frameAt + 60]! ^= 4;
+    expect(read(partition, payload)).toBe("STATE_CHANGE_FILE_CORRUPT");
+    expect(read((partition + 1) % 4, payload)).toBe(null);
+    const frameHeader = bytes.slice();
+    frameHeader[frameAt + 41]! ^= 4;
+    expect(read((partition + 1) % 4, frameHeader)).toBe("STATE_CHANGE_FILE_CORRUPT");
+  });
+
+  test("a file of another batch or query, or not the one of the commit record, is refused", () => {
+    const { bytes, seal } = smallFiles().changes;
+    const target = new Harness({ partitionCount: 4 });
+    const read = (expected: Partial<StateFileExpectation>): ErrorCondition | null =>
+      conditionOf(() =>
+        restoreStateFile(target.buffer, new MemoryFile(bytes), { ...expectation("changes"), ...expected }, new Map([[7, target.store]])),
+      );
+    expect(read({ batchId: 4 })).toBe("STATE_FILE_FOREIGN");
+    expect(read({ queryId: "another" })).toBe("STATE_FILE_FOREIGN");
+    expect(read({ kind: "snapshot" })).toBe("STATE_FILE_FOREIGN");
+    expect(read({ seal: { ...seal, crc32c: seal.crc32c ^ 1 } })).toBe("STATE_CHANGE_FILE_CORRUPT");
+    expect(read({ seal })).toBe(null);
+  });
+
+  test("the message names file, offset and reason", () => {
+    const { bytes } = smallFiles().changes;
+    const target = new Harness({ partitionCount: 4 });
+    expect(() =>
+      restoreStateFile(target.buffer, new MemoryFile(bytes.slice(0, 300)), expectation("changes"), new Map([[7, target.store]])),
+    ).toThrow("The state change file /checkpoint/state/file is damaged at byte 276: the footer is missing.");
+  });
+
+  test("a store of another number of partitions refuses the frames", () => {
+    const { bytes } = smallFiles().changes;
+    const target = new Harness({ partitionCount: 8 });
+    expect(() => restoreStateFile(target.buffer, new MemoryFile(bytes), expectation("changes"), new Map([[7, target.store]]))).toThrow(
+      "the frame is of another row layout",
+    );
+  });
+
+  test("CRC-32C is the one of RFC 3720, in pieces too", () => {
+    const { buffer } = new Harness({ partitionCount: 1 });
+    buffer.view(9).set(Buffer.from("123456789"));
+    expect(buffer.crc(0, 9, 0)).toBe(0xe3069283);
+    expect(buffer.crc(4, 5, buffer.crc(0, 4, 0))).toBe(0xe3069283);
+    buffer.view(32).fill(0xff);
+    expect(buffer.crc(0, 32, 0)).toBe(0x62a8ab43);
+    buffer.view(32).fill(0);
+    expect(buffer.crc(0, 32, 0)).toBe(0x8a9136aa);
+  });
+
+  test("rows larger than the buffer make it grow", () => {
+    const harness = new Harness({ partitionCount: 4 });
+    harness.begin();
+    for (let i = 0; i < 3; i++) harness.upsert([0n, BigInt(i), "n"], "x".repeat(1_500_000 + i));
+    for (let i = 0; i < 4000; i++) harness.upsert([0n, BigInt(i), "m"], "y".repeat(700));
+    const { bytes } = harness.writeFile("changes", 3);
+    harness.end("commit");
+    const snapshot = harness.writeFile("snapshot", 3).bytes;
+    for (const [kind, file] of [
+      ["changes", bytes],
+      ["snapshot", snapshot],
+    ] as const) {
+      const target = new Harness({ partitionCount: 4 });
+      restoreStateFile(target.buffer, new MemoryFile(file), expectation(kind), new Map([[7, target.store]]));
+      target.store.endSnapshot("file");
+      expect(target.contents()).toEqual(harness.model);
+    }
+  });
+
+  test("snapshots are due by bytes for much state, by batches for little", () => {
+    const mb = 1 << 20;
+    expect(snapshotIsDue({ changeBytes: 90 * mb, changedBatches: 500, stateBytes: 100 * mb })).toBe(false);
+    expect(snapshotIsDue({ changeBytes: 101 * mb, changedBatches: 5, stateBytes: 100 * mb })).toBe(true);
+    expect(snapshotIsDue({ changeBytes: 1000, changedBatches: 9, stateBytes: mb })).toBe(false);
+    expect(snapshotIsDue({ changeBytes: 1000, changedBatches: 10, stateBytes: mb })).toBe(true);
+    expect(snapshotIsDue({ changeBytes: 5 * mb, changedBatches: 2, stateBytes: mb })).toBe(true);
+  });
+});

@@ -1,0 +1,172 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { TestRow, TestValue } from "./row-codec.ts";
+import { keyText } from "./row-codec.ts";
+import { BUCKET_MICROS, Harness, header, MemoryFile, NO_WATERMARK } from "./store-harness.ts";
+import { restoreStateFile, type StateFileHeader } from "../../src/state/state-file.ts";
+
+const minute = (n: number): bigint => BigInt(n) * BUCKET_MICROS;
+
+const copyOf = (model: Map<string, TestValue[]>): Map<string, TestValue[]> =>
+  new Map([...model].map(([key, values]) => [key, [...values]]));
+
+function restore(harness: Harness, kind: StateFileHeader["kind"], batchId: number, bytes: Uint8Array): void {
+  const expected = { path: `${kind}-${batchId}`, kind, batchId, queryId: header(kind, batchId).queryId };
+  restoreStateFile(harness.buffer, new MemoryFile(bytes), expected, new Map([[7, harness.store]]));
+}
+
+/** New workers, `count` of them, that read the files; all their rows together. */
+function restored(count: number, files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[]): Map<string, TestValue[]> {
+  const rows = new Map<string, TestValue[]>();
+  for (let workerIndex = 0; workerIndex < count; workerIndex++) {
+    const harness = new Harness({ partitionCount: 6, workerIndex, workerCount: count });
+    let inSnapshot = true;
+    for (const { kind, batchId, bytes } of files) {
+      if (inSnapshot && kind === "changes") harness.store.endSnapshot("snapshot");
+      inSnapshot = kind === "snapshot";
+      restore(harness, kind, batchId, bytes);
+    }
+    if (inSnapshot) harness.store.endSnapshot("snapshot");
+    const contents = harness.contents();
+    expect(harness.store.metrics().rows).toBe(contents.size);
+    for (const [key, values] of contents) {
+      expect(rows.has(key)).toBe(false);
+      rows.set(key, values);
+    }
+  }
+  return rows;
+}
+
+describe("state store", () => {
+  test("late rows leave state alone and are counted as distinct groups", () => {
+    const harness = new Harness({ partitionCount: 4 });
+    harness.begin();
+    harness.setWatermarks(minute(10), minute(10));
+    expect(harness.upsert([minute(10), 1n, "a"], "x")).toBe(0);
+    expect(harness.upsert([minute(10), 1n, "a"], "x")).toBe(0);
+    expect(harness.upsert([minute(3), 1n, "a"], "x")).toBe(0);
+    expect(harness.upsert([minute(10) + 1n, 1n, "a"], "x")).not.toBe(0);
+    expect(harness.store.metrics()).toMatchObject({ rows: 1, updatedRows: 1, removedRows: 0, lateGroups: 2 });
+    harness.end("commit");
+    expect(harness.store.metrics()).toMatchObject({ rows: 1, lateGroups: 0 });
+  });
+
+  test("in complete mode late rows are merged", () => {
+    const harness = new Harness({ partitionCount: 4, dropsLateRows: false });
+    harness.begin();
+    harness.setWatermarks(minute(10), NO_WATERMARK);
+    expect(harness.upsert([minute(3), 1n, "a"], "x")).not.toBe(0);
+    expect(harness.store.metrics()).toMatchObject({ rows: 1, lateGroups: 0 });
+  });
+
+  test("rows without event time are never late and never evicted", () => {
+    const harness = new Harness({ partitionCount: 4 });
+    harness.begin();
+    harness.setWatermarks(minute(1000), minute(1000));
+    expect(harness.upsert([null, 1n, "a"], "x")).not.toBe(0);
+    expect(harness.contents("store_scan_evictable").size).toBe(0);
+    expect(harness.evict(minute(1000))).toBe(0);
+    harness.end("commit");
+    expect(harness.contents()).toEqual(harness.model);
+  });
+
+  test("eviction takes times at the watermark, filters the bucket that it cuts, and negative times too", () => {
+    const harness = new Harness({ partitionCount: 3 });
+    harness.begin();
+    for (let i = -300; i < 300; i++) harness.upsert([BigInt(i) * 7_000_000n, BigInt(i), "n"], "x");
+    harness.end("commit");
+    for (const watermark of [minute(-40) - 1n, minute(-10), 1n, minute(9) + 30_000_000n, minute(200)]) {
+      harness.begin();
+      harness.setWatermarks(NO_WATERMARK, watermark);
+      const expected = harness.evictableKeys(watermark);
+      expect(harness.store.hasEvictable(watermark)).toBe(expected.length > 0);
+      expect([...harness.contents("store_scan_evictable").keys()].sort()).toEqual(expected.sort());
+      expect(harness.evict(watermark)).toBe(expected.length);
+      expect(harness.contents()).toEqual(harness.model);
+      harness.end("commit");
+      expect(harness.contents()).toEqual(harness.model);
+    }
+    expect(harness.model.size).toBe(0);
+  });
+
+  test("memory of evicted buckets comes back with the commit", () => {
+    const harness = new Harness({ partitionCount: 2 });
+    const before = harness.kernels.exports["heap_live_bytes"]!() as number;
+    harness.begin();
+    for (let i = 0; i < 5000; i++) harness.upsert([minute(i % 5), BigInt(i), `name ${i}`], "some text");
+    harness.end("commit");
+    harness.begin();
+    harness.setWatermarks(NO_WATERMARK, minute(5));
+    harness.evict(minute(5));
+    harness.end("commit");
+    // The two lists of tables remain: 16 addresses each.
+    expect(harness.kernels.exports["heap_live_bytes"]!() as number).toBeLessThanOrEqual(before + 2 * 64);
+  });
+
+  test("an aborted batch leaves no trace, whatever it did, and a committed one is what the model says", () => {
+    const key = fc.record({ minute: fc.option(fc.nat(12), { freq: 12 }), id: fc.nat(60), long: fc.boolean() });
+    const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(500)), fc.constant("z".repeat(9000)));
+    const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "upsert", "set", "append", "remove"), key, text });
+    const batch = fc.record({
+      operations: fc.array(operation, { maxLength: 250, size: "max" }),
+      evict: fc.option(fc.nat(13 * 60), { freq: 2 }),
+      abort: fc.boolean(),
+      snapshot: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(batch, { minLength: 3, maxLength: 6 }), fc.constantFrom(1, 2, 3), (batches, workers) => {
+        const harness = new Harness({ partitionCount: 6 });
+        let files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[] = [];
+        let evicted = NO_WATERMARK;
+        batches.forEach(({ operations, evict, abort, snapshot }, batchId) => {
+          const before = copyOf(harness.model);
+          const touched = new Set<string>();
+          harness.begin();
+          harness.setWatermarks(evicted, evicted);
+          for (const { kind, key: k, text: value } of operations) {
+            const time = k.minute === null ? null : minute(k.minute) + BigInt(k.id % 3) * 20_000_000n;
+            const keys: TestRow = [time, BigInt(k.id), (k.long ? "a long name ".repeat(9) : "n") + k.id];
+            if (kind === "remove") {
+              harness.remove(keys);
+              touched.delete(keyText(keys));
+              continue;
+            }
+            if (time !== null && time <= evicted) {
+              expect(harness.upsert(keys, value)).toBe(0);
+              continue;
+            }
+            if (kind === "upsert") harness.upsert(keys, value);
+            else if (kind === "set") harness.setText(keys, value);
+            else harness.appendList(keys, value);
+            touched.add(keyText(keys));
+          }
+          expect([...harness.contents("store_scan_dirty").keys()].sort()).toEqual([...touched].sort());
+          let watermark = evicted;
+          if (evict !== null) {
+            watermark = BigInt(evict) * 1_000_000n > evicted ? BigInt(evict) * 1_000_000n : evicted;
+            harness.setWatermarks(evicted, watermark);
+            harness.evict(watermark);
+          }
+          const { bytes } = harness.writeFile("changes", batchId);
+          expect(harness.contents()).toEqual(harness.model);
+          if (abort) {
+            harness.end("abort");
+            harness.model = before;
+          } else {
+            harness.end("commit");
+            evicted = watermark;
+            files.push({ kind: "changes", batchId, bytes });
+          }
+          expect(harness.contents()).toEqual(harness.model);
+          expect(harness.store.metrics().rows).toBe(harness.model.size);
+          if (snapshot) files = [{ kind: "snapshot", batchId, bytes: harness.writeFile("snapshot", batchId).bytes }];
+        });
+        expect(restored(workers, files)).toEqual(harness.model);
+        // Redo is idempotent: the last change file once more.
+        const last = files.at(-1);
+        if (last?.kind === "changes") expect(restored(workers, [...files, last])).toEqual(harness.model);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

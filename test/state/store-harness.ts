@@ -1,0 +1,168 @@
+/** A state store with a plain model beside it, and files in memory. */
+import type { SyncFile } from "../../src/base/ports.ts";
+import { EVICT_WATERMARK, LATE_WATERMARK, TABLE_INSERTED } from "../../src/columnar/memory-layout.ts";
+import { rowLayout } from "../../src/columnar/row-layout.ts";
+import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
+import { StateBuffer, StateFileWriter, type StateFileHeader, type StateFileSeal } from "../../src/state/state-file.ts";
+import { StateStore } from "../../src/state/state-store.ts";
+import { keyText, newKernels, RowCodec, type TestRow, type TestValue } from "./row-codec.ts";
+
+export const NO_WATERMARK = -(2n ** 63n);
+export const BUCKET_MICROS = 60_000_000n;
+
+/** Keys: event time, id, name; values: a sum, a text, a list. */
+export const timedLayout = rowLayout(
+  [
+    { name: "time", dataType: TimestampType },
+    { name: "id", dataType: LongType },
+    { name: "name", dataType: StringType },
+  ],
+  [
+    { name: "sum", dataType: LongType },
+    { name: "text", dataType: StringType },
+    { name: "list", dataType: StringType },
+  ],
+  { keyIndex: 0, widthMicros: BUCKET_MICROS },
+);
+
+export class MemoryFile implements SyncFile {
+  bytes: Uint8Array = new Uint8Array(0);
+  constructor(bytes?: Uint8Array) {
+    if (bytes) this.bytes = bytes;
+  }
+  read(into: Uint8Array, position: number): number {
+    const part = this.bytes.subarray(position, position + into.length);
+    into.set(part);
+    return part.length;
+  }
+  append(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.bytes.length + bytes.length);
+    joined.set(this.bytes);
+    joined.set(bytes, this.bytes.length);
+    this.bytes = joined;
+  }
+  sync(): void {}
+  sizeBytes(): number {
+    return this.bytes.length;
+  }
+  close(): void {}
+}
+
+export const header = (kind: StateFileHeader["kind"], batchId: number): StateFileHeader => ({
+  kind,
+  queryId: "0d3c3d0a-8b9c-4a55-9b3e-6a1a8f7a0001",
+  epoch: 1,
+  batchId,
+  attempt: "a-1",
+});
+
+let epochs = 0;
+
+export class Harness {
+  readonly kernels = newKernels();
+  readonly codec: RowCodec;
+  readonly store: StateStore;
+  readonly buffer: StateBuffer;
+  /** By key text; what the store should hold. */
+  model = new Map<string, TestValue[]>();
+  /** Event time by key text; null = none. */
+  times = new Map<string, bigint | null>();
+
+  constructor(options: { partitionCount: number; workerIndex?: number; workerCount?: number; dropsLateRows?: boolean }) {
+    this.codec = new RowCodec(this.kernels, timedLayout);
+    this.store = new StateStore(this.kernels, {
+      operatorId: 7,
+      layout: timedLayout,
+      workerIndex: 0,
+      workerCount: 1,
+      dropsLateRows: true,
+      ...options,
+    });
+    this.buffer = new StateBuffer(this.kernels);
+    this.setWatermarks(NO_WATERMARK, NO_WATERMARK);
+  }
+
+  setWatermarks(late: bigint, evict: bigint): void {
+    this.kernels.view().setBigInt64(LATE_WATERMARK, late, true);
+    this.kernels.view().setBigInt64(EVICT_WATERMARK, evict, true);
+  }
+
+  begin(): void {
+    this.store.begin(++epochs);
+  }
+
+  end(how: "commit" | "abort"): void {
+    this.store[how]();
+    this.kernels.exports["arena_reset"]!(1);
+  }
+
+  /** Adds 1 to the row's sum, creating it with `text`; returns its address, 0 if it was dropped. */
+  upsert(keys: TestRow, text: string): number {
+    const row = this.kernels.exports["store_upsert"]!(this.store.handle, this.codec.write(keys, [1n, text, ""]), 0) as number;
+    if (row === 0) return 0;
+    const key = keyText(keys);
+    const known = this.model.get(key);
+    if ((this.codec.cell(TABLE_INSERTED) === 1) === (known !== undefined)) throw new Error(`TABLE_INSERTED is wrong for ${key}`);
+    if (known) {
+      const at = row + timedLayout.values[0]!.offset;
+      this.kernels.view().setBigInt64(at, this.kernels.view().getBigInt64(at, true) + 1n, true);
+      this.model.set(key, [(known[0] as bigint) + 1n, known[1]!, known[2]!]);
+    } else {
+      this.model.set(key, [1n, text, ""]);
+      this.times.set(key, keys[0] as bigint | null);
+    }
+    return row;
+  }
+
+  setText(keys: TestRow, text: string): void {
+    this.variable("store_set_variable", 1, keys, text);
+  }
+
+  appendList(keys: TestRow, text: string): void {
+    this.variable("store_append_variable", 2, keys, text);
+  }
+
+  remove(keys: TestRow): void {
+    const row = this.kernels.exports["store_find"]!(this.store.handle, this.codec.write(keys, [0n, "", ""]), 0) as number;
+    if ((row !== 0) !== this.model.has(keyText(keys))) throw new Error(`store_find is wrong for ${keyText(keys)}`);
+    if (row === 0) return;
+    this.kernels.exports["store_remove"]!(this.store.handle, row);
+    this.model.delete(keyText(keys));
+  }
+
+  evict(watermark: bigint): number {
+    for (const key of this.evictableKeys(watermark)) this.model.delete(key);
+    return this.kernels.exports["store_evict"]!(this.store.handle) as number;
+  }
+
+  evictableKeys(watermark: bigint): string[] {
+    return [...this.model.keys()].filter((key) => this.times.get(key) !== null && this.times.get(key)! <= watermark);
+  }
+
+  contents(scan = "store_scan_all"): Map<string, TestValue[]> {
+    const rows = this.codec.scan(scan, this.store.handle, 7);
+    const found = new Map(rows.map(({ row, base }) => [keyText(this.codec.keysOf(row, base)), this.codec.valuesOf(row, base)] as const));
+    if (found.size !== rows.length) throw new Error("a scan returned a row twice");
+    return found;
+  }
+
+  writeFile(kind: StateFileHeader["kind"], batchId: number): { bytes: Uint8Array; seal: StateFileSeal } {
+    const file = new MemoryFile();
+    const writer = new StateFileWriter(this.buffer, file, header(kind, batchId));
+    if (kind === "changes") this.store.writeChanges(writer, batchId);
+    else this.store.writeSnapshot(writer, batchId);
+    const seal = writer.finish();
+    return { bytes: file.bytes, seal };
+  }
+
+  private variable(kernel: string, field: number, keys: TestRow, text: string): void {
+    const row = this.upsert(keys, "");
+    if (row === 0) return;
+    const { address, length } = this.codec.writeText(text);
+    const moved = this.kernels.exports[kernel]!(this.store.handle, row, timedLayout.values[field]!.offset, address, length) as number;
+    const known = this.model.get(keyText(keys))!;
+    known[field] = kernel === "store_set_variable" ? text : (known[field] as string) + text;
+    const stored = this.codec.valuesOf(moved, this.codec.base());
+    if (keyText(stored) !== keyText(known)) throw new Error(`${kernel} stored ${keyText(stored)}, not ${keyText(known)}`);
+  }
+}
