@@ -228,7 +228,9 @@ class Reader {
     if (suffix === "D" || (!suffix && /[eE]/.test(digits))) return of(Number(digits), types.DoubleType);
     if (suffix === "F") return of(Math.fround(Number(digits)), types.FloatType);
     if (suffix === "BD" || digits.includes(".")) {
-      const { unscaled, scale } = parseDecimal(digits)!;
+      const exact = parseDecimal(digits)!;
+      const scale = Math.max(exact.scale, 0);
+      const unscaled = exact.unscaled * 10n ** BigInt(scale - exact.scale);
       const precision = Math.max(String(unscaled).replace("-", "").length, scale);
       if (precision > 38) throw new OutOfScope("decimal literal");
       return of(unscaled, types.decimalType(precision, scale));
