@@ -8,8 +8,8 @@ import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { integerBits, isFractional } from "./inline-arithmetic.ts";
-import { emitDivideHalfUp, emitPrecisionCheck, emitWideCheck, isNarrowDecimal, pushRescaled, pushWide } from "./inline-decimal.ts";
-import type { Fail } from "./inline-function.ts";
+import { emitDivideHalfUp, emitFit, emitPrecisionCheck, emitRescaleWide, isNarrowDecimal, pushWide } from "./inline-decimal.ts";
+import { emitKernelCheck, type Fail } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
 import { literalBytes } from "./literal.ts";
 import { textKernel } from "./text-casts.ts";
@@ -59,7 +59,7 @@ export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledV
   if (text) return compiler.kernelCall(text.kernel, site, { mayBeNull: false, onError, constants: text.constants });
   const convert = conversion(from, to, compiler.isUtc)!;
   const emit = (fail: Fail): void => convert(compiler.f, value, fail, compiler);
-  const isMemoryFree = value.physical !== "wide" && physicalKind(to) !== "wide";
+  const isMemoryFree = [value.physical, physicalKind(to)].every((kind) => kind !== "wide" && kind !== "view");
   if (isMemoryFree && isSafeCast(from, to)) return compiler.strictSafe(to, [value], () => emit(neverFails));
   return compiler.strictFallible(site, [value], onError, emit);
 }
@@ -87,6 +87,8 @@ const isInteger = (type: DataType): boolean => integerBits(type) !== undefined;
 function conversion(from: DataType, to: DataType, utc: boolean): Conversion | null {
   if (from.kind === "boolean" && to.kind === "string") return booleanToText;
   if (from.kind === "string" && to.kind === "binary") return (_, value) => value.push();
+  if (from.kind === "string" && to.kind === "decimal") return textToDecimal(to);
+  if (from.kind === "decimal" && to.kind === "string") return decimalToText(from.scale);
   if (isInteger(from) || from.kind === "boolean") return fromInteger(from, to);
   if (isFractional(from)) return fromFractional(from, to);
   if (from.kind === "decimal") return isNarrowDecimal(from) ? fromNarrow(from, to) : fromWide(from, to);
@@ -127,6 +129,26 @@ const booleanToText: Conversion = (f, value, _fail, { module }) => {
   value.push();
   f.op("select");
 };
+
+const textToDecimal =
+  (to: DecimalType): Conversion =>
+  (f, value, fail, { module }) => {
+    value.push();
+    f.i32(to.precision);
+    f.i32(to.scale);
+    f.call(module.kernel("decimal_parse", ["i64", "i32", "i32"], ["i64"]));
+    emitKernelCheck(f, fail);
+    emitFit(f, module, to);
+  };
+
+const decimalToText =
+  (scale: number): Conversion =>
+  (f, value, fail, { module }) => {
+    pushWide(f, module, value);
+    f.i32(scale);
+    f.call(module.kernel("decimal_format", ["i64", "i32"], ["i64"]));
+    emitKernelCheck(f, fail);
+  };
 
 const pushLong = (f: FunctionBuilder, value: CompiledValue): void => {
   value.push();
@@ -297,13 +319,10 @@ function fromNarrow(from: DecimalType, to: DataType): Conversion | null {
 }
 
 /** To a decimal of more than 18 digits, from an unscaled number of at most `digits` digits at scale `from`. */
-function toWide(digits: number, from: number, to: DecimalType): Conversion | null {
-  const up = to.scale - from;
-  if (up < -18 || up > 18) return null;
+function toWide(digits: number, from: number, to: DecimalType): Conversion {
   return (f, value, fail, { module }) => {
-    pushWide(f, module, value, Math.max(up, 0));
-    if (up < 0 || digits + up > to.precision) pushRescaled(f, module, Math.min(up, 0), to.precision);
-    emitWideCheck(f, fail);
+    pushWide(f, module, value);
+    if (to.scale !== from || digits > to.precision) emitRescaleWide(f, module, from, to, fail);
   };
 }
 
@@ -311,9 +330,7 @@ function fromWide(from: DecimalType, to: DataType): Conversion | null {
   if (to.kind !== "decimal") return null;
   return (f, value, fail, { module }) => {
     value.push();
-    pushRescaled(f, module, to.scale - from.scale, to.precision);
-    emitWideCheck(f, fail);
-    if (isNarrowDecimal(to)) f.call(module.kernel("wide_to_long", ["i64"], ["i64"]));
+    emitRescaleWide(f, module, from.scale, to, fail);
   };
 }
 

@@ -18,6 +18,7 @@ import {
 } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import { ConnectorOptions } from "../../src/connectors/options.ts";
+import { readerOptions } from "../../src/connectors/reader-options.ts";
 import { ConnectorRegistry } from "../../src/connectors/registry.ts";
 import type { SinkContext } from "../../src/connectors/sink.ts";
 import { splitWriter } from "../../src/connectors/writers.ts";
@@ -134,4 +135,11 @@ test("json: malformed lines become corrupt records or errors, as the mode says",
   ]);
   expect(await stream("json", structType([schema.fields[0]!]), { mode: "DROPMALFORMED" })).toEqual([[1], [3]]);
   await expect(stream("json", structType([schema.fields[0]!]), { mode: "FAILFAST" })).rejects.toThrow(/a\.json/);
+});
+
+test("workers know every option that the coordinator's half accepts", () => {
+  for (const format of ["csv", "json", "nexmark", "parquet", "text"]) {
+    const options = readerOptions(format, {});
+    for (const name of Object.keys(registry.source(format).options)) expect(() => options.get(name)).not.toThrow();
+  }
 });
