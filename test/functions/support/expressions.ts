@@ -34,7 +34,7 @@ export function evaluateSql(text: string, zone = "UTC"): { readonly value: Value
   return { value, type, text: value === null ? "NULL" : formatValue(value, type, zone) };
 }
 
-export function readExpression(text: string, zone = "UTC"): Sql {
+function readExpression(text: string, zone = "UTC"): Sql {
   const reader = new Reader(text, zone);
   const result = reader.expression();
   reader.end();
@@ -56,7 +56,7 @@ export function readSelect(text: string, zone: string): Sql[] {
 }
 
 /** Resolves one call as the analyzer would: type rule, then casts. */
-export function resolveCall(name: string, args: readonly Sql[]): Sql {
+function resolveCall(name: string, args: readonly Sql[]): Sql {
   const definition = functionRegistry.find(name);
   if (definition?.kind !== "scalar") throw new OutOfScope(`function ${name}`);
   const resolved = definition.resolve(
