@@ -108,7 +108,11 @@ function defaultCases(file: string): GoldenCase[] {
   return end < 0 ? cases : cases.slice(0, end);
 }
 
-describe.skipIf(!goldenFilesPresent)("Spark's recorded results", () => {
+const title = goldenFilesPresent
+  ? "Spark's recorded results"
+  : "Spark's recorded results (skipped: ../shared/spark-sql-tests is not there)";
+
+describe.skipIf(!goldenFilesPresent)(title, () => {
   test.each(FILES)("%s", (file) => {
     const outcomes = defaultCases(file).map((golden) => ({ statement: golden.statement, outcome: check(golden) }));
     const failed = outcomes.flatMap(({ statement, outcome }) => (outcome.kind === "failed" ? [`${statement} => ${outcome.detail}`] : []));
