@@ -2,10 +2,10 @@
  * The TypeScript half of the scanners' memory (`kernels/assembly/scan-block.ts` draws it): writes the scan descriptor and its fields,
  * and stores the rows of deferred lines into the block under construction. Used by the JSON and CSV readers, on workers.
  */
-import { MillraceError } from "../../base/errors.ts";
 import { PHYSICAL_CODES } from "../../columnar/column-batch.ts";
 import { variableBytes } from "../../columnar/list-encoding.ts";
-import { ARENA_SPLIT, BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import { BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import { allocate } from "../block-memory.ts";
 import { kernelTypeCode, TYPE_SKIPPED } from "./kernel-types.ts";
 import { type DataType, type Leaf, leavesOf, type StructType } from "../../columnar/types.ts";
 import type { TimeZone } from "../../columnar/time-zone.ts";
@@ -26,7 +26,7 @@ const SCAN_ZONE_UNTIL = 40;
 const SCAN_ZONE_OFFSET = 48;
 const SCAN_ZONE_TRIES = 124;
 /** Where the words of one format begin. */
-export const SCAN_FORMAT = 56;
+const SCAN_FORMAT = 56;
 const COLUMN_BYTES = 16;
 const FIELD_BYTES = 48;
 const DEFERRED_BYTES = 12;
@@ -47,13 +47,6 @@ export interface ScanField {
   readonly plainOnly?: boolean;
   /** Not converted at all (CSV, where every value has its place). */
   readonly isSkipped?: boolean;
-}
-
-/** Allocates `bytes` from the split arena; throws when the worker has no memory left. */
-export function allocate(kernels: Kernels, bytes: number): number {
-  const address = kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) >>> 0;
-  if (address === 0) throw new MillraceError("INTERNAL_ERROR", { message: `A worker has no memory for ${bytes} more bytes of a split.` });
-  return address;
 }
 
 /** The scan descriptor of one split. All of its memory is in the split arena. */
