@@ -45,17 +45,15 @@ import {
   T_DIRTY_NEXT,
   T_EPOCH,
   T_PARTITION,
-  T_ROW_BYTES,
   T_ROWS,
+  T_ROW_BYTES,
   chunkFirst,
   chunkNext,
   chunkOf,
-  freeRow,
-  linkDirty,
   remix,
   rowsOf,
-  unlinkRow,
-} from "./table-chunk";
+} from "./table-layout";
+import { unlinkRow, freeRow, linkDirty } from "./table-chunk";
 import {
   BUCKET_NONE,
   P_BYTES,

@@ -3,7 +3,7 @@
 import { LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_KEY_NULLS } from "./memory-layout";
 import { heap_alloc, heap_free } from "./memory";
 import { table_free, table_new, table_row_count } from "./hash-table";
-import { T_BUCKET, T_LAYOUT, T_PARTITION, T_ROW_BYTES, T_VAR_COUNT, copyVariable } from "./table-chunk";
+import { T_BUCKET, T_LAYOUT, T_PARTITION, T_ROW_BYTES, T_VAR_COUNT, copyVariable } from "./table-layout";
 
 // Store, 128 bytes on the state heap.
 export const S_LAYOUT: u32 = 0;
