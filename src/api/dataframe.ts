@@ -2,6 +2,7 @@
  * `DataFrame`: a description of rows. Each method wraps one logical node and returns a new frame; nothing is read, resolved or checked
  * before a method that returns a Promise is called. Session's thread.
  */
+import type { Table } from "apache-arrow";
 import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
 import { decodeColumnBatch } from "../columnar/column-batch.ts";
 import { simpleString, type StructType } from "../columnar/types.ts";
@@ -18,7 +19,7 @@ import { columnExpression } from "./functions/builders.ts";
 import { GroupedData } from "./grouped-data.ts";
 import { rowDecoder } from "./row.ts";
 import type { SessionState } from "./session-state.ts";
-import { showTable, showVertical } from "./show-table.ts";
+import { showTable, showVertical } from "../connectors/console/show-table.ts";
 import type {
   Aggregated,
   AnyColumn,
@@ -225,11 +226,11 @@ export class DataFrame<R = Row> {
   async show(rowsMax = 20, truncate: boolean | number = true, vertical = false): Promise<void> {
     const { schema, rows } = await this.limit(rowsMax + 1).#collectValues();
     const options = {
-      rowsMax,
+      numRows: rowsMax,
       truncate: truncate === true ? 20 : truncate === false ? 0 : truncate,
       timeZone: this.session.conf.timeZone,
     };
-    this.session.executor.print(vertical ? showVertical(schema, rows, options) : showTable(schema, rows, options));
+    this.session.executor.print(`${vertical ? showVertical(schema, rows, options) : showTable(schema, rows, options)}\n`);
   }
   async collect(): Promise<R[]> {
     const rows: R[] = [];
@@ -238,9 +239,6 @@ export class DataFrame<R = Row> {
   }
   async take(count: number): Promise<R[]> {
     return this.limit(count).collect();
-  }
-  async head(count = 1): Promise<R[]> {
-    return this.take(count);
   }
   async first(): Promise<R | null> {
     return (await this.take(1))[0] ?? null;
@@ -253,8 +251,12 @@ export class DataFrame<R = Row> {
   async isEmpty(): Promise<boolean> {
     return (await this.take(1)).length === 0;
   }
-  toArrow(): Promise<never> {
-    return Promise.reject(notYet("DataFrame.toArrow", "Use collect()."));
+  async toArrow(): Promise<Table> {
+    const [{ schema, batches }, { arrowTable }] = await Promise.all([this.session.executor.collect(this.plan), import("./arrow.ts")]);
+    return arrowTable(
+      schema,
+      batches.map((batch) => decodeColumnBatch(schema, batch)),
+    );
   }
   /** Batches of rows. */
   async *[Symbol.asyncIterator](): AsyncIterator<R[]> {

@@ -30,7 +30,7 @@ const isTimeZone = (value: string): string | undefined =>
   findTimeZone(value) === undefined ? "Cannot resolve the given timezone." : undefined;
 
 /** Every key of ours, by its exact name. */
-export const confKeys: Readonly<Record<string, ConfKey>> = {
+const confKeys: Readonly<Record<string, ConfKey>> = {
   "spark.sql.ansi.enabled": { description: "ANSI semantics of casts and arithmetic.", default: "true", check: isOnly("true") },
   "spark.sql.caseSensitive": { description: "Whether column names differ by case.", default: "false", check: isBoolean },
   "spark.sql.session.timeZone": {
@@ -49,6 +49,11 @@ export const confKeys: Readonly<Record<string, ConfKey>> = {
   },
   "spark.sql.streaming.schemaInference": {
     description: "Whether file streams may infer their schema.",
+    default: "false",
+    check: isBoolean,
+  },
+  "spark.sql.streaming.fileStreamSink.ignoreMetadata": {
+    description: "Whether file sources read all files of a directory that a file sink wrote, not only committed ones.",
     default: "false",
     check: isBoolean,
   },

@@ -9,6 +9,7 @@ import { AtomicFiles } from "../checkpoint/atomic-file.ts";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { DirectoryLogStore } from "../checkpoint/log-store.ts";
 import { effectiveConf } from "../checkpoint/offset-log.ts";
+import { agreeOnLayouts } from "../checkpoint/operator-metadata.ts";
 import { ConnectorOptions } from "../connectors/options.ts";
 import type { SinkProvider } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
@@ -43,12 +44,10 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
   const checkpoint = await Checkpoint.open(ports, location.path);
   try {
     const conf = effectiveConf(sessionConf(executor), await checkpoint.loggedConf());
-    const program = await executor.plan(
-      executor.optimize(analyzed.plan),
-      request.outputMode,
-      Number(conf.get("spark.sql.shuffle.partitions")),
-    );
     const writer = new AtomicFiles(ports, location.path);
+    const partitions = Number(conf.get("spark.sql.shuffle.partitions"));
+    const planned = await executor.plan(executor.optimize(analyzed.plan), request.outputMode, partitions);
+    const program = await withStoredLayouts(planned, checkpoint, new DirectoryLogStore(ports.files, writer, `${location.path}/operators`));
     const { sources, bindings } = await openSources(
       executor,
       program,
@@ -147,6 +146,18 @@ class LocalQuery implements QueryHandle {
   }
 }
 
+/** The program with the row layouts that the checkpoint's state has. */
+async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
+  const wanted = program.aggregates.flatMap(({ layout, state }) =>
+    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
+  );
+  const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
+  const aggregates = program.aggregates.map((aggregate) =>
+    aggregate.state ? { ...aggregate, layout: layouts.get(aggregate.state.operatorId) ?? aggregate.layout } : aggregate,
+  );
+  return { ...program, aggregates };
+}
+
 /** The session's settings with those defaults that a checkpoint must remember. */
 function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
   return new Map([...executor.settings.conf.entries(), ["spark.sql.shuffle.partitions", String(executor.partitions)]]);
@@ -157,7 +168,7 @@ function checkSink(provider: SinkProvider, { outputMode, format, partitionBy }: 
     throw new AnalysisError("STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", { className: format, outputMode });
   }
   if (partitionBy.length > 0 && format.toLowerCase() === "foreachbatch") {
-    throw new AnalysisError("_LEGACY_ERROR_TEMP_3102", { errorMsg: "'foreachBatch' does not support partitioning" });
+    throw new AnalysisError("_LEGACY_ERROR_TEMP_3102", { msg: "'foreachBatch' does not support partitioning" });
   }
 }
 

@@ -29,7 +29,7 @@ export type OperandUses<A> = A extends Column<any, any, infer U> ? (0 extends 1 
 export type NamedColumn<Name extends string, Value> = Column<Name, Value, never>;
 
 type IsUntyped<R> = string extends keyof R ? true : false;
-export type Simplify<T> = { [K in keyof T]: T[K] } & {};
+type Simplify<T> = { [K in keyof T]: T[K] } & {};
 /** What the frame gets when something about it is unknown. */
 type Checked<R> = IsUntyped<R> extends true ? Row : Simplify<R>;
 
@@ -52,7 +52,7 @@ type IsAny<T> = 0 extends 1 & T ? true : false;
 
 export type NameOf<C> = C extends string ? LastPart<C> : C extends Column<infer N, any, any> ? N : string;
 /** The value type of a selected item in a frame of rows `R`. */
-export type ValueOf<R, C> = C extends string ? FieldOf<R, C> : C extends Column<any, infer V, any> ? Resolved<R, V> : any;
+type ValueOf<R, C> = C extends string ? FieldOf<R, C> : C extends Column<any, infer V, any> ? Resolved<R, V> : any;
 type Resolved<R, V> = IsAny<V> extends true ? any : V extends Ref<infer Path> ? FieldOf<R, Path> : V;
 
 /** Rows of `select(...items)`. */

@@ -57,7 +57,9 @@ export function parseDate(text: string): number | undefined {
   if (!match) return undefined;
   const year = Number(match[2]) * (match[1] === "-" ? -1 : 1);
   const [month, day] = [Number(match[3] ?? 1), Number(match[4] ?? 1)];
-  return isValidDate(year, month, day) ? daysFromCivil(year, month, day) : undefined;
+  if (!isValidDate(year, month, day)) return undefined;
+  const days = daysFromCivil(year, month, day);
+  return (days | 0) === days ? days : undefined;
 }
 
 const TIMESTAMP = /^([+-]?)(\d{4,6})(?:-(\d{1,2})(?:-(\d{1,2})(?:[ T](?:(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?)?\s*(\S.*)?)?)?)?$/s;

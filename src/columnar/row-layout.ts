@@ -125,6 +125,10 @@ export function writeRowLayout(layout: RowLayout, memory: DataView, address: num
   layout.variableOffsets.forEach((offset, index) => memory.setUint32(address + LAYOUT_VAR_OFFSETS + 4 * index, offset, true));
 }
 
+/** Buffers of another function are other buffers, even of the same type; names of key columns may change. */
+const isDifferent = (before: RowField, now: RowField, part: "key" | "value"): boolean =>
+  !sameType(before.dataType, now.dataType) || (part === "value" && before.name !== now.name);
+
 /** Null if rows of `stored` can be read as `wanted`, otherwise what differs, in words. */
 export function layoutDifference(stored: RowLayout, wanted: RowLayout): { part: "key" | "value"; text: string } | null {
   for (const part of ["key", "value"] as const) {
@@ -132,7 +136,7 @@ export function layoutDifference(stored: RowLayout, wanted: RowLayout): { part: 
     const now = part === "key" ? wanted.keys : wanted.values;
     const text = (fields: readonly RowField[]): string =>
       fields.map((field) => `${field.name}: ${simpleString(field.dataType)}`).join(", ");
-    if (before.length !== now.length || before.some((field, i) => !sameType(field.dataType, now[i]!.dataType))) {
+    if (before.length !== now.length || before.some((field, i) => isDifferent(field, now[i]!, part))) {
       return { part, text: `stored (${text(before)}), wanted (${text(now)})` };
     }
   }

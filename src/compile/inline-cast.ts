@@ -2,15 +2,17 @@
  * Casts in generated code: among numbers, booleans, decimals, dates, timestamps and intervals. Mirrors
  * Spark's ANSI `Cast`; in `try` mode what does not fit is null.
  */
-import { type DataType, type DecimalType, sameType } from "../columnar/types.ts";
+import { type DataType, type DecimalType, physicalKind, sameType } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { integerBits, isFractional } from "./inline-arithmetic.ts";
-import { emitDivideHalfUp, emitPrecisionCheck, emitWideCheck, isNarrowDecimal, pushRescaled, pushWide } from "./inline-decimal.ts";
-import type { Fail } from "./inline-function.ts";
+import { emitDivideHalfUp, emitFit, emitPrecisionCheck, emitRescaleWide, isNarrowDecimal, pushWide } from "./inline-decimal.ts";
+import { emitKernelCheck, type Fail } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
+import { literalBytes } from "./literal.ts";
+import { textKernel } from "./text-casts.ts";
 import { isUtc } from "./time-zone-names.ts";
 import type { CompiledValue } from "./value.ts";
 
@@ -24,7 +26,26 @@ type Conversion = (f: FunctionBuilder, value: CompiledValue, fail: Fail, compile
 /** Whether `compileCast` covers the cast. */
 export function isInlineCast(cast: Cast, options: CompileOptions): boolean {
   const [from, to] = [typeOf(cast.child), cast.to as DataType];
-  return isSameRepresentation(from, to) || from.kind === "void" || conversion(from, to, isUtc(options.timeZone)) !== null;
+  const utc = isUtc(options.timeZone);
+  return isSameRepresentation(from, to) || from.kind === "void" || conversion(from, to, utc) !== null || textKernel(from, to, utc) !== null;
+}
+
+/** Whether no value of `from` is refused by `to`. */
+export function isSafeCast(from: DataType, to: DataType): boolean {
+  if (isSameRepresentation(from, to) || from.kind === "void") return true;
+  const toBits = integerBits(to);
+  if (from.kind === "boolean" || to.kind === "boolean") return from.kind !== "string" && to.kind !== "decimal";
+  const fromBits = integerBits(from);
+  if (fromBits !== undefined) {
+    if (to.kind === "decimal") return to.precision - to.scale >= INTEGER_DIGITS[fromBits];
+    return toBits === undefined ? isFractional(to) || to.kind === "timestamp" : toBits >= fromBits;
+  }
+  if (isFractional(from)) return isFractional(to);
+  if (from.kind === "decimal") {
+    if (to.kind !== "decimal") return isFractional(to);
+    return to.precision - to.scale >= from.precision - from.scale + (to.scale < from.scale ? 1 : 0);
+  }
+  return (from.kind === "timestamp" || from.kind === "timestamp_ntz") && (toBits === undefined || toBits === 64);
 }
 
 export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledValue {
@@ -32,11 +53,19 @@ export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledV
   const value = compiler.compile(cast.child);
   if (isSameRepresentation(from, to)) return { ...value, dataType: to };
   if (from.kind === "void") return compiler.compile({ kind: "literal", value: null, dataType: to });
-  const convert = conversion(from, to, compiler.isUtc)!;
   const site = { name: "cast", operands: [value], resultType: to, ...(cast.origin && { origin: cast.origin }) };
-  return compiler.strictFallible(site, [value], cast.mode === "try" ? "null" : "raise", (fail) =>
-    convert(compiler.f, value, fail, compiler),
-  );
+  const onError = cast.mode === "try" ? "null" : "raise";
+  const text = textKernel(from, to, compiler.isUtc);
+  if (text) return compiler.kernelCall(text.kernel, site, { mayBeNull: false, onError, constants: text.constants });
+  const convert = conversion(from, to, compiler.isUtc)!;
+  const emit = (fail: Fail): void => convert(compiler.f, value, fail, compiler);
+  const isMemoryFree = [value.physical, physicalKind(to)].every((kind) => kind !== "wide" && kind !== "view");
+  if (isMemoryFree && isSafeCast(from, to)) return compiler.strictSafe(to, [value], () => emit(neverFails));
+  return compiler.strictFallible(site, [value], onError, emit);
+}
+
+function neverFails(): never {
+  throw new Error("millrace internal error: a safe cast fails");
 }
 
 /** Nothing to do: names and nullability of struct fields may still differ. */
@@ -56,6 +85,10 @@ const INTEGER_DIGITS = { 1: 1, 8: 3, 16: 5, 32: 10, 64: 19 } as const;
 const isInteger = (type: DataType): boolean => integerBits(type) !== undefined;
 
 function conversion(from: DataType, to: DataType, utc: boolean): Conversion | null {
+  if (from.kind === "boolean" && to.kind === "string") return booleanToText;
+  if (from.kind === "string" && to.kind === "binary") return (_, value) => value.push();
+  if (from.kind === "string" && to.kind === "decimal") return textToDecimal(to);
+  if (from.kind === "decimal" && to.kind === "string") return decimalToText(from.scale);
   if (isInteger(from) || from.kind === "boolean") return fromInteger(from, to);
   if (isFractional(from)) return fromFractional(from, to);
   if (from.kind === "decimal") return isNarrowDecimal(from) ? fromNarrow(from, to) : fromWide(from, to);
@@ -90,6 +123,32 @@ function conversion(from: DataType, to: DataType, utc: boolean): Conversion | nu
       return null;
   }
 }
+
+const booleanToText: Conversion = (f, value, _fail, { module }) => {
+  for (const text of [true, false]) module.pushLiteralView(f, literalBytes(String(text)));
+  value.push();
+  f.op("select");
+};
+
+const textToDecimal =
+  (to: DecimalType): Conversion =>
+  (f, value, fail, { module }) => {
+    value.push();
+    f.i32(to.precision);
+    f.i32(to.scale);
+    f.call(module.kernel("decimal_parse", ["i64", "i32", "i32"], ["i64"]));
+    emitKernelCheck(f, fail);
+    emitFit(f, module, to);
+  };
+
+const decimalToText =
+  (scale: number): Conversion =>
+  (f, value, fail, { module }) => {
+    pushWide(f, module, value);
+    f.i32(scale);
+    f.call(module.kernel("decimal_format", ["i64", "i32"], ["i64"]));
+    emitKernelCheck(f, fail);
+  };
 
 const pushLong = (f: FunctionBuilder, value: CompiledValue): void => {
   value.push();
@@ -260,13 +319,10 @@ function fromNarrow(from: DecimalType, to: DataType): Conversion | null {
 }
 
 /** To a decimal of more than 18 digits, from an unscaled number of at most `digits` digits at scale `from`. */
-function toWide(digits: number, from: number, to: DecimalType): Conversion | null {
-  const up = to.scale - from;
-  if (up < -18 || up > 18) return null;
+function toWide(digits: number, from: number, to: DecimalType): Conversion {
   return (f, value, fail, { module }) => {
-    pushWide(f, module, value, Math.max(up, 0));
-    if (up < 0 || digits + up > to.precision) pushRescaled(f, module, Math.min(up, 0), to.precision);
-    emitWideCheck(f, fail);
+    pushWide(f, module, value);
+    if (to.scale !== from || digits > to.precision) emitRescaleWide(f, module, from, to, fail);
   };
 }
 
@@ -274,9 +330,7 @@ function fromWide(from: DecimalType, to: DataType): Conversion | null {
   if (to.kind !== "decimal") return null;
   return (f, value, fail, { module }) => {
     value.push();
-    pushRescaled(f, module, to.scale - from.scale, to.precision);
-    emitWideCheck(f, fail);
-    if (isNarrowDecimal(to)) f.call(module.kernel("wide_to_long", ["i64"], ["i64"]));
+    emitRescaleWide(f, module, from.scale, to, fail);
   };
 }
 

@@ -2,11 +2,11 @@
  * Decides where an expression runs: fused into generated code (inline emitters and kernels), or, when some function has only
  * its row-at-a-time meaning, materialised through the interpreter. `splitTierThree` takes such parts out. Main thread.
  */
-import { type DataType, physicalKind, sameType } from "../columnar/types.ts";
+import { type DataType, physicalKind } from "../columnar/types.ts";
 import type { Attribute, Call, Expression } from "../plan/expr/expression.ts";
 import type { CompileOptions } from "./expression.ts";
 import { nullableOf, typeOf } from "../plan/expr/expression-type.ts";
-import { isInlineCast } from "./inline-cast.ts";
+import { isInlineCast, isSafeCast } from "./inline-cast.ts";
 import { hasKernel } from "./kernel-names.ts";
 import type { InlineFunction } from "./inline-function.ts";
 import { inlineFunctions } from "./inline-functions.ts";
@@ -28,7 +28,7 @@ export function canFail(expression: Expression, options: CompileOptions): boolea
 }
 
 function mayFailItself(expression: Expression, options: CompileOptions): boolean {
-  if (expression.kind === "cast") return expression.mode === "ansi" && !sameType(typeOf(expression.child), expression.to as DataType);
+  if (expression.kind === "cast") return expression.mode === "ansi" && !isSafeCast(typeOf(expression.child), expression.to as DataType);
   return expression.kind === "call" && inlineFor(expression, options)?.isSafe !== true;
 }
 
@@ -47,18 +47,22 @@ function isOwnTierFused(expression: Expression, options: CompileOptions): boolea
     case "cast":
       return isInlineCast(expression, options);
     case "call":
-      return inlineFor(expression, options) !== null || runsAsKernel(expression, options);
+      return inlineFor(expression, options) !== null || kernelOf(expression, options) !== null;
     default:
       return true;
   }
 }
 
-function runsAsKernel(call: Call, options: CompileOptions): boolean {
+/** The kernel that computes a call, if there is one for its types. */
+export function kernelOf(call: Call, options: CompileOptions): string | null {
   const definition = options.registry.find(call.name);
-  if (definition?.kind !== "scalar" || definition.kernel === undefined || !hasKernel(definition.kernel)) return false;
+  if (definition?.kind !== "scalar") return null;
+  const types = call.args.map(typeOf);
+  const kernel = definition.kernelFor ? definition.kernelFor(types) : definition.kernel;
+  if (kernel === undefined || !hasKernel(kernel)) return null;
   // Kernels know no zones: they compute in UTC.
-  if (definition.usesTimeZone && !isUtc(options.timeZone)) return false;
-  return call.args.every((argument) => physicalKind(typeOf(argument)) !== "struct");
+  if (definition.usesTimeZone && !isUtc(options.timeZone)) return null;
+  return types.every((type) => physicalKind(type) !== "struct") ? kernel : null;
 }
 
 const containsList = (type: DataType): boolean =>

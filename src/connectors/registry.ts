@@ -6,7 +6,7 @@ import { AnalysisError, suggest } from "../base/errors.ts";
 import { consoleSink } from "./console/console-sink.ts";
 import { fileSink } from "./file/file-sink.ts";
 import { fileSource } from "./file/file-source.ts";
-import { jsonFormat } from "./file/json-format.ts";
+import { csvFormat, jsonFormat, textFormat } from "./file/text-formats.ts";
 import { foreachBatchSink } from "./foreach-batch/foreach-batch-sink.ts";
 import { foreachSink } from "./foreach/foreach-sink.ts";
 import { memorySink } from "./memory/memory-sink.ts";
@@ -20,7 +20,7 @@ import { socketSource } from "./socket/socket-source.ts";
 import type { SinkProvider } from "./sink.ts";
 import type { SourceProvider } from "./source.ts";
 
-const FILE_FORMATS = [jsonFormat, parquetFormat];
+const FILE_FORMATS = [csvFormat, jsonFormat, parquetFormat, textFormat];
 
 export class ConnectorRegistry {
   /** Streams that programs fill, by the name in option `stream` of format `memory`. */

@@ -2,6 +2,10 @@
 import { assert } from "../base/assert.ts";
 import { fileWriterOver, type WritableFormat } from "./file/file-writer.ts";
 import { fileWriteOptions } from "./file/file-options.ts";
+import { csvOptions } from "./formats/csv-options.ts";
+import { csvBlockEncoder } from "./formats/csv-writer.ts";
+import { textOptions } from "./formats/text-options.ts";
+import { textBlockEncoder } from "./formats/text-writer.ts";
 import { jsonBlockEncoder } from "./formats/json-writer.ts";
 import { jsonOptions } from "./formats/json-options.ts";
 import { noopWriter } from "./noop/noop-sink.ts";
@@ -17,7 +21,12 @@ const format = (name: string, options: OptionSpecs, encoder: FileEncoder): Writa
   encoder,
 });
 
-const formats = [format("json", jsonOptions, jsonBlockEncoder), format("parquet", parquetWriteOptions, parquetEncoder)];
+const formats = [
+  format("csv", csvOptions, csvBlockEncoder),
+  format("json", jsonOptions, jsonBlockEncoder),
+  format("parquet", parquetWriteOptions, parquetEncoder),
+  format("text", textOptions, textBlockEncoder),
+];
 
 const fileWriter = fileWriterOver(new Map(formats.map((format) => [format.name, format])));
 const writers = new Map<string, SplitWriter>([fileWriter, noopWriter].map((writer) => [writer.name, writer]));

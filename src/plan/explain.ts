@@ -149,7 +149,7 @@ function selectText(expression: Expression): string {
 }
 
 /** An expression in a plan: `(a#1L > 5)`, `'a`, `count(1) AS n#3L`. */
-export const expressionText = (expression: Expression): string => formatExpression(expression, planStyle);
+const expressionText = (expression: Expression): string => formatExpression(expression, planStyle);
 
 /** `a#1`, with `L` for longs and the delay of event times: `ts#4-T10000ms`. */
 function attributeText({ id, name, dataType, watermarkDelayMs }: Attribute): string {

@@ -69,7 +69,7 @@ export function treeString(schema: StructType): string {
 }
 
 /** A name as SQL text: in backquotes unless it is a plain word. */
-export function quoteIfNeeded(name: string): string {
+function quoteIfNeeded(name: string): string {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : `\`${name.replaceAll("`", "``")}\``;
 }
 

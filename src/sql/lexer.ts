@@ -6,7 +6,7 @@
  */
 import { ParseError, type ErrorCondition, type MessageParameters, type QueryContext } from "../base/errors.ts";
 
-export type TokenKind = "word" | "quoted" | "string" | "number" | "symbol" | "end";
+type TokenKind = "word" | "quoted" | "string" | "number" | "symbol" | "end";
 
 export interface Token {
   readonly kind: TokenKind;

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Value } from "../../src/columnar/values.ts";
 import { ConnectorOptions } from "../../src/connectors/options.ts";
-import { nexmarkOptions, nexmarkSource } from "../../src/connectors/nexmark/nexmark-source.ts";
+import { nexmarkOptions } from "../../src/connectors/nexmark/nexmark-schema.ts";
+import { nexmarkSource } from "../../src/connectors/nexmark/nexmark-source.ts";
 import { makeKernels } from "../scan/kernel-fixture.ts";
 import { twinEvent } from "./nexmark-twin.ts";
 import { readSplits, sourceContext } from "./reading.ts";

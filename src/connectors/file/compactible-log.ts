@@ -31,9 +31,13 @@ export class CompactibleLog {
     this.#settings = settings;
   }
 
-  /** Number of the newest entry; -1 if there is none. */
+  /** Number of the newest entry; -1 if there is none. The first call makes up for a compaction that a crash cut off. */
   async latest(): Promise<number> {
-    this.#latest ??= Math.max(-1, ...logNumbers(await this.#store.list()));
+    if (this.#latest !== undefined) return this.#latest;
+    const names = await this.#store.list();
+    this.#latest = Math.max(-1, ...logNumbers(names));
+    const due = Math.floor((this.#latest + 1) / this.#interval) * this.#interval - 1;
+    if (names.includes(String(due)) && !names.includes(`${due}${COMPACT_SUFFIX}`)) this.#startCompaction(due);
     return this.#latest;
   }
 
@@ -42,11 +46,7 @@ export class CompactibleLog {
     await this.#compaction;
     if (!(await this.#store.putIfAbsent(String(id), render(lines)))) return false;
     this.#latest = id;
-    if ((id + 1) % (this.#settings.compactInterval ?? COMPACT_INTERVAL) === 0) {
-      this.#compaction = this.#compact(id);
-      // Whoever comes next sees the failure; it must not be an unhandled rejection until then.
-      this.#compaction.catch(() => undefined);
-    }
+    if ((id + 1) % this.#interval === 0) this.#startCompaction(id);
     return true;
   }
 
@@ -66,8 +66,18 @@ export class CompactibleLog {
     await this.#compaction;
   }
 
+  get #interval(): number {
+    return this.#settings.compactInterval ?? COMPACT_INTERVAL;
+  }
+
+  #startCompaction(id: number): void {
+    this.#compaction = this.#compact(id);
+    // Whoever comes next sees the failure; it must not be an unhandled rejection until then.
+    this.#compaction.catch(() => undefined);
+  }
+
   async #compact(id: number): Promise<void> {
-    const lines = await this.all();
+    const lines = await readCompactibleLog(this.#store, id);
     await this.#store.putIfAbsent(`${id}${COMPACT_SUFFIX}`, render(this.#settings.retain?.(lines, id) ?? lines));
     // Readers that listed the directory a moment ago may be at work on the compact file before this one and its successors.
     const names = await this.#store.list();
@@ -83,25 +93,36 @@ export class CompactibleLog {
   }
 }
 
-/** All lines that count in a log that somebody else may be writing, oldest first. */
-export async function readCompactibleLog(store: Pick<LogStore, "read" | "list">): Promise<string[]> {
-  const names = await store.list();
-  const compact = Math.max(-1, ...compactNumbers(names));
-  const latest = Math.max(-1, ...logNumbers(names));
-  const wanted = [
-    ...(compact < 0 ? [] : [`${compact}${COMPACT_SUFFIX}`]),
-    ...Array.from({ length: latest - compact }, (_, index) => String(compact + 1 + index)),
-  ];
-  const first = Math.min(...logNumbers(names));
+/** All lines that count in a log (up to entry `last`) that somebody else may be writing, oldest first. */
+export async function readCompactibleLog(store: Pick<LogStore, "read" | "list">, last = Number.POSITIVE_INFINITY): Promise<string[]> {
+  // Files that were listed may be compacted away before they are read: then the compact file is there.
+  return (await tryRead(store, last)) ?? (await tryRead(store, last)) ?? raiseMissing(store);
+}
+
+async function tryRead(store: Pick<LogStore, "read" | "list">, last: number): Promise<string[] | null> {
   const lines: string[] = [];
-  for (const name of wanted) {
-    // A log may begin later than 0: its first query started elsewhere.
-    if (compact < 0 && Number(name) < first) continue;
+  for (const name of filesToRead(await store.list(), last)) {
     const text = await store.read(name);
-    if (text === null) throw new ConnectorError("FILE_LOG_ENTRY_MISSING", { entry: name, latest: String(latest) });
+    if (text === null) return null;
     lines.push(...parse(name, text));
   }
   return lines;
+}
+
+/** The newest compact file and every entry after it. A log without compact files may begin later than 0. */
+function filesToRead(names: readonly string[], last: number): string[] {
+  const numbers = logNumbers(names).filter((number) => number <= last);
+  const compact = Math.max(-1, ...compactNumbers(names).filter((number) => number <= last));
+  const latest = Math.max(-1, ...numbers);
+  const first = compact < 0 ? Math.min(...numbers) : compact + 1;
+  const entries = Array.from({ length: Math.max(0, latest - first + 1) }, (_, index) => String(first + index));
+  return compact < 0 ? entries : [`${compact}${COMPACT_SUFFIX}`, ...entries];
+}
+
+async function raiseMissing(store: Pick<LogStore, "read" | "list">): Promise<never> {
+  const names = await store.list();
+  const entry = filesToRead(names, Number.POSITIVE_INFINITY).find((name) => !names.includes(name)) ?? "?";
+  throw new ConnectorError("FILE_LOG_ENTRY_MISSING", { entry, latest: String(Math.max(...logNumbers(names))) });
 }
 
 function render(lines: readonly string[]): string {

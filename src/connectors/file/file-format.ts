@@ -13,6 +13,8 @@ export interface FileFormat {
   readonly writeOptions: OptionSpecs;
   /** The schema that every file of the format has. */
   readonly fixedSchema: StructType | null;
+  /** Throws for columns that a file of the format cannot hold. Partition columns are not among them. */
+  checkSchema?(schema: StructType): void;
   /** Whether a file can be read from any byte on (records end at line breaks). */
   isSplittable(options: ConnectorOptions): boolean;
   /** The schema of files, from as much of them as the options say. */

@@ -70,7 +70,7 @@ export function localPath(path: string): string {
 export const fileUri = (path: string): string => pathToFileURL(path).href;
 export const pathOfUri = (uri: string): string => fileURLToPath(uri);
 
-export const isGlob = (path: string): boolean => /[*?[\]{}]/.test(path);
+const isGlob = (path: string): boolean => /[*?[\]{}]/.test(path);
 
 async function existing(fileSystem: FileSystem, path: string): Promise<readonly FileStat[]> {
   const stat = await fileSystem.stat(path);
@@ -158,7 +158,7 @@ async function expandGlob(fileSystem: FileSystem, path: string): Promise<readonl
 }
 
 /** Hadoop's globs: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, `{ab,cd}`, `\` before a character that means itself. */
-export function globPattern(glob: string): RegExp {
+function globPattern(glob: string): RegExp {
   let source = "";
   let depth = 0;
   for (let index = 0; index < glob.length; index++) {

@@ -5,7 +5,7 @@
 import { basename, dirname, join } from "node:path";
 import { AnalysisError, CheckpointError, ConnectorError, IllegalArgumentError } from "../../base/errors.ts";
 import type { Clock, FileSystem } from "../../base/ports.ts";
-import { simpleString } from "../../columnar/types.ts";
+import { simpleString, structType } from "../../columnar/types.ts";
 import type { BatchAttempt, SaveMode, SinkContext, SinkOutput, SinkProvider, StreamSink } from "../sink.ts";
 import { CompactibleLog } from "./compactible-log.ts";
 import type { FileFormat } from "./file-format.ts";
@@ -46,6 +46,8 @@ async function targetDirectory({ path, ports, partitionBy, schema }: SinkContext
       throw new AnalysisError("PARTITION_COLUMN_NOT_FOUND", { column, schema: simpleString(schema) });
   }
   if (partitionBy.length > 0 && partitionBy.length === schema.fields.length) throw new AnalysisError("ALL_PARTITION_COLUMNS_NOT_ALLOWED");
+  const isPartition = (name: string): boolean => partitionBy.some((column) => column.toLowerCase() === name.toLowerCase());
+  format.checkSchema?.(structType(schema.fields.filter((field) => !isPartition(field.name))));
   const directory = localPath(path);
   await ports.files.makeDirectory(directory);
   await ports.files.syncDirectory(dirname(directory));

@@ -96,5 +96,6 @@ async function fileSchema(context: SourceContext, format: FileFormat, isStreamin
     );
   });
   const data = columns.fields.filter((field) => !partitionNames.some((name) => isSame(name, field.name)));
+  format.checkSchema?.(structType(data));
   return structType([...data, ...partitions].map((field) => (field.nullable ? field : { ...field, nullable: true })));
 }

@@ -21,9 +21,10 @@ import {
 import type { Value } from "../../columnar/values.ts";
 
 /** How a null is spelt. */
-export const HIVE_NULL = "__HIVE_DEFAULT_PARTITION__";
+const HIVE_NULL = "__HIVE_DEFAULT_PARTITION__";
 
-const ESCAPED = /[\u0001-\u001f"#%'*/:=?\\\u007f{[\]^]/g;
+const ESCAPED = new Set("\"#%'*/:=?\\{[]^");
+const isEscaped = (character: string): boolean => ESCAPED.has(character) || character < " " || character === "\u007f";
 
 /** `key=value` with the characters escaped (%XX) that Hive escapes; null and the empty string become `HIVE_NULL`. */
 export function partitionDirectory(name: string, value: Value, type: DataType, zone: string): string {
@@ -32,7 +33,8 @@ export function partitionDirectory(name: string, value: Value, type: DataType, z
 }
 
 function escapePathName(text: string): string {
-  return text.replace(ESCAPED, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+  const escape = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+  return Array.from(text, (character) => (isEscaped(character) ? escape(character) : character)).join("");
 }
 
 /** Name and text (null for `HIVE_NULL`) of a directory name, or null if it has not the form. */

@@ -1,9 +1,20 @@
-/** What the Nexmark source produces: tables, schemas and the fixed texts of the generator. Both threads. */
+/** What the Nexmark source produces: options, tables, schemas and the fixed texts of the generator. Both threads. */
 import { IntegerType, LongType, StringType, type StructType, structField, structType, TimestampType } from "../../columnar/types.ts";
+import { choiceOption, integerOption, type OptionSpecs } from "../options.ts";
 
 export type NexmarkTable = "all" | "person" | "auction" | "bid";
 /** In the kernel's numbering. */
 export const NEXMARK_TABLES: readonly NexmarkTable[] = ["all", "person", "auction", "bid"];
+
+export const nexmarkOptions: OptionSpecs = {
+  table: choiceOption("Which events become rows; `all` gives event_type and one struct for each kind", NEXMARK_TABLES, "all"),
+  events: integerOption("Events of all kinds in total; unlimited if not given", null),
+  rowsPerBatch: integerOption("Events of all kinds in one micro-batch", 1_000_000, 1),
+  eventsPerSecond: integerOption("Events for each second of event time", 10_000, 1),
+  seed: integerOption("Runs with one seed are equal, byte by byte", 1),
+  startTime: integerOption("Event time of event 0, epoch milliseconds", 1_436_918_400_000),
+  outOfOrderGroupSize: integerOption("Events are shuffled inside groups of so many", 1, 1),
+};
 
 const required = (name: string, type: typeof LongType) => structField(name, type, false);
 

@@ -7,19 +7,8 @@
  * time, not of production.
  */
 import { IllegalArgumentError } from "../../base/errors.ts";
-import { choiceOption, integerOption, type OptionSpecs } from "../options.ts";
 import type { JsonValue, Offset, ReadLimit, SourceContext, SourceProvider, Split, StreamSource } from "../source.ts";
-import { NEXMARK_SCHEMAS, NEXMARK_TABLES, type NexmarkTable } from "./nexmark-schema.ts";
-
-export const nexmarkOptions: OptionSpecs = {
-  table: choiceOption("Which events become rows; `all` gives event_type and one struct for each kind", NEXMARK_TABLES, "all"),
-  events: integerOption("Events of all kinds in total; unlimited if not given", null),
-  rowsPerBatch: integerOption("Events of all kinds in one micro-batch", 1_000_000, 1),
-  eventsPerSecond: integerOption("Events for each second of event time", 10_000, 1),
-  seed: integerOption("Runs with one seed are equal, byte by byte", 1),
-  startTime: integerOption("Event time of event 0, epoch milliseconds", 1_436_918_400_000),
-  outOfOrderGroupSize: integerOption("Events are shuffled inside groups of so many", 1, 1),
-};
+import { NEXMARK_SCHEMAS, type NexmarkTable, nexmarkOptions } from "./nexmark-schema.ts";
 
 /** Events in one split: about 10 MB of rows when all columns are read. */
 const SPLIT_EVENTS_MAX = 65_536;

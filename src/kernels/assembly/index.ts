@@ -1,6 +1,4 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
-export * from "./views";
-export * from "./wide-decimal";
 export * from "./memory";
 export * from "./exchange";
 export * from "./hash-table";
@@ -20,3 +18,11 @@ export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
 export { csv_next } from "./csv-scan";
+export { csv_encode, text_encode } from "./encode-csv";
+export { text_next } from "./text-scan";
+export * from "./datetime";
+export * from "./decimal";
+export * from "./hash";
+export * from "./sketch";
+export * from "./text-casts";
+export * from "./utf8";

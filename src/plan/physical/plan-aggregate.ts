@@ -88,11 +88,11 @@ function planCall(
   const plan = definition.plan(argumentTypes, aggregate.dataType, { ignoreNulls: aggregate.ignoreNulls });
   const firstField = valueSpecs.length;
   if (plan.form === "declarative") {
-    for (const field of plan.buffer) valueSpecs.push({ name: `${name}.${field.name}`, dataType: field.dataType });
+    for (const field of plan.buffer) valueSpecs.push({ name: `${aggregate.name}.${field.name}`, dataType: field.dataType });
   } else if (plan.form === "sketch") {
-    valueSpecs.push({ name: `${name}.sketch`, dataType: BinaryType, inlineBytes: plan.lengthBytes });
+    valueSpecs.push({ name: `${aggregate.name}.sketch`, dataType: BinaryType, inlineBytes: plan.lengthBytes });
   } else {
-    valueSpecs.push({ name: `${name}.list`, dataType: BinaryType });
+    valueSpecs.push({ name: `${aggregate.name}.list`, dataType: BinaryType });
   }
   const { dataType, nullable } = aggregate;
   const result: Attribute = { kind: "attribute", id: context.nextId(), name, dataType, nullable };
@@ -124,7 +124,9 @@ function planCall(
 /** Buffers are updated inside the fused loop: there is no place for the interpreter (arguments are computed before). */
 function requireFused(expressions: readonly Expression[], { name, args }: AggregateCall, { splitTiers }: Context): void {
   const ofArguments = new Set(args);
-  const beyond = expressions.flatMap((expression) => splitTiers(expression).hoisted).filter(({ expression }) => !ofArguments.has(expression));
+  const beyond = expressions
+    .flatMap((expression) => splitTiers(expression).hoisted)
+    .filter(({ expression }) => !ofArguments.has(expression));
   if (beyond.length === 0) return;
   throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
     feature: `${name} over ${args.map((argument) => simpleString(typeOf(argument))).join(", ")}`,

@@ -1,0 +1,48 @@
+/** `json`, `csv` and `text` as file formats. Main thread; reading and writing are in `formats/`. */
+import { AnalysisError } from "../../base/errors.ts";
+import { csvOptions } from "../formats/csv-options.ts";
+import { checkCsvSchema, isCsvSplittable } from "../formats/csv-reader.ts";
+import { jsonOptions } from "../formats/json-options.ts";
+import { isJsonSplittable } from "../formats/json-reader.ts";
+import { textOptions } from "../formats/text-options.ts";
+import { checkTextSchema, isTextSplittable, textSchema } from "../formats/text-reader.ts";
+import type { FileFormat } from "./file-format.ts";
+
+export const jsonFormat: FileFormat = {
+  name: "json",
+  label: "JSON",
+  extension: () => "json",
+  readOptions: jsonOptions,
+  writeOptions: jsonOptions,
+  fixedSchema: null,
+  isSplittable: isJsonSplittable,
+  async inferSchema() {
+    throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: "JSON" });
+  },
+};
+
+export const csvFormat: FileFormat = {
+  name: "csv",
+  label: "CSV",
+  extension: () => "csv",
+  readOptions: csvOptions,
+  writeOptions: csvOptions,
+  fixedSchema: null,
+  checkSchema: checkCsvSchema,
+  isSplittable: isCsvSplittable,
+  async inferSchema() {
+    throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: "CSV" });
+  },
+};
+
+export const textFormat: FileFormat = {
+  name: "text",
+  label: "Text",
+  extension: () => "txt",
+  readOptions: textOptions,
+  writeOptions: textOptions,
+  fixedSchema: textSchema,
+  checkSchema: checkTextSchema,
+  isSplittable: isTextSplittable,
+  inferSchema: async () => textSchema,
+};

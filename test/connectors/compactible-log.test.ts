@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { CompactibleLog, readCompactibleLog } from "../../src/connectors/file/compactible-log.ts";
+import { MemoryLog } from "./reading.ts";
+
+async function fill(log: CompactibleLog, from: number, to: number): Promise<void> {
+  for (let id = from; id <= to; id++) await log.add(id, [`"line ${id}"`]);
+}
+const lines = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, index) => `"line ${from + index}"`);
+
+test("readers see every line whether or not it has been compacted", async () => {
+  const store = new MemoryLog();
+  const log = new CompactibleLog(store, { compactInterval: 3 });
+  for (let id = 0; id < 20; id++) {
+    await fill(log, id, id);
+    expect(await readCompactibleLog(store)).toEqual(lines(0, id));
+  }
+  await log.settle();
+  expect(store.files.get("17.compact")!.split("\n")).toHaveLength(19);
+  expect([...store.files.keys()].filter((name) => Number.parseInt(name) < 14)).toEqual([]);
+});
+
+test("a compaction that a crash cut off is made up for at the next start", async () => {
+  const store = new MemoryLog();
+  const log = new CompactibleLog(store);
+  await fill(log, 0, 11);
+  await log.settle();
+  store.files.delete("9.compact");
+  const again = new CompactibleLog(store);
+  expect(await again.latest()).toBe(11);
+  await again.settle();
+  expect(store.files.get("9.compact")!.split("\n").slice(1)).toEqual(lines(0, 9));
+  expect(await again.all()).toEqual(lines(0, 11));
+});
+
+test("an entry that exists is not written again; a hole is an error that says where", async () => {
+  const store = new MemoryLog();
+  const log = new CompactibleLog(store);
+  await fill(log, 0, 4);
+  expect(await log.add(4, [])).toBe(false);
+  store.files.delete("2");
+  await expect(readCompactibleLog(store)).rejects.toThrow(/Entry 2 .* goes on to 4/);
+  store.files.set("2", "v2\n");
+  await expect(readCompactibleLog(store)).rejects.toMatchObject({ condition: "DATA_SOURCE_LOG_MALFORMED" });
+});
+
+test("a log that Spark wrote, compact files without plain ones, is read and continued", async () => {
+  const store = new MemoryLog();
+  store.files.set("9.compact", "v1\n1\n2");
+  store.files.set("10", "v1\n3");
+  store.files.set(".10.crc", "junk");
+  const log = new CompactibleLog(store);
+  expect(await log.latest()).toBe(10);
+  expect(await log.all()).toEqual(["1", "2", "3"]);
+  expect(await log.add(11, ["4"])).toBe(true);
+  expect(await log.all()).toEqual(["1", "2", "3", "4"]);
+});
