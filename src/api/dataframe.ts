@@ -19,7 +19,7 @@ import { columnExpression } from "./functions/builders.ts";
 import { GroupedData } from "./grouped-data.ts";
 import { rowDecoder } from "./row.ts";
 import type { SessionState } from "./session-state.ts";
-import { showTable, showVertical } from "./show-table.ts";
+import { showTable, showVertical } from "../connectors/console/show-table.ts";
 import type {
   Aggregated,
   AnyColumn,
@@ -226,11 +226,11 @@ export class DataFrame<R = Row> {
   async show(rowsMax = 20, truncate: boolean | number = true, vertical = false): Promise<void> {
     const { schema, rows } = await this.limit(rowsMax + 1).#collectValues();
     const options = {
-      rowsMax,
+      numRows: rowsMax,
       truncate: truncate === true ? 20 : truncate === false ? 0 : truncate,
       timeZone: this.session.conf.timeZone,
     };
-    this.session.executor.print(vertical ? showVertical(schema, rows, options) : showTable(schema, rows, options));
+    this.session.executor.print(`${vertical ? showVertical(schema, rows, options) : showTable(schema, rows, options)}\n`);
   }
   async collect(): Promise<R[]> {
     const rows: R[] = [];
@@ -239,9 +239,6 @@ export class DataFrame<R = Row> {
   }
   async take(count: number): Promise<R[]> {
     return this.limit(count).collect();
-  }
-  async head(count = 1): Promise<R[]> {
-    return this.take(count);
   }
   async first(): Promise<R | null> {
     return (await this.take(1))[0] ?? null;

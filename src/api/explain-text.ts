@@ -1,7 +1,7 @@
 /** `explain` in all modes: the plans of a frame as text. Main thread. */
 import { stageText } from "../compile/pipeline.ts";
 import { explainProgram } from "../plan/physical/explain-program.ts";
-import { extendedPlanText, simplePlanText } from "../plan/explain.ts";
+import { explainPlans } from "../plan/explain.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
 import type { ExplainMode } from "./executor.ts";
 import type { LocalExecutor } from "./local-executor.ts";
@@ -15,5 +15,5 @@ export async function explainText(executor: LocalExecutor, plan: LogicalPlan, mo
     const modules = program.stages.map((stage) => `;; stage ${stage.index}\n${stageText(program, stage, executor.functions)}`);
     return `${physical}\n\n${modules.join("\n")}`;
   }
-  return mode === "extended" ? extendedPlanText({ parsed: plan, analyzed, optimized, physical }) : simplePlanText(physical);
+  return explainPlans({ parsed: plan, analyzed, optimized, physical }, mode);
 }

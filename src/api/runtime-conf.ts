@@ -52,6 +52,11 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "false",
     check: isBoolean,
   },
+  "spark.sql.streaming.fileStreamSink.ignoreMetadata": {
+    description: "Whether file sources read all files of a directory that a file sink wrote, not only committed ones.",
+    default: "false",
+    check: isBoolean,
+  },
   "spark.sql.streaming.minBatchesToRetain": { description: "Batches whose logs and state are kept.", default: "100", check: isCount },
   "spark.sql.streaming.multipleWatermarkPolicy": {
     description: "Whether the slowest or the fastest input sets the watermark.",

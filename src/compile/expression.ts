@@ -14,10 +14,10 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
 import { compileCast } from "./inline-cast.ts";
-import type { Fail } from "./inline-function.ts";
+import { emitKernelCheck, type Fail } from "./inline-function.ts";
 import { compileLiteral } from "./literal.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { canFail, inlineFor } from "./tier.ts";
+import { canFail, inlineFor, kernelOf } from "./tier.ts";
 import { isUtc } from "./time-zone-names.ts";
 import { assignNull, assignSlot, type CompiledValue, newSlot, type Scope, slotValue, wasmTypeOf } from "./value.ts";
 
@@ -178,6 +178,7 @@ export class ExpressionCompiler {
       }
       emit((code) => {
         if (onError === "raise") return this.fail(code, site);
+        if (code === "kernel") this.#clearError();
         f.i32(1);
         f.set(isNull);
         f.br(end);
@@ -188,7 +189,8 @@ export class ExpressionCompiler {
   }
 
   /** Writes the error cells and returns status 1. Does not fall through. */
-  fail(code: ErrorCode, site: FallibleSite): void {
+  fail(code: ErrorCode | "kernel", site: FallibleSite): void {
+    if (code === "kernel") return this.#raiseKernelError(site);
     this.module.raise(this.f, ERROR_CODES[code], this.#site(site), this.#operandBits(site.operands));
   }
 
@@ -241,13 +243,10 @@ export class ExpressionCompiler {
   #call(call: Call): CompiledValue {
     const inline = inlineFor(call, this.options);
     if (inline) return inline.compile(this, call);
-    const definition = this.options.registry.scalar(call.name);
-    assert(definition.kernel !== undefined, `${call.name} has neither an inline emitter nor a kernel`);
-    return this.kernelCall(
-      definition.kernel,
-      { name: call.name, operands: this.compileStrict(call.args), resultType: call.dataType, ...origin(call) },
-      { mayBeNull: call.nullable },
-    );
+    const kernel = kernelOf(call, this.options);
+    assert(kernel !== null, `${call.name} has neither an inline emitter nor a kernel`);
+    const site = { name: call.name, operands: this.compileStrict(call.args), resultType: call.dataType, ...origin(call) };
+    return this.kernelCall(kernel, site, { mayBeNull: call.nullable });
   }
 
   /** Calls a kernel with all operands of `site`; null if any of them is. */
@@ -286,20 +285,21 @@ export class ExpressionCompiler {
           f.set(isNull);
         });
       }
-      f.i32(0);
-      f.memory("i32.load", ERROR_CODE);
-      f.if(() => {
-        if (onError === "raise" || !isNull) this.#raiseKernelError(site);
-        else {
-          f.i32(0);
-          f.i32(0);
-          f.memory("i32.store", ERROR_CODE);
-          f.i32(1);
-          f.set(isNull);
-        }
+      emitKernelCheck(f, () => {
+        if (onError === "raise") return this.#raiseKernelError(site);
+        this.#clearError();
+        f.i32(1);
+        f.set(isNull!);
       });
     });
     return this.localValue(site.resultType, result, isNull);
+  }
+
+  #clearError(): void {
+    const { f } = this;
+    f.i32(0);
+    f.i32(0);
+    f.memory("i32.store", ERROR_CODE);
   }
 
   #raiseKernelError(site: FallibleSite): void {

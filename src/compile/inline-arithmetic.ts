@@ -23,7 +23,7 @@ const onNumbers = (conditions: InlineConditions): boolean => isNumber(conditions
 
 function additive(operator: Operator, onError: "raise" | "null") {
   return strictFunction(
-    (conditions) => onNumbers(conditions) || acceptsDecimals(operator, conditions) || isTemporalAddition(operator, conditions),
+    (conditions) => onNumbers(conditions) || acceptsDecimals(conditions) || isTemporalAddition(operator, conditions),
     (emission) => {
       const type = emission.call.dataType;
       if (isFractional(type)) emitFloating(emission, operator);
@@ -141,7 +141,7 @@ export function emitLongProduct({ f, args, fail }: StrictEmission, code: ErrorCo
 
 function division(onError: "raise" | "null") {
   return strictFunction(
-    (conditions) => (isFractional(conditions.returnType) && sameKinds(conditions)) || acceptsDecimals("div", conditions),
+    (conditions) => (isFractional(conditions.returnType) && sameKinds(conditions)) || acceptsDecimals(conditions),
     (emission) => {
       const { f, args, call, fail } = emission;
       if (!isFractional(call.dataType)) return emitDecimals("div", emission);
@@ -183,7 +183,7 @@ function integralDivision() {
 function remainder(positive: boolean, onError: "raise" | "null") {
   return strictFunction(
     (conditions) =>
-      (integerBits(conditions.returnType) !== undefined && sameKinds(conditions)) || (!positive && acceptsDecimals("rem", conditions)),
+      (integerBits(conditions.returnType) !== undefined && sameKinds(conditions)) || (!positive && acceptsDecimals(conditions)),
     (emission) => {
       const { f, args, call, fail } = emission;
       if (call.dataType.kind === "decimal") return emitDecimals("rem", emission);
@@ -260,7 +260,6 @@ export const arithmeticFunctions: InlineFunctions = {
   "*": additive("mul", "raise"),
   "/": division("raise"),
   "%": remainder(false, "raise"),
-  mod: remainder(false, "raise"),
   pmod: remainder(true, "raise"),
   div: integralDivision(),
   try_add: additive("add", "null"),

@@ -2,17 +2,17 @@
  * Casts in generated code: among numbers, booleans, decimals, dates, timestamps and intervals. Mirrors
  * Spark's ANSI `Cast`; in `try` mode what does not fit is null.
  */
-import { type DataType, type DecimalType, physicalKind, sameType, type TypeKind } from "../columnar/types.ts";
+import { type DataType, type DecimalType, physicalKind, sameType } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { integerBits, isFractional } from "./inline-arithmetic.ts";
-import { emitDivideHalfUp, emitPrecisionCheck, emitWideCheck, isNarrowDecimal, pushRescaled, pushWide } from "./inline-decimal.ts";
-import type { Fail } from "./inline-function.ts";
+import { emitDivideHalfUp, emitFit, emitPrecisionCheck, emitRescaleWide, isNarrowDecimal, pushWide } from "./inline-decimal.ts";
+import { emitKernelCheck, type Fail } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
-import { hasKernel } from "./kernel-names.ts";
 import { literalBytes } from "./literal.ts";
+import { textKernel } from "./text-casts.ts";
 import { isUtc } from "./time-zone-names.ts";
 import type { CompiledValue } from "./value.ts";
 
@@ -59,46 +59,13 @@ export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledV
   if (text) return compiler.kernelCall(text.kernel, site, { mayBeNull: false, onError, constants: text.constants });
   const convert = conversion(from, to, compiler.isUtc)!;
   const emit = (fail: Fail): void => convert(compiler.f, value, fail, compiler);
-  const isMemoryFree = value.physical !== "wide" && physicalKind(to) !== "wide";
+  const isMemoryFree = [value.physical, physicalKind(to)].every((kind) => kind !== "wide" && kind !== "view");
   if (isMemoryFree && isSafeCast(from, to)) return compiler.strictSafe(to, [value], () => emit(neverFails));
   return compiler.strictFallible(site, [value], onError, emit);
 }
 
 function neverFails(): never {
   throw new Error("millrace internal error: a safe cast fails");
-}
-
-/** Casts from and to text that kernels do; `constants` follow the value. */
-function textKernel(from: DataType, to: DataType, utc: boolean): { readonly kernel: string; readonly constants: readonly number[] } | null {
-  const found = from.kind === "string" ? parser(to) : to.kind === "string" ? formatter(from) : null;
-  const usesZone = from.kind === "timestamp" || to.kind === "timestamp";
-  return found && hasKernel(found.kernel) && (utc || !usesZone) ? found : null;
-}
-
-function parser(to: DataType): { kernel: string; constants: number[] } | null {
-  const bits = integerBits(to);
-  if (bits !== undefined && bits < 64) return { kernel: "parse_int", constants: [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] };
-  const kernels: Partial<Record<TypeKind, string>> = {
-    long: "parse_long",
-    boolean: "parse_boolean",
-    date: "parse_date",
-    timestamp: "parse_timestamp",
-  };
-  const kernel = kernels[to.kind];
-  return kernel === undefined ? null : { kernel, constants: [] };
-}
-
-function formatter(from: DataType): { kernel: string; constants: number[] } | null {
-  const kernels: Partial<Record<TypeKind, string>> = {
-    byte: "format_int",
-    short: "format_int",
-    integer: "format_int",
-    long: "format_long",
-    date: "format_date",
-    timestamp: "format_timestamp",
-  };
-  const kernel = kernels[from.kind];
-  return kernel === undefined ? null : { kernel, constants: [] };
 }
 
 /** Nothing to do: names and nullability of struct fields may still differ. */
@@ -120,6 +87,8 @@ const isInteger = (type: DataType): boolean => integerBits(type) !== undefined;
 function conversion(from: DataType, to: DataType, utc: boolean): Conversion | null {
   if (from.kind === "boolean" && to.kind === "string") return booleanToText;
   if (from.kind === "string" && to.kind === "binary") return (_, value) => value.push();
+  if (from.kind === "string" && to.kind === "decimal") return textToDecimal(to);
+  if (from.kind === "decimal" && to.kind === "string") return decimalToText(from.scale);
   if (isInteger(from) || from.kind === "boolean") return fromInteger(from, to);
   if (isFractional(from)) return fromFractional(from, to);
   if (from.kind === "decimal") return isNarrowDecimal(from) ? fromNarrow(from, to) : fromWide(from, to);
@@ -160,6 +129,26 @@ const booleanToText: Conversion = (f, value, _fail, { module }) => {
   value.push();
   f.op("select");
 };
+
+const textToDecimal =
+  (to: DecimalType): Conversion =>
+  (f, value, fail, { module }) => {
+    value.push();
+    f.i32(to.precision);
+    f.i32(to.scale);
+    f.call(module.kernel("decimal_parse", ["i64", "i32", "i32"], ["i64"]));
+    emitKernelCheck(f, fail);
+    emitFit(f, module, to);
+  };
+
+const decimalToText =
+  (scale: number): Conversion =>
+  (f, value, fail, { module }) => {
+    pushWide(f, module, value);
+    f.i32(scale);
+    f.call(module.kernel("decimal_format", ["i64", "i32"], ["i64"]));
+    emitKernelCheck(f, fail);
+  };
 
 const pushLong = (f: FunctionBuilder, value: CompiledValue): void => {
   value.push();
@@ -330,13 +319,10 @@ function fromNarrow(from: DecimalType, to: DataType): Conversion | null {
 }
 
 /** To a decimal of more than 18 digits, from an unscaled number of at most `digits` digits at scale `from`. */
-function toWide(digits: number, from: number, to: DecimalType): Conversion | null {
-  const up = to.scale - from;
-  if (up < -18 || up > 18) return null;
+function toWide(digits: number, from: number, to: DecimalType): Conversion {
   return (f, value, fail, { module }) => {
-    pushWide(f, module, value, Math.max(up, 0));
-    if (up < 0 || digits + up > to.precision) pushRescaled(f, module, Math.min(up, 0), to.precision);
-    emitWideCheck(f, fail);
+    pushWide(f, module, value);
+    if (to.scale !== from || digits > to.precision) emitRescaleWide(f, module, from, to, fail);
   };
 }
 
@@ -344,9 +330,7 @@ function fromWide(from: DecimalType, to: DataType): Conversion | null {
   if (to.kind !== "decimal") return null;
   return (f, value, fail, { module }) => {
     value.push();
-    pushRescaled(f, module, to.scale - from.scale, to.precision);
-    emitWideCheck(f, fail);
-    if (isNarrowDecimal(to)) f.call(module.kernel("wide_to_long", ["i64"], ["i64"]));
+    emitRescaleWide(f, module, from.scale, to, fail);
   };
 }
 

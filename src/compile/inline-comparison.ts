@@ -80,7 +80,7 @@ export function pushEqual(
     case "wide":
       a.push();
       b.push();
-      f.call(compiler.module.kernel("wide_compare", ["i64", "i64"], ["i32"]));
+      f.call(compiler.module.kernel("compare_wide", ["i64", "i64"], ["i32"]));
       return f.op("i32.eqz");
     case "struct":
       return pushEqualStructs(compiler, a, b);
@@ -211,7 +211,7 @@ export function pushOrdered(compiler: ExpressionCompiler, a: CompiledValue, b: C
     case "wide":
       a.push();
       b.push();
-      f.call(compiler.module.kernel(a.physical === "view" ? "compare_views" : "wide_compare", ["i64", "i64"], ["i32"]));
+      f.call(compiler.module.kernel(a.physical === "view" ? "compare_views" : "compare_wide", ["i64", "i64"], ["i32"]));
       f.i32(0);
       return f.op(`i32.${order}_s`);
     default:
@@ -375,11 +375,8 @@ function extreme(order: "gt" | "lt"): InlineFunction {
 
 export const comparisonFunctions: InlineFunctions = {
   "=": equality,
-  "==": equality,
   "!=": inequality,
-  "<>": inequality,
   "<=>": nullSafeEquality,
-  equal_null: nullSafeEquality,
   "<": ordering("lt"),
   "<=": ordering("le"),
   ">": ordering("gt"),

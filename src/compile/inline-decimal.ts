@@ -1,18 +1,15 @@
 /**
- * Decimal arithmetic. Up to 18 digits: unscaled i64, inline. Up to 38: 128-bit numbers under views, by kernels. Operands may
- * differ in scale; an operation is compiled when no exact intermediate has more than 38 digits, which is always so unless
- * Spark had to cut the result's scale.
+ * Decimal arithmetic. Up to 18 digits: unscaled i64, inline as long as no intermediate needs more. Up to 38: 128-bit numbers
+ * under views, by kernels (`kernels/assembly/decimal.ts`).
  */
-import { ERROR_CODE, ERROR_CODES } from "../columnar/memory-layout.ts";
 import type { DataType, DecimalType } from "../columnar/types.ts";
-import type { FunctionBuilder, WasmType } from "./emitter.ts";
-import type { Fail, InlineConditions, StrictEmission } from "./inline-function.ts";
+import type { FunctionBuilder } from "./emitter.ts";
+import { emitKernelCheck, type Fail, type InlineConditions, type StrictEmission } from "./inline-function.ts";
 import type { ModuleContext } from "./module-context.ts";
 import type { CompiledValue } from "./value.ts";
 
 /** Digits that every i64 holds. */
 const NARROW_DIGITS = 18;
-const WIDE_DIGITS = 38;
 
 export const isNarrowDecimal = (type: DataType): boolean => type.kind === "decimal" && type.precision <= NARROW_DIGITS;
 
@@ -22,27 +19,28 @@ interface Shape {
   readonly result: DecimalType;
 }
 
-/** How an operation on given types is computed. */
-interface Plan {
-  /** Decimal digits of the largest exact intermediate. */
+/** How an operation is computed on i64. */
+interface NarrowPlan {
+  /** Decimal digits of the largest intermediate. */
   readonly digits: number;
   /** Digits that each operand gains before the operation. */
   readonly shifts: readonly [number, number];
-  /** Digits that the exact result may have; checked when the result's type has fewer. */
+  /** Digits that the result may have; checked when the result's type has fewer. */
   readonly resultDigits: number;
-  readonly narrow: (f: FunctionBuilder) => void;
-  readonly wideKernel: string;
-  readonly zeroDivisor?: "divide_by_zero" | "remainder_by_zero";
+  readonly emit: (f: FunctionBuilder) => void;
 }
 
 export type DecimalOperator = "add" | "sub" | "mul" | "div" | "rem";
 
-export function acceptsDecimals(operator: DecimalOperator, conditions: InlineConditions): boolean {
-  const shape = shapeOf(conditions.types, conditions.returnType);
-  const plan = shape && planOf(operator, shape);
-  if (!shape || !plan || plan.digits > WIDE_DIGITS) return false;
-  return [shape.a, shape.b].every((type, index) => plan.shifts[index]! <= (isNarrowDecimal(type) ? NARROW_DIGITS : WIDE_DIGITS));
-}
+const KERNELS: Readonly<Record<DecimalOperator, string>> = {
+  add: "decimal_add",
+  sub: "decimal_subtract",
+  mul: "decimal_multiply",
+  div: "decimal_divide",
+  rem: "decimal_remainder",
+};
+
+export const acceptsDecimals = ({ types, returnType }: InlineConditions): boolean => shapeOf(types, returnType) !== null;
 
 /** Pushes the result. */
 export function emitDecimals(operator: DecimalOperator, { f, module, args, call, fail }: StrictEmission): void {
@@ -50,25 +48,24 @@ export function emitDecimals(operator: DecimalOperator, { f, module, args, call,
     args.map((arg) => arg.dataType),
     call.dataType,
   )!;
-  const plan = planOf(operator, shape)!;
   const { a, b, result } = shape;
-  if (plan.zeroDivisor) {
-    args[1]!.push();
-    if (isNarrowDecimal(b)) f.op("i64.eqz");
-    else f.call(module.kernel("wide_is_zero", ["i64"], ["i32"]));
-    f.if(() => fail(plan.zeroDivisor!));
-  }
-  if ([a, b, result].every(isNarrowDecimal) && plan.digits <= NARROW_DIGITS) {
+  const plan = [a, b, result].every(isNarrowDecimal) ? narrowPlan(operator, shape) : null;
+  if (plan && plan.digits <= NARROW_DIGITS) {
+    if (operator === "div" || operator === "rem") {
+      args[1]!.push();
+      f.op("i64.eqz");
+      f.if(() => fail(operator === "div" ? "divide_by_zero" : "remainder_by_zero"));
+    }
     args.forEach((arg, index) => pushScaled(f, arg, plan.shifts[index]!));
-    plan.narrow(f);
+    plan.emit(f);
     if (plan.resultDigits > result.precision) emitPrecisionCheck(f, result.precision, fail);
     return;
   }
-  args.forEach((arg, index) => pushWide(f, module, arg, plan.shifts[index]!));
-  callWide(f, module, plan.wideKernel, ["i64", "i64"]);
-  if (plan.resultDigits > result.precision) pushRescaled(f, module, 0, result.precision);
-  emitWideCheck(f, fail);
-  if (isNarrowDecimal(result)) f.call(module.kernel("wide_to_long", ["i64"], ["i64"]));
+  for (const arg of args) pushWide(f, module, arg);
+  for (const constant of [a.scale, b.scale, result.scale, result.precision]) f.i32(constant);
+  f.call(module.kernel(KERNELS[operator], ["i64", "i64", "i32", "i32", "i32", "i32"], ["i64"]));
+  emitKernelCheck(f, fail);
+  emitFit(f, module, result);
 }
 
 function shapeOf(types: readonly DataType[], result: DataType): Shape | null {
@@ -79,7 +76,8 @@ function shapeOf(types: readonly DataType[], result: DataType): Shape | null {
 
 const integerDigits = (type: DecimalType): number => type.precision - type.scale;
 
-function planOf(operator: DecimalOperator, { a, b, result }: Shape): Plan | null {
+/** Null where the result's scale is not the natural one. */
+function narrowPlan(operator: DecimalOperator, { a, b, result }: Shape): NarrowPlan | null {
   const scale = Math.max(a.scale, b.scale);
   const digits = Math.max(integerDigits(a), integerDigits(b)) + scale;
   const toCommonScale = [scale - a.scale, scale - b.scale] as const;
@@ -87,40 +85,22 @@ function planOf(operator: DecimalOperator, { a, b, result }: Shape): Plan | null
     case "add":
     case "sub":
       if (result.scale !== scale) return null;
-      return {
-        digits,
-        shifts: toCommonScale,
-        resultDigits: digits + 1,
-        narrow: (f) => f.op(`i64.${operator}`),
-        wideKernel: operator === "add" ? "wide_add" : "wide_subtract",
-      };
-    case "rem":
+      return { digits, shifts: toCommonScale, resultDigits: digits + 1, emit: (f) => f.op(`i64.${operator}`) };
+    case "rem": {
       if (result.scale !== scale) return null;
-      return {
-        digits,
-        shifts: toCommonScale,
-        resultDigits: Math.min(integerDigits(a), integerDigits(b)) + scale,
-        narrow: (f) => f.op("i64.rem_s"),
-        wideKernel: "wide_remainder",
-        zeroDivisor: "remainder_by_zero",
-      };
+      const resultDigits = Math.min(integerDigits(a), integerDigits(b)) + scale;
+      return { digits, shifts: toCommonScale, resultDigits, emit: (f) => f.op("i64.rem_s") };
+    }
     case "mul": {
       if (result.scale !== a.scale + b.scale) return null;
       const product = a.precision + b.precision;
-      return { digits: product, shifts: [0, 0], resultDigits: product, narrow: (f) => f.op("i64.mul"), wideKernel: "wide_multiply" };
+      return { digits: product, shifts: [0, 0], resultDigits: product, emit: (f) => f.op("i64.mul") };
     }
     case "div": {
       const shift = result.scale - a.scale + b.scale;
       if (shift < 0) return null;
       const dividend = a.precision + shift;
-      return {
-        digits: dividend,
-        shifts: [shift, 0],
-        resultDigits: dividend,
-        narrow: emitDivideHalfUp,
-        wideKernel: "wide_divide",
-        zeroDivisor: "divide_by_zero",
-      };
+      return { digits: dividend, shifts: [shift, 0], resultDigits: dividend, emit: emitDivideHalfUp };
     }
   }
 }
@@ -133,45 +113,25 @@ function pushScaled(f: FunctionBuilder, value: CompiledValue, shift: number): vo
   f.op("i64.mul");
 }
 
-/** Pushes a decimal, or an integer, as a wide number with `shift` more digits right of the point; check with `emitWideCheck`. */
-export function pushWide(f: FunctionBuilder, module: ModuleContext, value: CompiledValue, shift: number): void {
+/** Pushes a decimal or an integer as a wide number of the same scale. */
+export function pushWide(f: FunctionBuilder, module: ModuleContext, value: CompiledValue): void {
   value.push();
-  if (value.physical === "wide") {
-    if (shift > 0) pushRescaled(f, module, shift, WIDE_DIGITS);
-    return;
-  }
+  if (value.physical === "wide") return;
   if (value.physical !== "i64") f.op("i64.extend_i32_s");
-  if (shift === 0) return callWide(f, module, "wide_from_long", ["i64"]);
-  f.i64(10n ** BigInt(shift));
-  callWide(f, module, "wide_multiply_longs", ["i64", "i64"]);
+  f.call(module.kernel("wide_from_long", ["i64"], ["i64"]));
 }
 
-/** Pops a wide number, pushes it with `shift` more digits right of the point; beyond `precision` digits the error cell is set. */
-export function pushRescaled(f: FunctionBuilder, module: ModuleContext, shift: number, precision: number): void {
-  f.i32(shift);
-  f.i32(precision);
-  callWide(f, module, "wide_rescale", ["i64", "i32", "i32"]);
+/** Pops a wide number that fits the type, pushes it in the type's representation. */
+export function emitFit(f: FunctionBuilder, module: ModuleContext, type: DecimalType): void {
+  if (isNarrowDecimal(type)) f.call(module.kernel("wide_to_long", ["i64"], ["i64"]));
 }
 
-function callWide(f: FunctionBuilder, module: ModuleContext, kernel: string, params: readonly WasmType[]): void {
-  f.call(module.kernel(kernel, params, ["i64"]));
-}
-
-/** Fails if a kernel has set the error cell, which is cleared. */
-export function emitWideCheck(f: FunctionBuilder, fail: Fail): void {
-  f.i32(0);
-  f.memory("i32.load", ERROR_CODE);
-  f.if(() => {
-    f.i32(0);
-    f.memory("i32.load", ERROR_CODE);
-    f.i32(ERROR_CODES.out_of_memory);
-    f.op("i32.eq");
-    f.i32(0);
-    f.i32(0);
-    f.memory("i32.store", ERROR_CODE);
-    f.if(() => fail("out_of_memory"));
-    fail("decimal_out_of_range");
-  });
+/** Pops a wide number of scale `from`, pushes it as a decimal of type `to`; fails beyond its precision. */
+export function emitRescaleWide(f: FunctionBuilder, module: ModuleContext, from: number, to: DecimalType, fail: Fail): void {
+  for (const constant of [from, to.scale, to.precision]) f.i32(constant);
+  f.call(module.kernel("decimal_rescale", ["i64", "i32", "i32", "i32"], ["i64"]));
+  emitKernelCheck(f, fail);
+  emitFit(f, module, to);
 }
 
 /** Passes the i64 on top of the stack if it has at most `digits` decimal digits. */

@@ -2,7 +2,7 @@
  * The form of tier-1 functions: emitters that write a function's instructions in place. One table per concept
  * (`inline-arithmetic.ts`, …), all of them together in `inline-functions.ts`. Main thread.
  */
-import { ERROR_CODES, type ErrorCode } from "../columnar/memory-layout.ts";
+import { ERROR_CODE, type ErrorCode } from "../columnar/memory-layout.ts";
 import type { DataType } from "../columnar/types.ts";
 import type { Call } from "../plan/expr/expression.ts";
 import type { FunctionBuilder } from "./emitter.ts";
@@ -32,8 +32,15 @@ export interface InlineFunction {
 
 export type InlineFunctions = Readonly<Record<string, InlineFunction>>;
 
-/** Emits "this row's evaluation is in error": does not fall through. */
-export type Fail = (code: ErrorCode) => void;
+/** Emits "this row's evaluation is in error": does not fall through. `kernel`: the error is in the error cell already. */
+export type Fail = (code: ErrorCode | "kernel") => void;
+
+/** Fails if a kernel has set the error cell. */
+export function emitKernelCheck(f: FunctionBuilder, fail: Fail): void {
+  f.i32(0);
+  f.memory("i32.load", ERROR_CODE);
+  f.if(() => fail("kernel"));
+}
 
 export interface StrictEmission {
   readonly f: FunctionBuilder;
@@ -65,6 +72,6 @@ export function strictFunction(
   };
 }
 
-function unexpectedFail(code: ErrorCode): never {
-  throw new Error(`millrace internal error: an emitter marked safe fails with ${ERROR_CODES[code]}`);
+function unexpectedFail(code: ErrorCode | "kernel"): never {
+  throw new Error(`millrace internal error: an emitter marked safe fails with ${code}`);
 }

@@ -34,7 +34,7 @@ const complement = strictFunction(
 );
 
 /** The distance counts modulo the width, in Java as here. */
-const shift = (operator: "shl" | "shr_s" | "shr_u"): InlineFunction =>
+const shift = (operator: "shl" | "shr_s"): InlineFunction =>
   strictFunction(
     ({ types, returnType }) =>
       (returnType.kind === "integer" || returnType.kind === "long") && types[0]!.kind === returnType.kind && types[1]?.kind === "integer",
@@ -46,17 +46,6 @@ const shift = (operator: "shl" | "shr_s" | "shr_u"): InlineFunction =>
     },
     { safe: true },
   );
-
-/** Narrower integers are counted as the long that they widen to. */
-const bitCount = strictFunction(
-  ({ types }) => types[0]!.kind === "boolean" || integerBits(types[0]!) !== undefined,
-  ({ f, args }) => {
-    args[0]!.push();
-    if (args[0]!.physical !== "i64") f.op("i64.extend_i32_s");
-    f.op("i64.popcnt", "i32.wrap_i64");
-  },
-  { safe: true },
-);
 
 const pushDouble = (f: FunctionBuilder, value: CompiledValue): void => {
   value.push();
@@ -128,16 +117,8 @@ export const mathFunctions: InlineFunctions = {
   "~": complement,
   shiftleft: shift("shl"),
   shiftright: shift("shr_s"),
-  shiftrightunsigned: shift("shr_u"),
-  "<<": shift("shl"),
-  ">>": shift("shr_s"),
-  ">>>": shift("shr_u"),
-  bit_count: bitCount,
   ceil: towards("ceil"),
-  ceiling: towards("ceil"),
   floor: towards("floor"),
   sqrt: onDouble((f) => f.op("f64.sqrt")),
-  rint: onDouble((f) => f.op("f64.nearest")),
   sign,
-  signum: sign,
 };

@@ -47,18 +47,22 @@ function isOwnTierFused(expression: Expression, options: CompileOptions): boolea
     case "cast":
       return isInlineCast(expression, options);
     case "call":
-      return inlineFor(expression, options) !== null || runsAsKernel(expression, options);
+      return inlineFor(expression, options) !== null || kernelOf(expression, options) !== null;
     default:
       return true;
   }
 }
 
-function runsAsKernel(call: Call, options: CompileOptions): boolean {
+/** The kernel that computes a call, if there is one for its types. */
+export function kernelOf(call: Call, options: CompileOptions): string | null {
   const definition = options.registry.find(call.name);
-  if (definition?.kind !== "scalar" || definition.kernel === undefined || !hasKernel(definition.kernel)) return false;
+  if (definition?.kind !== "scalar") return null;
+  const types = call.args.map(typeOf);
+  const kernel = definition.kernelFor ? definition.kernelFor(types) : definition.kernel;
+  if (kernel === undefined || !hasKernel(kernel)) return null;
   // Kernels know no zones: they compute in UTC.
-  if (definition.usesTimeZone && !isUtc(options.timeZone)) return false;
-  return call.args.every((argument) => physicalKind(typeOf(argument)) !== "struct");
+  if (definition.usesTimeZone && !isUtc(options.timeZone)) return null;
+  return types.every((type) => physicalKind(type) !== "struct") ? kernel : null;
 }
 
 const containsList = (type: DataType): boolean =>

@@ -18,19 +18,20 @@ export interface ExplainedPlans {
   readonly physical: string;
 }
 
-/** `explain("extended")`: all four plans under Spark's headings. */
-export function extendedPlanText({ parsed, analyzed, optimized, physical }: ExplainedPlans): string {
+/** `extended`: all four plans under Spark's headings; `cost`: the optimized and the physical one; any other mode: the physical plan. */
+export function explainPlans({ parsed, analyzed, optimized, physical }: ExplainedPlans, mode: string): string {
+  const optimizedText = section("Optimized Logical Plan", planText(optimized));
+  const physicalText = section("Physical Plan", physical);
+  if (mode === "cost") return [optimizedText, physicalText].join("\n");
+  if (mode !== "extended") return physicalText;
   const columns = outputOf(analyzed).map(({ name, dataType }) => `${name}: ${simpleString(dataType)}`);
   return [
     section("Parsed Logical Plan", planText(parsed)),
     section("Analyzed Logical Plan", `${columns.join(", ")}\n${planText(analyzed)}`),
-    section("Optimized Logical Plan", planText(optimized)),
-    simplePlanText(physical),
+    optimizedText,
+    physicalText,
   ].join("\n");
 }
-
-/** `explain()`: the physical plan only. */
-export const simplePlanText = (physical: string): string => section("Physical Plan", physical);
 
 const section = (title: string, text: string): string => `== ${title} ==\n${text.trimEnd()}\n`;
 
@@ -148,7 +149,7 @@ function selectText(expression: Expression): string {
 }
 
 /** An expression in a plan: `(a#1L > 5)`, `'a`, `count(1) AS n#3L`. */
-export const expressionText = (expression: Expression): string => formatExpression(expression, planStyle);
+const expressionText = (expression: Expression): string => formatExpression(expression, planStyle);
 
 /** `a#1`, with `L` for longs and the delay of event times: `ts#4-T10000ms`. */
 function attributeText({ id, name, dataType, watermarkDelayMs }: Attribute): string {

@@ -30,6 +30,9 @@ const NOT_AN_ALIAS = new Set(
 /** Functions that may be written without parentheses. */
 const BARE_FUNCTIONS = new Set(["CURRENT_DATE", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP"]);
 
+/** Operators in a row (`1 + 1 + …`) nest as deep as they are many: this many at most, so that no later walk runs out of stack. */
+const CHAIN_MAX = 500;
+
 interface InfixOperator {
   readonly keys: readonly string[];
   readonly functionName: string;
@@ -83,17 +86,34 @@ export function readValue(cursor: TokenCursor): Expression {
 }
 
 function readOr(cursor: TokenCursor): Expression {
-  const start = cursor.peek().start;
-  let left = readAnd(cursor);
-  while (cursor.accept("OR")) left = functionAt(cursor, start, "or", [left, readAnd(cursor)]);
-  return left;
+  return readChain(cursor, "OR", readAnd);
 }
 
 function readAnd(cursor: TokenCursor): Expression {
-  const start = cursor.peek().start;
-  let left = readNot(cursor);
-  while (cursor.accept("AND")) left = functionAt(cursor, start, "and", [left, readNot(cursor)]);
-  return left;
+  return readChain(cursor, "AND", readNot);
+}
+
+interface Operand {
+  readonly expression: Expression;
+  readonly start: number;
+  readonly stop: number;
+}
+
+/** Operands between which `key` stands, as a balanced tree (as Spark makes it), so that a thousand conditions do not nest a thousand deep. */
+function readChain(cursor: TokenCursor, key: "AND" | "OR", read: (cursor: TokenCursor) => Expression): Expression {
+  const operands: Operand[] = [];
+  do {
+    const { start } = cursor.peek();
+    const expression = read(cursor);
+    operands.push({ expression, start, stop: cursor.originFrom(start).stop });
+  } while (cursor.accept(key));
+  const combine = (low: number, high: number): Expression => {
+    if (low === high) return operands[low]!.expression;
+    const middle = low + ((high - low) >> 1);
+    const origin = { text: cursor.text, start: operands[low]!.start, stop: operands[high]!.stop };
+    return unresolvedFunction(key.toLowerCase(), [combine(low, middle), combine(middle + 1, high)], { origin });
+  };
+  return combine(0, operands.length - 1);
 }
 
 function readNot(cursor: TokenCursor): Expression {
@@ -171,7 +191,8 @@ function readIs(cursor: TokenCursor, start: number, value: Expression, isNegated
 function readInfix(cursor: TokenCursor, levelMin: number): Expression {
   const start = cursor.peek().start;
   let left = readPrefix(cursor);
-  for (;;) {
+  for (let links = 0; ; links++) {
+    if (links > CHAIN_MAX) throw cursor.error("FAILED_TO_PARSE_TOO_COMPLEX", {});
     const operator = INFIX.find(({ keys }) => cursor.at(...keys) && isAdjacent(cursor, keys.length));
     if (operator === undefined || operator.level < levelMin) return left;
     for (const _ of operator.keys) cursor.next();
@@ -198,7 +219,8 @@ function readPrefix(cursor: TokenCursor): Expression {
 /** `base.field`, `base[index]`, `base::type`. */
 function readPostfix(cursor: TokenCursor, start: number, base: Expression): Expression {
   let result = base;
-  for (;;) {
+  for (let links = 0; ; links++) {
+    if (links > CHAIN_MAX) throw cursor.error("FAILED_TO_PARSE_TOO_COMPLEX", {});
     if (cursor.accept("[")) {
       const extraction = readExpression(cursor);
       cursor.expect("]");

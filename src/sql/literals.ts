@@ -1,4 +1,6 @@
 /** Literals of SQL text with Spark's types: numbers, typed strings (`DATE '…'`, `X'1F'`) and intervals. Called by the expression parser. */
+import { parseDate, parseTimestamp, parseTimestampNtz } from "../columnar/parse-text.ts";
+import { timeZone } from "../columnar/time-zone.ts";
 import {
   BinaryType,
   ByteType,
@@ -85,33 +87,34 @@ function outOfRange(cursor: TokenCursor, token: Token, raw: string, type: DataTy
   );
 }
 
-const DATE = String.raw`[+-]?\d{4,7}(?:-\d{1,2}){0,2}`;
-const TIME = String.raw`\d{1,2}(?::\d{1,2}(?::\d{1,2}(?:\.\d{1,9})?)?)?`;
-const DATE_TEXT = new RegExp(`^${DATE}$`);
-const TIMESTAMP_NTZ_TEXT = new RegExp(`^${DATE}(?:[ T]${TIME})?$`);
-const TIMESTAMP_TEXT = new RegExp(String.raw`^${DATE}(?:[ T]${TIME} ?(?:[A-Za-z][\w/+-]*(?::\d{1,2})?|[+-]\d{1,2}(?::?\d{1,2}){0,2})?)?$`);
+const DATE_ONLY = /^[+-]?\d{4,7}(-\d{1,2}){0,2}$/;
+const UTC = timeZone("UTC");
+const NOT_UTC = timeZone("+01:00");
 
 /**
- * `DATE '2024-01-31'` and the like. Dates and times become casts, because a time without a zone is one in the session's zone;
- * the optimizer folds them.
+ * `DATE '2024-01-31'` and the like. A time without a zone is one in the session's zone, which is not known here: it becomes a cast,
+ * which the optimizer folds.
  */
 export function typedLiteral(cursor: TokenCursor, typeToken: Token, text: string): Expression {
   const invalid = (): Error => {
     const at = cursor.originFrom(typeToken.start);
     return cursor.error("INVALID_TYPED_LITERAL", { valueType: `"${typeToken.key}"`, value: `'${text}'` }, at);
   };
-  const checked = (pattern: RegExp, type: DataType): Expression => {
-    if (!pattern.test(text.trim()) || !hasValidDay(text.trim())) throw invalid();
-    return cast(literal(text, StringType), type);
+  const checked = (value: number | bigint | undefined, type: DataType): Literal => {
+    if (value === undefined) throw invalid();
+    return literal(value, type);
   };
   switch (typeToken.key) {
     case "DATE":
-      return checked(DATE_TEXT, DateType);
+      return checked(DATE_ONLY.test(text.trim()) ? parseDate(text) : undefined, DateType);
     case "TIMESTAMP":
-    case "TIMESTAMP_LTZ":
-      return checked(TIMESTAMP_TEXT, TimestampType);
+    case "TIMESTAMP_LTZ": {
+      const parsed = checked(parseTimestamp(text, UTC), TimestampType);
+      const hasZone = parsed.value === parseTimestamp(text, NOT_UTC);
+      return hasZone ? parsed : cast(literal(text, StringType), TimestampType);
+    }
     case "TIMESTAMP_NTZ":
-      return checked(TIMESTAMP_NTZ_TEXT, TimestampNTZType);
+      return checked(parseTimestampNtz(text), TimestampNTZType);
     case "X": {
       const padded = text.length % 2 === 0 ? text : `0${text}`;
       if (!/^[0-9a-fA-F]*$/.test(padded)) throw invalid();
@@ -127,13 +130,6 @@ export function typedLiteral(cursor: TokenCursor, typeToken: Token, text: string
         cursor.originFrom(typeToken.start),
       );
   }
-}
-
-function hasValidDay(text: string): boolean {
-  const [, year, month = "1", day = "1"] = /^([+-]?\d+)(?:-(\d+))?(?:-(\d+))?/.exec(text)!;
-  const isLeapYear = Number(year) % 4 === 0 && (Number(year) % 100 !== 0 || Number(year) % 400 === 0);
-  const days = [31, isLeapYear ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][Number(month) - 1];
-  return days !== undefined && Number(day) >= 1 && Number(day) <= days;
 }
 
 const UNIT = /^(YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND|MILLISECOND|MICROSECOND)S?$/;

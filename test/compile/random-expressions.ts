@@ -81,7 +81,7 @@ export function valueOf(type: DataType): fc.Arbitrary<Value> {
     case "decimal":
       return decimalValue(type);
     case "string":
-      return oneOfValues(["", "a", "view", "purchase", "żółć", "東京", "😀", "a\u0000b"], fc.string({ unit: "binary", maxLength: 20 }));
+      return oneOfValues(["", "a", "view", "purchase", "żółć", "東京", "😀", "a\u0000b", " 12 ", "-7.5", "1e3", "true", "2024-02-29", "2024-02-29 12:30:01.5"], fc.string({ unit: "binary", maxLength: 20 }));
     case "date":
       return oneOfValues([0, -1, 59, 11016, -719468], fc.integer({ min: -1_000_000, max: 1_000_000 }));
     case "timestamp":
@@ -182,7 +182,8 @@ function compound(type: DataType, depth: number): fc.Arbitrary<Expression>[] {
 
 function castable(from: DataType, to: DataType): boolean {
   const numeric = ["byte", "short", "integer", "long", "float", "double", "decimal"];
-  if (to.kind === "string") return false;
+  if (to.kind === "string") return ["boolean", "byte", "short", "integer", "long", "decimal", "date", "timestamp"].includes(from.kind);
+  if (from.kind === "string") return ["boolean", "byte", "integer", "long", "decimal", "date", "timestamp"].includes(to.kind);
   if (numeric.includes(from.kind) && numeric.includes(to.kind)) {
     // Spark rounds long and decimal to float once; the interpreter rounds by way of double.
     return !(to.kind === "float" && (from.kind === "long" || from.kind === "decimal"));
@@ -215,13 +216,21 @@ function specific(
         named(["shiftleft", "shiftright"], type, self, self),
         named(["year", "month", "day", "quarter", "dayofweek", "weekday", "dayofyear"], type, of(DateType)),
         named(["hour", "minute", "second"], type, of(TimestampType)),
+        named(["length", "octet_length"], type, of(StringType)),
         make("datediff", type, of(DateType), of(DateType)),
         fc.tuple(of(LongType), of(StringType), of(DoubleType)).map((values) => call("hash", values, type, false)),
       ];
     case "long":
       return [
-        named(["+", "-", "*", "%", "div", "pmod", "try_add", "try_subtract", "try_multiply", "&", "|", "^"], type, self, self),
+        named(["+", "-", "*", "%", "div", "try_add", "try_subtract", "try_multiply", "&", "|", "^"], type, self, self),
         named(["negative", "abs", "~"], type, self),
+        // Narrow divisors: Spark's sum of remainder and divisor wraps at 64 bits, the interpreter's does not.
+        make(
+          "pmod",
+          type,
+          self,
+          of(IntegerType).map((divisor) => cast(divisor, LongType)),
+        ),
         make("shiftleft", type, self, of(IntegerType)),
         named(["unix_seconds", "unix_millis", "unix_micros"], type, of(TimestampType)),
       ];
@@ -244,7 +253,10 @@ function specific(
             .map(([needle, values]) => call("in", [needle, ...values.map((value) => literal(value, operand))], type, true)),
         ]),
         make("isnan", type, of(DoubleType)),
+        named(["contains", "startswith", "endswith", "like"], type, of(StringType), of(StringType)),
       ];
+    case "string":
+      return [make("concat", type, self, self), named(["trim", "reverse", "lower", "upper"], type, self), make("replace", type, self, self, self)];
     case "date":
       return [
         named(

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { extendedPlanText, planText, simplePlanText } from "../../src/plan/explain.ts";
+import { explainPlans, planText } from "../../src/plan/explain.ts";
 import { optimize } from "../../src/plan/optimizer/optimizer.ts";
 import {
   analyzed,
@@ -33,7 +33,7 @@ test("explain shows the four plans of a windowed count", async () => {
   );
   const resolved = await analyzed(parsed);
   const optimized = optimize(resolved, contextOf());
-  expect(numbered(extendedPlanText({ parsed, analyzed: resolved, optimized, physical: "Stage 0" }))).toBe(`\
+  expect(numbered(explainPlans({ parsed, analyzed: resolved, optimized, physical: "Stage 0" }, "extended"))).toBe(`\
 == Parsed Logical Plan ==
 'Filter ('n > 1)
 +- 'Aggregate ['window, 'user], ['count(1) AS n]
@@ -58,7 +58,7 @@ Filter (n#1L > 1)
 == Physical Plan ==
 Stage 0
 `);
-  expect(simplePlanText("Stage 0")).toBe("== Physical Plan ==\nStage 0\n");
+  expect(explainPlans({ parsed, analyzed: resolved, optimized, physical: "Stage 0" }, "simple")).toBe("== Physical Plan ==\nStage 0\n");
 });
 
 test("branches are drawn, unresolved parts are marked", () => {

@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { timeZone } from "../../src/columnar/time-zone.ts";
 import {
   BooleanType,
   ByteType,
@@ -19,6 +18,7 @@ import {
   TimestampType,
 } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
+import { dateTimeFormats } from "../../src/connectors/formats/datetime-formats.ts";
 import { csvOptions } from "../../src/connectors/formats/csv-options.ts";
 import { csvReader, csvRecordOptions } from "../../src/connectors/formats/csv-reader.ts";
 import { parseCsvLine } from "../../src/connectors/formats/csv-record.ts";
@@ -206,7 +206,8 @@ test("the scanner and its plain twin agree on any line", () => {
   );
   fc.assert(
     fc.property(fc.array(line, { minLength: 1, maxLength: 10 }), fc.constantFrom("\\", '"'), (lines, escape) => {
-      const options = csvRecordOptions(new ConnectorOptions("csv", { escape }, csvOptions), timeZone("UTC"));
+      const given = new ConnectorOptions("csv", { escape }, csvOptions);
+      const options = csvRecordOptions(given, dateTimeFormats(given, "UTC"));
       const expected = lines.flatMap((text) => {
         const { rows, isMalformed } = parseCsvLine(text, { schema, corruptIndex: -1, checksCount: true }, options);
         return rows.map((row): Value[] => [...row, isMalformed ? text : null]);

@@ -155,6 +155,16 @@ test("what is written is read back", () => {
   );
 });
 
+test("dateFormat and timestampFormat", () => {
+  const times = schemaOf({ d: DateType, t: TimestampType });
+  const formats = { dateFormat: "dd.MM.yyyy", timestampFormat: "yyyy/MM/dd HH:mm", timeZone: "Asia/Kolkata" };
+  const rows: Value[][] = [[19_782, 0n]];
+  expect(writeCsv(times, rows, formats)).toBe("29.02.2024,1970/01/01 05:30\n");
+  expect(readText("29.02.2024,1970/01/01 05:30\n", { reader: csvReader, specs: csvOptions, schema: times, options: formats })).toEqual(
+    rows,
+  );
+});
+
 test("text files: one column, null is an empty line", () => {
   const one = schemaOf({ value: StringType });
   expect(write(textBlockEncoder, textOptions, one, [["a"], [null], ["ü\\"]])).toBe("a\n\nü\\\n");

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { timeZone } from "../../src/columnar/time-zone.ts";
 import {
   arrayType,
   BooleanType,
@@ -17,6 +16,7 @@ import {
 } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import { ConnectorOptions } from "../../src/connectors/options.ts";
+import { dateTimeFormats } from "../../src/connectors/formats/datetime-formats.ts";
 import { jsonOptions } from "../../src/connectors/formats/json-options.ts";
 import { jsonReader, jsonRecordOptions } from "../../src/connectors/formats/json-reader.ts";
 import { parseJsonRecord } from "../../src/connectors/formats/json-record.ts";
@@ -112,7 +112,8 @@ const record = fc
   .map((text) => text.replace(/[\n\r]/g, " "));
 
 test("the scanner and its plain twin agree on any document", () => {
-  const options = jsonRecordOptions(new ConnectorOptions("json", {}, jsonOptions), timeZone("Asia/Kolkata"));
+  const given = new ConnectorOptions("json", {}, jsonOptions);
+  const options = jsonRecordOptions(given, dateTimeFormats(given, "Asia/Kolkata"));
   fc.assert(
     fc.property(fc.array(record, { minLength: 1, maxLength: 12 }), (lines) => {
       const expected = lines.flatMap((text) => {

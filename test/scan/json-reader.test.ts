@@ -206,6 +206,16 @@ describe("options", () => {
     }
   });
 
+  test("dateFormat and timestampFormat", () => {
+    const dates = schemaOf({ d: DateType, t: TimestampType, _corrupt_record: StringType });
+    const formats = { dateFormat: "dd.MM.yyyy", timestampFormat: "yyyy/MM/dd HH:mm" };
+    const text = '{"d":"29.02.2024","t":"2024/01/01 01:30"}\n{"d":"2024-02-29"}';
+    expect(readText(text, { ...json, schema: dates, options: formats, timeZone: "Asia/Kolkata" })).toEqual([
+      [19_782, BigInt(Date.UTC(2023, 11, 31, 20)) * 1000n, null],
+      [null, null, '{"d":"2024-02-29"}'],
+    ]);
+  });
+
   test("columnNameOfCorruptRecord", () => {
     const other = schemaOf({ a: IntegerType, bad: StringType });
     expect(readText("nonsense", { ...json, schema: other, options: { columnNameOfCorruptRecord: "bad" } })).toEqual([[null, "nonsense"]]);

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { timeZone } from "../../src/columnar/time-zone.ts";
 import {
   arrayType,
   BinaryType,
@@ -22,6 +21,7 @@ import {
   TimestampType,
 } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
+import { dateTimeFormats } from "../../src/connectors/formats/datetime-formats.ts";
 import { jsonOptions } from "../../src/connectors/formats/json-options.ts";
 import { jsonObject } from "../../src/connectors/formats/json-text.ts";
 import { jsonBlockEncoder } from "../../src/connectors/formats/json-writer.ts";
@@ -117,11 +117,12 @@ test("the kernel writes what the plain writer writes", () => {
     time,
     maybe(fc.tuple(text, maybe(fc.tuple(maybe(fc.uint8Array({ maxLength: 20 })))))),
   );
-  const zone = timeZone("America/New_York");
+  const zone = "America/New_York";
+  const formats = dateTimeFormats(new ConnectorOptions("json", {}, jsonOptions), zone);
   fc.assert(
     fc.property(fc.array(row, { maxLength: 10 }), fc.boolean(), (rows, ignoreNullFields) => {
-      const lines = write(schema, rows as Value[][], { ignoreNullFields: String(ignoreNullFields) }, zone.id);
-      expect(lines).toEqual(rows.map((values) => jsonObject(values as Value[], schema, { ignoreNullFields, zone })));
+      const lines = write(schema, rows as Value[][], { ignoreNullFields: String(ignoreNullFields) }, zone);
+      expect(lines).toEqual(rows.map((values) => jsonObject(values as Value[], schema, { ignoreNullFields, formats })));
     }),
     { numRuns: 300 },
   );

@@ -50,7 +50,7 @@ describe("types", () => {
     ["int int", "PARSE_SYNTAX_ERROR"],
     ["", "PARSE_EMPTY_STATEMENT"],
     ["array<".repeat(10_000), "FAILED_TO_PARSE_TOO_COMPLEX"],
-  ])("%j is refused with %s", (ddl, condition) => {
+  ])("refusal %#", (ddl, condition) => {
     expect(() => parseDataType(ddl)).toThrow(expect.objectContaining({ condition, name: "ParseError" }));
   });
 });

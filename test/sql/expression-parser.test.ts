@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ParseError } from "../../src/base/errors.ts";
+import type { Expression } from "../../src/plan/expr/expression.ts";
 import { parseExpression, parseIdentifier, parseSelectItems } from "../../src/sql/parser.ts";
 import { printExpression } from "./print-expression.ts";
 
@@ -18,6 +19,8 @@ table("precedence", [
   ["a - b - c", "-(-(a, b), c)"],
   ["a / b % c div d", "div(%(/(a, b), c), d)"],
   ["(a + b) * c", "*(+(a, b), c)"],
+  ["a and b and c", "and(and(a, b), c)"],
+  ["a or b or c or d", "or(or(a, b), or(c, d))"],
   ["a or b and not c", "or(a, and(b, not(c)))"],
   ["not a = b", "not(=(a, b))"],
   ["! a and b", "and(not(a), b)"],
@@ -97,10 +100,12 @@ table("literals", [
   ["true", "true:boolean"],
   ["FALSE", "false:boolean"],
   ["null", "null:void"],
-  ["DATE '2024-02-29'", 'cast("2024-02-29":string to date)'],
-  ["timestamp '2024-01-01 00:00:00.123456 Europe/Berlin'", 'cast("2024-01-01 00:00:00.123456 Europe/Berlin":string to timestamp)'],
-  ["TIMESTAMP '2024-01-01T00:00:00+02:00'", 'cast("2024-01-01T00:00:00+02:00":string to timestamp)'],
-  ["TIMESTAMP_NTZ '2024-01-01 10:00'", 'cast("2024-01-01 10:00":string to timestamp_ntz)'],
+  ["DATE '2024-02-29'", `${Date.UTC(2024, 1, 29) / 86_400_000}:date`],
+  ["date '2024-2'", `${Date.UTC(2024, 1, 1) / 86_400_000}:date`],
+  ["timestamp '2024-01-01 00:00:00.123456 Europe/Berlin'", `${Date.UTC(2023, 11, 31, 23)}123456:timestamp`.replace("000123456", "123456")],
+  ["TIMESTAMP '2024-01-01T00:00:00+02:00'", `${Date.UTC(2023, 11, 31, 22)}000:timestamp`],
+  ["TIMESTAMP '2024-01-01 00:00:00'", 'cast("2024-01-01 00:00:00":string to timestamp)'],
+  ["TIMESTAMP_NTZ '2024-01-01 10:00'", `${Date.UTC(2024, 0, 1, 10)}000:timestamp_ntz`],
 ]);
 
 const second = 1_000_000n;
@@ -178,6 +183,12 @@ table("calls and special forms", [
   ["a /* b /* c */ d */ + -- e\n 1", "+(a, 1:int)"],
 ]);
 
+test("ten thousand conditions make a shallow tree", () => {
+  const depth = (expression: Expression): number =>
+    expression.kind === "unresolved_function" ? 1 + Math.max(...expression.args.map(depth)) : 0;
+  expect(depth(parseExpression(`a = 1${" or a = 1".repeat(9_999)}`))).toBe(1 + Math.ceil(Math.log2(10_000)));
+});
+
 test("select items", () => {
   expect(parseSelectItems("a + 1 AS b, *, t.*, count(*) c").map(printExpression)).toEqual([
     "+(a, 1:int) as b",
@@ -244,8 +255,10 @@ describe("errors", () => {
     ["posexplode(a) as (b, c)", "UNSUPPORTED_FEATURE.NOT_YET"],
     ["(".repeat(100_000), "FAILED_TO_PARSE_TOO_COMPLEX"],
     ["- ".repeat(3) + "~".repeat(100_000), "FAILED_TO_PARSE_TOO_COMPLEX"],
+    [`a${" + a".repeat(100_000)}`, "FAILED_TO_PARSE_TOO_COMPLEX"],
+    [`a${"[0]".repeat(100_000)}`, "FAILED_TO_PARSE_TOO_COMPLEX"],
     ["not ".repeat(100_000), "FAILED_TO_PARSE_TOO_COMPLEX"],
-  ])("%j gives %s", (text, condition) => expect(failure(text).condition).toBe(condition));
+  ])("refusal %#", (text, condition) => expect(failure(text).condition).toBe(condition));
 
   test("name the place and what was found", () => {
     const error = failure("a +\n  * )");

@@ -16,12 +16,7 @@ const COLUMN_WIDTH_MIN = 3;
 
 /** Ends with a line feed. */
 export function showTable(schema: StructType, rows: readonly (readonly Value[])[], { numRows, truncate, timeZone }: ShowOptions): string {
-  const cells = [
-    schema.fields.map((field) => cut(escapeControl(field.name), truncate)),
-    ...rows
-      .slice(0, numRows)
-      .map((row) => schema.fields.map((field, index) => cut(cellText(row[index]!, field.dataType, timeZone), truncate))),
-  ];
+  const cells = tableCells(schema, rows, { numRows, truncate, timeZone });
   const widths = schema.fields.map((_, index) => Math.max(COLUMN_WIDTH_MIN, ...cells.map((row) => displayWidth(row[index]!))));
   const line = (row: readonly string[]): string => {
     const padded = row.map((cell, index) => {
@@ -32,8 +27,33 @@ export function showTable(schema: StructType, rows: readonly (readonly Value[])[
   };
   const rule = `+${widths.map((width) => "-".repeat(width)).join("+")}+\n`;
   const [header, ...body] = cells;
-  const more = rows.length > numRows ? `only showing top ${numRows} ${numRows === 1 ? "row" : "rows"}\n` : "";
-  return `${rule}${line(header!)}${rule}${body.map(line).join("")}${rule}${more}`;
+  return `${rule}${line(header!)}${rule}${body.map(line).join("")}${rule}${more(rows, numRows)}`;
+}
+
+/** One line per column, one block per row. Ends with a line feed. */
+export function showVertical(schema: StructType, rows: readonly (readonly Value[])[], options: ShowOptions): string {
+  const [names, ...records] = tableCells(schema, rows, options) as [string[], ...string[][]];
+  const nameWidth = Math.max(COLUMN_WIDTH_MIN, ...names.map(displayWidth));
+  const valueWidth = records.flat().reduce((width, cell) => Math.max(width, displayWidth(cell)), COLUMN_WIDTH_MIN);
+  const pad = (text: string, width: number): string => text + " ".repeat(width - displayWidth(text));
+  const blocks = records.map((record, index) => {
+    const lines = record.map((cell, column) => ` ${pad(names[column]!, nameWidth)} | ${pad(cell, valueWidth)} \n`);
+    return `${`-RECORD ${index}`.padEnd(nameWidth + valueWidth + 5, "-")}\n${lines.join("")}`;
+  });
+  return `${blocks.join("") || "(0 rows)\n"}${more(rows, options.numRows)}`;
+}
+
+/** The header and the rows to print, as text. */
+function tableCells(schema: StructType, rows: readonly (readonly Value[])[], { numRows, truncate, timeZone }: ShowOptions): string[][] {
+  const header = schema.fields.map((field) => cut(escapeControl(field.name), truncate));
+  const body = rows
+    .slice(0, numRows)
+    .map((row) => schema.fields.map((field, index) => cut(cellText(row[index]!, field.dataType, timeZone), truncate)));
+  return [header, ...body];
+}
+
+function more(rows: readonly unknown[], numRows: number): string {
+  return rows.length > numRows ? `only showing top ${numRows} ${numRows === 1 ? "row" : "rows"}\n` : "";
 }
 
 function cellText(value: Value, type: DataType, timeZone: string): string {

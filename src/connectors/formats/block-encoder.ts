@@ -10,6 +10,7 @@ import { leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import type { ConnectorOptions } from "../options.ts";
+import { type DateTimeFormats, hasPattern } from "./datetime-formats.ts";
 import { kernelTypeCode } from "./kernel-types.ts";
 
 /** Turns the blocks of one task into the bytes of one file. */
@@ -29,8 +30,8 @@ const ENCODER_BYTES = 128;
 const FIELD_BYTES = 32;
 
 /** Whether the kernels write all columns of `schema`. */
-export function kernelsWrite(schema: StructType): boolean {
-  return leavesOf(schema).every(({ dataType }) => dataType.kind === "struct" || kernelTypeCode(dataType) !== 0);
+export function kernelsWrite(schema: StructType, formats: DateTimeFormats): boolean {
+  return leavesOf(schema).every(({ dataType }) => kernelTypeCode(dataType) !== 0 && !hasPattern(dataType, formats));
 }
 
 export class KernelEncoder implements BlockEncoder {

@@ -3,7 +3,6 @@
  * `csv-record.ts` parses those that it defers.
  */
 import { AnalysisError, IllegalArgumentError } from "../../base/errors.ts";
-import { type TimeZone, timeZone } from "../../columnar/time-zone.ts";
 import { sqlType, type StructType } from "../../columnar/types.ts";
 import { decodeUtf8 } from "../../columnar/value-bytes.ts";
 import type { Kernels } from "../../kernels/load.ts";
@@ -11,6 +10,7 @@ import type { ConnectorOptions } from "../options.ts";
 import type { ReaderContext, Split, SplitCursor, SplitReader } from "../source.ts";
 import { type CsvColumns, type CsvRecordOptions, convertCsvRecord, parseCsvLine } from "./csv-record.ts";
 import { parseCsvRecords } from "./csv-syntax.ts";
+import { type DateTimeFormats, dateTimeFormats, hasPattern } from "./datetime-formats.ts";
 import { parsedSchema, type ParsedRecords, recordPolicy } from "./record-mode.ts";
 import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
 import { allocate, ScanMemory } from "./scan-memory.ts";
@@ -41,8 +41,8 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   checkCsvSchema(schema);
   const file = fileSplit(split);
   const policy = recordPolicy(options, schema);
-  const zone = timeZone(options.get<string | null>("timeZone") ?? context.timeZone);
-  const recordOptions = csvRecordOptions(options, zone);
+  const formats = dateTimeFormats(options, context.timeZone);
+  const recordOptions = csvRecordOptions(options, formats);
   const columns: CsvColumns = {
     schema: parsedSchema(schema, needed, policy.corruptIndex),
     corruptIndex: policy.corruptIndex,
@@ -65,14 +65,14 @@ function open(split: Split, context: ReaderContext): SplitCursor {
     return new PlainCursor(source, records, (record) => parseWhole(record, columns, recordOptions));
   }
   const input = hasHeader ? behindHeader(whole, kernels, recordOptions, schema, policy.corruptIndex, options) : whole;
-  const scan = new ScanMemory(kernels, schema, needed, zone, input);
+  const scan = new ScanMemory(kernels, schema, needed, formats.zone, input);
   writeDialect(kernels, scan, schema, policy.corruptIndex, recordOptions);
   return new ScanCursor({ kernels, schema, policy, path: file.path, input }, scan, "csv_next", (line) =>
     parseCsvLine(line, columns, recordOptions),
   );
 }
 
-export function csvRecordOptions(options: ConnectorOptions, zone: TimeZone): CsvRecordOptions {
+export function csvRecordOptions(options: ConnectorOptions, formats: DateTimeFormats): CsvRecordOptions {
   const text = (name: string): string => options.get<string>(name);
   return {
     separator: options.get<string | null>("delimiter") ?? text("sep"),
@@ -88,7 +88,7 @@ export function csvRecordOptions(options: ConnectorOptions, zone: TimeZone): Csv
     negativeInf: text("negativeInf"),
     maxColumns: options.get<number>("maxColumns"),
     maxCharsPerColumn: options.get<number>("maxCharsPerColumn"),
-    zone,
+    formats,
   };
 }
 
@@ -152,7 +152,13 @@ function checkHeader(names: readonly string[], schema: StructType, corruptIndex:
 
 function writeDialect(kernels: Kernels, scan: ScanMemory, schema: StructType, corruptIndex: number, options: CsvRecordOptions): void {
   const fields = schema.fields
-    .map(({ name, dataType }, leafIndex) => ({ name, dataType, leafIndex, isSkipped: !scan.needed[leafIndex] }))
+    .map(({ name, dataType }, leafIndex) => ({
+      name,
+      dataType,
+      leafIndex,
+      isSkipped: !scan.needed[leafIndex],
+      plainOnly: hasPattern(dataType, options.formats),
+    }))
     .filter((field) => field.leafIndex !== corruptIndex);
   scan.writeFields(fields);
   const nullText = new TextEncoder().encode(options.nullValue);

@@ -6,11 +6,10 @@
  * that does not fit its type, which is null then.
  */
 import { fitsPrecision, parseDecimal, rescale } from "../../columnar/decimal.ts";
-import { parseDate, parseTimestamp, parseTimestampNtz } from "../../columnar/parse-text.ts";
-import type { TimeZone } from "../../columnar/time-zone.ts";
 import type { DataType, StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import { type CsvDialect, type CsvRecord, parseCsvRecords } from "./csv-syntax.ts";
+import { dateFromText, type DateTimeFormats, timestampFromText, timestampNtzFromText } from "./datetime-formats.ts";
 import { nearestFloat } from "./json-record.ts";
 import type { ParsedRecords } from "./record-mode.ts";
 
@@ -21,7 +20,7 @@ export interface CsvRecordOptions extends CsvDialect {
   readonly maxColumns: number;
   /** -1: no limit. */
   readonly maxCharsPerColumn: number;
-  readonly zone: TimeZone;
+  readonly formats: DateTimeFormats;
 }
 
 /** How records map to a schema. */
@@ -79,11 +78,11 @@ export function convertText(text: string, type: DataType, options: CsvRecordOpti
       return fitsPrecision(unscaled, type.precision) ? unscaled : undefined;
     }
     case "date":
-      return parseDate(text);
+      return dateFromText(text, options.formats);
     case "timestamp":
-      return parseTimestamp(text, options.zone);
+      return timestampFromText(text, options.formats);
     case "timestamp_ntz":
-      return parseTimestampNtz(text);
+      return timestampNtzFromText(text, options.formats);
     case "binary":
       return new TextEncoder().encode(text);
     case "void":

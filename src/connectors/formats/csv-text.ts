@@ -3,11 +3,10 @@
  * `to_csv`, and as the kernel's oracle in tests. Any thread.
  */
 import { formatDecimal } from "../../columnar/decimal.ts";
-import { formatDate, formatDouble, formatFloat } from "../../columnar/format.ts";
-import type { TimeZone } from "../../columnar/time-zone.ts";
+import { formatDouble, formatFloat } from "../../columnar/format.ts";
 import type { DataType, StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
-import { isoLocalTimestamp, isoTimestamp } from "./json-text.ts";
+import { type DateTimeFormats, dateToText, timestampNtzToText, timestampToText } from "./datetime-formats.ts";
 
 export interface CsvTextOptions {
   readonly separator: string;
@@ -20,7 +19,7 @@ export interface CsvTextOptions {
   readonly ignoreTrailingWhiteSpace: boolean;
   readonly quoteAll: boolean;
   readonly escapeQuotes: boolean;
-  readonly zone: TimeZone;
+  readonly formats: DateTimeFormats;
 }
 
 /** A row without its line end. */
@@ -36,10 +35,10 @@ export function csvHeader(type: StructType, options: CsvTextOptions): string {
 function csvValue(value: Value, type: DataType, options: CsvTextOptions): string {
   if (value === null) return options.quoteAll ? quoted(options.nullValue, options) : options.nullValue;
   if (value === "") return options.emptyValue;
-  return quoted(plainText(value, type, options.zone), options);
+  return quoted(plainText(value, type, options.formats), options);
 }
 
-function plainText(value: Value, type: DataType, zone: TimeZone): string {
+function plainText(value: Value, type: DataType, formats: DateTimeFormats): string {
   switch (type.kind) {
     case "float":
       return formatFloat(value as number);
@@ -48,11 +47,11 @@ function plainText(value: Value, type: DataType, zone: TimeZone): string {
     case "decimal":
       return formatDecimal(value as bigint, type.scale);
     case "date":
-      return formatDate(value as number);
+      return dateToText(value as number, formats);
     case "timestamp":
-      return isoTimestamp(value as bigint, zone);
+      return timestampToText(value as bigint, formats);
     case "timestamp_ntz":
-      return isoLocalTimestamp(value as bigint);
+      return timestampNtzToText(value as bigint, formats);
     case "binary":
       return Buffer.from(value as Uint8Array).toString();
     default:

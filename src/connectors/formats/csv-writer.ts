@@ -1,7 +1,7 @@
 /** Blocks to CSV for file sinks, on workers. With the option `header`, each file begins with the names of the columns. */
-import { timeZone as findZone } from "../../columnar/time-zone.ts";
 import type { ConnectorOptions } from "../options.ts";
 import { type BlockEncoder, type BlockEncoderFormat, kernelsWrite, KernelEncoder, PlainEncoder, writeBytes } from "./block-encoder.ts";
+import { dateTimeFormats } from "./datetime-formats.ts";
 import { checkCsvSchema } from "./csv-reader.ts";
 import { csvHeader, csvLine, type CsvTextOptions } from "./csv-text.ts";
 
@@ -15,7 +15,7 @@ export const csvBlockEncoder: BlockEncoderFormat = {
     const text = csvTextOptions(options, timeZone);
     const lineSep = options.get<string | null>("lineSep") ?? "\n";
     const header = options.get<boolean>("header") ? csvHeader(schema, text) + lineSep : "";
-    if (!kernelsWrite(schema) || lineSep !== "\n" || !isKernelDialect(text)) {
+    if (!kernelsWrite(schema, text.formats) || lineSep !== "\n" || !isKernelDialect(text)) {
       return withHeader(new PlainEncoder(kernels, schema, (row) => csvLine(row, schema, text) + lineSep), header);
     }
     const constant = (value: string): number[] => {
@@ -28,7 +28,7 @@ export const csvBlockEncoder: BlockEncoderFormat = {
       (text.escapeQuotes ? QUOTE_IF_QUOTES : 0);
     const characters = [text.separator, text.quote, text.escape].map((character) => character.charCodeAt(0));
     const words = [flags, ...characters, ...constant(text.nullValue), ...constant(text.emptyValue)];
-    return withHeader(new KernelEncoder(kernels, text.zone, "csv_encode", schema, [], words), header);
+    return withHeader(new KernelEncoder(kernels, text.formats.zone, "csv_encode", schema, [], words), header);
   },
 };
 
@@ -44,7 +44,7 @@ export function csvTextOptions(options: ConnectorOptions, timeZone: string): Csv
     ignoreTrailingWhiteSpace: options.get<string | null>("ignoreTrailingWhiteSpace")?.toLowerCase() !== "false",
     quoteAll: options.get<boolean>("quoteAll"),
     escapeQuotes: options.get<boolean>("escapeQuotes"),
-    zone: findZone(options.get<string | null>("timeZone") ?? timeZone),
+    formats: dateTimeFormats(options, timeZone),
   };
 }
 

@@ -3,10 +3,10 @@
  * declared fields that the query needs; `json-record.ts` parses the lines that it defers.
  */
 import { type StructType } from "../../columnar/types.ts";
-import { type TimeZone, timeZone } from "../../columnar/time-zone.ts";
 import { decodeUtf8 } from "../../columnar/value-bytes.ts";
 import type { ConnectorOptions } from "../options.ts";
 import type { ReaderContext, Split, SplitCursor, SplitReader } from "../source.ts";
+import { type DateTimeFormats, dateTimeFormats, hasPattern } from "./datetime-formats.ts";
 import { type JsonRecordOptions, parseJsonRecord } from "./json-record.ts";
 import { parsedSchema, recordPolicy } from "./record-mode.ts";
 import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
@@ -24,8 +24,8 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   const { kernels, options, schema, needed } = context;
   const file = fileSplit(split);
   const policy = recordPolicy(options, schema);
-  const zone = timeZone(options.get<string | null>("timeZone") ?? context.timeZone);
-  const recordOptions = jsonRecordOptions(options, zone);
+  const formats = dateTimeFormats(options, context.timeZone);
+  const recordOptions = jsonRecordOptions(options, formats);
   const parsed = parsedSchema(schema, needed, policy.corruptIndex);
   const parse = (text: string) => parseJsonRecord(text, parsed, recordOptions);
 
@@ -39,19 +39,16 @@ function open(split: Split, context: ReaderContext): SplitCursor {
     const text = decodeUtf8(kernels.bytes(), input.begin, input.end);
     return new PlainCursor(source, isWhole ? [text].values() : textLines(text, separator), parse);
   }
-  const scan = new ScanMemory(kernels, schema, needed, zone, input);
-  writeFields(context, scan, schema, policy.corruptIndex, recordOptions);
+  const scan = new ScanMemory(kernels, schema, needed, formats.zone, input);
+  writeFields(context, scan, schema, policy.corruptIndex, formats);
   return new ScanCursor(source, scan, "json_next", parse);
 }
 
-/** The options that matter to the plain parser; `zone` is the zone of local timestamps. */
-export function jsonRecordOptions(options: ConnectorOptions, zone: TimeZone): JsonRecordOptions {
+/** The options that matter to the plain parser. */
+export function jsonRecordOptions(options: ConnectorOptions, formats: DateTimeFormats): JsonRecordOptions {
   const flag = (name: string): boolean => options.get<boolean>(name);
   return {
-    zone,
-    parseDateText: null,
-    parseTimestampText: null,
-    parseTimestampNtzText: null,
+    formats,
     allowComments: flag("allowComments"),
     allowSingleQuotes: flag("allowSingleQuotes"),
     allowUnquotedFieldNames: flag("allowUnquotedFieldNames"),
@@ -65,7 +62,7 @@ export function jsonRecordOptions(options: ConnectorOptions, zone: TimeZone): Js
 const NODE_BYTES = 16 + 64 * 64;
 
 /** Writes the needed fields and one node per struct, as `kernels/assembly/json-scan.ts` reads them. */
-function writeFields(context: ReaderContext, scan: ScanMemory, schema: StructType, corruptIndex: number, options: JsonRecordOptions): void {
+function writeFields(context: ReaderContext, scan: ScanMemory, schema: StructType, corruptIndex: number, formats: DateTimeFormats): void {
   interface Node {
     readonly fields: ScanField[];
     readonly children: { readonly at: number; readonly node: Node }[];
@@ -79,11 +76,7 @@ function writeFields(context: ReaderContext, scan: ScanMemory, schema: StructTyp
       const child = dataType.kind === "struct" ? collect(dataType, false) : null;
       if (!scan.needed[leafIndex] || (isRoot && index === corruptIndex)) return;
       if (child) node.children.push({ at: node.fields.length, node: child });
-      const plainOnly =
-        (dataType.kind === "date" && options.parseDateText !== null) ||
-        (dataType.kind === "timestamp" && options.parseTimestampText !== null) ||
-        (dataType.kind === "timestamp_ntz" && options.parseTimestampNtzText !== null);
-      node.fields.push({ name: field.name, dataType, leafIndex, plainOnly });
+      node.fields.push({ name: field.name, dataType, leafIndex, plainOnly: hasPattern(dataType, formats) });
     });
     return node;
   };

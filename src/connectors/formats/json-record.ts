@@ -6,19 +6,14 @@
  * other fields keep theirs, and the record counts as malformed too.
  */
 import { fitsPrecision, parseDecimal, rescale } from "../../columnar/decimal.ts";
-import { parseDate, parseTimestamp, parseTimestampNtz } from "../../columnar/parse-text.ts";
-import type { TimeZone } from "../../columnar/time-zone.ts";
 import type { DataType, StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
+import { dateFromText, type DateTimeFormats, timestampFromText, timestampNtzFromText } from "./datetime-formats.ts";
 import type { ParsedRecords } from "./record-mode.ts";
 import { type JsonNode, type JsonSyntaxOptions, JsonSyntaxError, parseJsonValues } from "./json-syntax.ts";
 
 export interface JsonRecordOptions extends JsonSyntaxOptions {
-  readonly zone: TimeZone;
-  /** Parsers for `dateFormat` and the like; null: the lenient default forms. */
-  readonly parseDateText: ((text: string) => number | undefined) | null;
-  readonly parseTimestampText: ((text: string) => bigint | undefined) | null;
-  readonly parseTimestampNtzText: ((text: string) => bigint | undefined) | null;
+  readonly formats: DateTimeFormats;
 }
 
 /** Parses one record (a line, or a whole file) into the fields of `schema`. */
@@ -104,17 +99,14 @@ class Converter {
         if (node.kind === "string" && /^[A-Za-z0-9+/]*={0,2}$/.test(node.value)) return Uint8Array.from(Buffer.from(node.value, "base64"));
         break;
       case "date":
-        if (node.kind === "string") return defined((this.#options.parseDateText ?? parseDate)(node.value));
+        if (node.kind === "string") return defined(dateFromText(node.value, this.#options.formats));
         break;
       case "timestamp":
         if (node.kind === "number") return seconds(node.text);
-        if (node.kind === "string") {
-          const parse = this.#options.parseTimestampText;
-          return defined(parse ? parse(node.value) : parseTimestamp(node.value, this.#options.zone));
-        }
+        if (node.kind === "string") return defined(timestampFromText(node.value, this.#options.formats));
         break;
       case "timestamp_ntz":
-        if (node.kind === "string") return defined((this.#options.parseTimestampNtzText ?? parseTimestampNtz)(node.value));
+        if (node.kind === "string") return defined(timestampNtzFromText(node.value, this.#options.formats));
         break;
       case "array":
         if (node.kind === "array") return node.items.map((item) => this.#field(item, type.elementType));

@@ -2,16 +2,15 @@
  * Rows as JSON text by the rules of Spark's `to_json` (its JacksonGenerator), in plain TypeScript. Used by the JSON writer for
  * columns that the kernel does not write, by `to_json`, and as the kernel's oracle in tests. Any thread.
  */
-import { floorDiv, MICROS_PER_DAY } from "../../columnar/civil-date.ts";
 import { formatDecimal } from "../../columnar/decimal.ts";
-import { formatDate, formatDayTime, formatDouble, formatFloat, formatYearMonth } from "../../columnar/format.ts";
-import type { TimeZone } from "../../columnar/time-zone.ts";
+import { formatDayTime, formatDouble, formatFloat, formatYearMonth } from "../../columnar/format.ts";
 import type { DataType, StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
+import { type DateTimeFormats, dateToText, timestampNtzToText, timestampToText } from "./datetime-formats.ts";
 
 export interface JsonTextOptions {
   readonly ignoreNullFields: boolean;
-  readonly zone: TimeZone;
+  readonly formats: DateTimeFormats;
 }
 
 /** A row (fields of `type` by position) as a JSON object. Null fields are left out if the options say so. */
@@ -40,11 +39,11 @@ export function jsonValue(value: Value, type: DataType, options: JsonTextOptions
     case "binary":
       return `"${Buffer.from(value as Uint8Array).toString("base64")}"`;
     case "date":
-      return `"${formatDate(value as number)}"`;
+      return jsonString(dateToText(value as number, options.formats));
     case "timestamp":
-      return `"${isoTimestamp(value as bigint, options.zone)}"`;
+      return jsonString(timestampToText(value as bigint, options.formats));
     case "timestamp_ntz":
-      return `"${isoLocalTimestamp(value as bigint)}"`;
+      return jsonString(timestampNtzToText(value as bigint, options.formats));
     case "day_time_interval":
       return `"INTERVAL '${formatDayTime(value as bigint)}' DAY TO SECOND"`;
     case "year_month_interval":
@@ -66,26 +65,6 @@ function keyText(key: Value, type: DataType, options: JsonTextOptions): string {
   const text = jsonValue(key, type, options);
   return type.kind === "string" ? (key as string) : text.replace(/^"(.*)"$/s, "$1");
 }
-
-/** `2024-01-01T00:00:00.000Z` in the zone, with `+hh:mm` where it is not UTC; six digits of a fraction if three do not hold it. */
-export function isoTimestamp(micros: bigint, zone: TimeZone): string {
-  const offset = zone.offsetMicrosAt(micros);
-  const minutes = Number((offset < 0n ? -offset : offset) / 60_000_000n);
-  const suffix = minutes === 0 ? "Z" : `${offset < 0n ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
-  return isoLocalTimestamp(micros + offset) + suffix;
-}
-
-export function isoLocalTimestamp(micros: bigint): string {
-  const days = floorDiv(micros, MICROS_PER_DAY);
-  const ofDay = micros - days * MICROS_PER_DAY;
-  const seconds = Number(ofDay / 1_000_000n);
-  const fraction = String(ofDay % 1_000_000n)
-    .padStart(6, "0")
-    .replace(/000$/, "");
-  return `${formatDate(Number(days))}T${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${fraction}`;
-}
-
-const two = (number: number): string => String(number).padStart(2, "0");
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '"': '\\"',

@@ -1,6 +1,7 @@
 /** Between texts, numbers and timestamps: `to_timestamp`, `to_date`, `date_format`, `unix_timestamp`, `timestamp_millis`, … */
 import { AnalysisError, ArithmeticError } from "../../base/errors.ts";
 import { floorDiv } from "../../columnar/civil-date.ts";
+import { dateTimePattern, formatWithPattern, parseWithPattern } from "../../columnar/datetime-pattern.ts";
 import { powerOfTen } from "../../columnar/decimal.ts";
 import { localParts, timeZone } from "../../columnar/time-zone.ts";
 import { DateType, DoubleType, LongType, StringType, TimestampType, type DataType } from "../../columnar/types.ts";
@@ -10,7 +11,6 @@ import { isNumeric } from "../../plan/expr/type-coercion.ts";
 import { arithmeticOverflow } from "../arithmetic-errors.ts";
 import { castValue } from "../cast.ts";
 import { LONG, STRING, strict, TIMESTAMP, type TypeSpec } from "../signature.ts";
-import { dateTimePattern, formatWithPattern, parseWithPattern } from "./pattern.ts";
 
 const DEFAULT_PATTERN = "yyyy-MM-dd HH:mm:ss";
 

@@ -1,6 +1,4 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
-export * from "./views";
-export * from "./wide-decimal";
 export * from "./memory";
 export * from "./exchange";
 export * from "./hash-table";

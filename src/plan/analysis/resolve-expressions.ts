@@ -3,8 +3,7 @@
  * steps, unnamed results get Spark's names and time windows are taken out (`time-windows.ts`). Called by the rules of the
  * analyzer, main thread.
  */
-import { assert } from "../../base/assert.ts";
-import { DateType, sameType, StringType, TimestampNTZType, type DataType } from "../../columnar/types.ts";
+import { DateType, sameType, TimestampNTZType, type DataType } from "../../columnar/types.ts";
 import {
   alias,
   cast,
@@ -24,6 +23,7 @@ import { canCast, isNumeric, widerTypeOf } from "../expr/type-coercion.ts";
 import { contains, mapChildren } from "../tree.ts";
 import { analysisError, locatedAt, notYet, type AnalysisContext } from "./context.ts";
 import { extractField, resolveName, sameName, type Scope } from "./resolve-names.ts";
+import { createStruct, namedStruct } from "./struct-functions.ts";
 
 /** True for an aggregate function call anywhere in a resolved expression. */
 export const hasAggregate = (expression: Expression): boolean => contains(expression, (node) => node.kind === "aggregate_call");
@@ -320,11 +320,7 @@ export class ExpressionResolver {
       case "curdate":
         return cast(batchTimestamp, DateType);
       case "struct":
-        return Object.freeze({
-          kind: "create_struct",
-          names: args.map((arg, index) => fieldName(arg, index)),
-          values: args.map((arg) => (arg.kind === "alias" ? arg.child : arg)),
-        });
+        return createStruct(args);
       case "named_struct":
         return namedStruct(args);
       case "when":
@@ -332,10 +328,6 @@ export class ExpressionResolver {
           Array.from({ length: Math.floor(args.length / 2) }, (_, index) => args.slice(2 * index, 2 * index + 2)),
           args.length % 2 === 1 ? args.at(-1)! : null,
         );
-      case "if":
-        return this.context.functions.find("if")?.kind === "scalar" || args.length !== 3
-          ? undefined
-          : this.#finishCase([[args[0]!, args[1]!]], args[2]!);
       case "session_window":
         throw notYet("session_window", "Group by window(...) instead.");
       default:
@@ -371,39 +363,4 @@ function withoutInnerAliases(expression: Expression): Expression {
   const stripped = expression.kind === "alias" ? expression.child : expression;
   const keepsNames = stripped.kind === "unresolved_function" && stripped.name.toLowerCase() === "struct";
   return keepsNames ? stripped : mapChildren(stripped, withoutInnerAliases);
-}
-
-function fieldName(value: Expression, index: number): string {
-  if (value.kind === "alias" || value.kind === "attribute") return value.name;
-  if (value.kind === "get_field") {
-    const parent = typeOf(value.child);
-    assert(parent.kind === "struct", "a field of something that is no struct");
-    return parent.fields[value.ordinal]!.name;
-  }
-  return `col${index + 1}`;
-}
-
-function namedStruct(args: readonly Expression[]): Expression | undefined {
-  const names = args.filter((_, index) => index % 2 === 0);
-  if (args.length === 0 || args.length % 2 === 1 || names.some((name) => name.kind !== "literal" || typeof name.value !== "string")) {
-    const wrong = names.find((name) => name.kind !== "literal" || typeof name.value !== "string");
-    if (wrong && args.length % 2 === 0)
-      throw analysisError("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", {
-        sqlExpr: `"named_struct(${args.map(prettyName).join(", ")})"`,
-        inputName: "`name`",
-        inputType: quotedType(StringType),
-        inputExpr: quotedSql(wrong),
-      });
-    throw analysisError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {
-      functionName: "`named_struct`",
-      expectedNum: "2n (n > 0)",
-      actualNum: String(args.length),
-      docroot: "https://spark.apache.org/docs/latest",
-    });
-  }
-  return Object.freeze({
-    kind: "create_struct",
-    names: names.map((name) => (name as { value: string }).value),
-    values: args.filter((_, index) => index % 2 === 1),
-  });
 }

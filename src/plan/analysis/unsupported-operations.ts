@@ -11,13 +11,6 @@ import { notYet } from "./context.ts";
 
 export type StreamingOutputMode = "append" | "update" | "complete";
 
-/** Reads an output mode as the user wrote it. Throws `STREAMING_OUTPUT_MODE.INVALID`. */
-export function parseOutputMode(text: string): StreamingOutputMode {
-  const mode = text.toLowerCase();
-  if (mode === "append" || mode === "update" || mode === "complete") return mode;
-  throw new AnalysisError("STREAMING_OUTPUT_MODE.INVALID", { outputMode: text });
-}
-
 /** Throws unless `plan` (analyzed) can be the plan of a batch action. */
 export function checkBatch(plan: LogicalPlan): void {
   if (isStreaming(plan)) {
@@ -209,5 +202,7 @@ function refuseUnbuilt(plan: LogicalPlan): void {
   for (const node of walkPlan(plan)) {
     if (node.kind === "join" && isStreaming(node.left) && isStreaming(node.right))
       throw notYet("a join of two streams", "Join the stream with a static DataFrame, or union the streams and aggregate.");
+    if (node.kind === "deduplicate" && isStreaming(node))
+      throw notYet("deduplication of a stream", "Group by the columns, or drop duplicates of each batch in foreachBatch.");
   }
 }

@@ -12,8 +12,6 @@ export function expressionKey(expression: Expression): string {
   return `${expression.kind}:${detail(expression)}(${children})`;
 }
 
-export const sameExpression = (a: Expression, b: Expression): boolean => a === b || expressionKey(a) === expressionKey(b);
-
 function detail(expression: Expression): string {
   switch (expression.kind) {
     case "attribute":

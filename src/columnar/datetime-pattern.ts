@@ -2,9 +2,9 @@
  * Datetime patterns (`yyyy-MM-dd HH:mm:ss.SSS`): Java's letters as far as Spark allows them, for `date_format`,
  * `to_timestamp` and their kin. A pattern is read once and kept.
  */
-import { AnalysisError } from "../../base/errors.ts";
-import { civilFromDays, dayOfYear, daysFromCivil, isoDayOfWeek, isValidDate, MICROS_PER_DAY } from "../../columnar/civil-date.ts";
-import { findTimeZone, localParts, type TimeZone } from "../../columnar/time-zone.ts";
+import { AnalysisError } from "../base/errors.ts";
+import { civilFromDays, dayOfYear, daysFromCivil, isoDayOfWeek, isValidDate, MICROS_PER_DAY } from "./civil-date.ts";
+import { findTimeZone, localParts, type TimeZone } from "./time-zone.ts";
 
 type Part =
   | { readonly kind: "text"; readonly text: string }
