@@ -284,6 +284,8 @@ test("options that have no meaning in a stream are refused, a schema is required
   await expect(provider.schema(context({}, { paths: [] }), true)).rejects.toMatchObject({ condition: "DATA_SOURCE_OPTION_MISSING" });
   expect(() => context({ maxFilePerTrigger: "1" })).toThrow(/maxFilesPerTrigger/);
   put("a", 1, 1);
+  const byOption = context({ path: directory }, { paths: [] });
+  expect(await batches(await open(byOption), byOption)).toEqual([[1]]);
   const conf = new Map([["spark.sql.streaming.schemaInference", "true"]]);
   expect(await provider.schema(context({}, { schema: null, conf }), true)).toEqual(schema);
 });

@@ -41,7 +41,9 @@ export function fileSink(format: FileFormat): SinkProvider {
   };
 }
 
-async function targetDirectory({ path, ports, partitionBy, schema }: SinkContext, format: FileFormat): Promise<string> {
+async function targetDirectory(context: SinkContext, format: FileFormat): Promise<string> {
+  const { ports, partitionBy, schema, options } = context;
+  const path = context.path ?? options.get<string | null>("path");
   if (path === null)
     throw new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", { option: "path", format: format.name, reason: "it says where to write" });
   for (const column of partitionBy) {
