@@ -168,7 +168,7 @@ function checkSink(provider: SinkProvider, { outputMode, format, partitionBy }: 
     throw new AnalysisError("STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", { className: format, outputMode });
   }
   if (partitionBy.length > 0 && format.toLowerCase() === "foreachbatch") {
-    throw new AnalysisError("_LEGACY_ERROR_TEMP_3102", { errorMsg: "'foreachBatch' does not support partitioning" });
+    throw new AnalysisError("_LEGACY_ERROR_TEMP_3102", { msg: "'foreachBatch' does not support partitioning" });
   }
 }
 

@@ -84,7 +84,12 @@ export interface ExchangeBlock {
 export interface ScanReply {
   readonly tasks: readonly TaskResult[];
   /** Per watermark operator; null when no row was seen. Cumulative over the batch. */
-  readonly eventTime: readonly ({ readonly maxMicros: bigint; readonly minMicros: bigint; readonly sumMicros: number; readonly rows: number } | null)[];
+  readonly eventTime: readonly ({
+    readonly maxMicros: bigint;
+    readonly minMicros: bigint;
+    readonly sumMicros: number;
+    readonly rows: number;
+  } | null)[];
   /** Buffers per observed metric, or null where no row was seen. Cumulative over the batch. */
   readonly observed: readonly (readonly Value[] | null)[];
 }

@@ -76,7 +76,10 @@ export class QueryInstance {
     const interpreter = new Interpreter(this.#kernels, functionRegistry, program.timeZone);
     this.#stages = load.stages.map((stage) => new StageInstance(this.#kernels, stage, interpreter));
     this.#direct = load.stages.map(() => false);
-    const probeBytes = Math.max(64, ...[...program.aggregates, ...program.observed.map(({ aggregate }) => aggregate)].map(({ layout }) => layout.rowBytes));
+    const probeBytes = Math.max(
+      64,
+      ...[...program.aggregates, ...program.observed.map(({ aggregate }) => aggregate)].map(({ layout }) => layout.rowBytes),
+    );
     const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
     for (const stage of this.#stages) {
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));

@@ -111,7 +111,11 @@ export class StageInstance {
     view.setUint32(block + BLOCK_ROW_COUNT, rows, true);
     const { next } = this.#stage.outBlocks[index]!;
     if (next === null) this.output(block);
-    else this.call(`pipeline${next.pipeline}_${next.segment}`, this.#interpreter.extend(block, this.#stage.outBlocks[index]!.attributes, next.interpret));
+    else
+      this.call(
+        `pipeline${next.pipeline}_${next.segment}`,
+        this.#interpreter.extend(block, this.#stage.outBlocks[index]!.attributes, next.interpret),
+      );
     this.#kernels.view().setUint32(counter, 0, true);
   }
 
