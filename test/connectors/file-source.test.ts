@@ -192,7 +192,9 @@ test("globs, pathGlobFilter, recursiveFileLookup", async () => {
   expect(await all({ pathGlobFilter: "*.lines" }, "2025")).toEqual([2]);
   expect(await all({ recursiveFileLookup: "true" }, "")).toEqual([1, 2, 3, 4]);
   expect(await all({ recursiveFileLookup: "true", pathGlobFilter: "[!ab]*" }, "")).toEqual([4]);
-  await expect(open(context({}, { paths: [join(directory, "nowhere")] }))).rejects.toMatchObject({ condition: "PATH_NOT_FOUND" });
+  await expect(provider.schema(context({}, { paths: [join(directory, "nowhere")] }), true)).rejects.toMatchObject({
+    condition: "PATH_NOT_FOUND",
+  });
 });
 
 test("key=value directories become columns at the end; types are inferred, the user's win", async () => {
