@@ -49,30 +49,48 @@ const PARTITIONS_MIN = 16;
 
 export class LocalExecutor implements Executor {
   readonly ports: Ports;
-  readonly connectors = new ConnectorRegistry();
-  readonly memoryTables: MemoryTables = new Map();
+  readonly connectors: ConnectorRegistry;
+  readonly memoryTables: MemoryTables;
   readonly listeners: ListenerBus;
   readonly functions = functionRegistry;
   readonly settings: ExecutorSettings;
-  readonly #views = new Map<string, LogicalPlan>();
+  readonly nextId: () => number;
+  readonly #views: Map<string, LogicalPlan>;
   readonly #queries = new Set<QueryHandle>();
   #terminated: { error: StreamingQueryError | null } | null = null;
   #terminationWaiters: (() => void)[] = [];
-  #pool: WorkerPool | null = null;
-  #nextId = 1;
+  /** By number of workers; those of other sizes belong to executors beside this one. */
+  readonly #pools: Map<number, WorkerPool>;
 
-  constructor(settings: ExecutorSettings, ports: Ports = nodePorts()) {
+  constructor(settings: ExecutorSettings, ports: Ports = nodePorts(), origin?: LocalExecutor) {
+    let lastId = 0;
     this.settings = settings;
     this.ports = ports;
-    this.listeners = new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
+    this.connectors = new ConnectorRegistry(origin?.connectors);
+    this.memoryTables = origin?.memoryTables ?? new Map();
+    this.listeners =
+      origin?.listeners ??
+      new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
+    this.nextId = origin?.nextId ?? (() => ++lastId);
+    this.#views = origin ? origin.#views : new Map();
+    this.#pools = origin ? origin.#pools : new Map();
+  }
+
+  /**
+   * An executor with its own settings, ports and sinks over this one's sources, views, listeners and worker threads, which end with this
+   * one. The test kit starts its queries in such executors.
+   */
+  beside(settings: ExecutorSettings, ports: Ports): LocalExecutor {
+    return new LocalExecutor(settings, ports, this);
   }
 
   /** Worker threads start with the first query that runs. */
   get pool(): WorkerPool {
-    return (this.#pool ??= new WorkerPool(this.settings.workers));
+    const { workers } = this.settings;
+    const pool = this.#pools.get(workers) ?? new WorkerPool(workers);
+    this.#pools.set(workers, pool);
+    return pool;
   }
-
-  readonly nextId = (): number => this.#nextId++;
 
   get timeZone(): string {
     return this.settings.conf.get("spark.sql.session.timeZone") ?? "UTC";
@@ -217,8 +235,8 @@ export class LocalExecutor implements Executor {
   async stop(): Promise<void> {
     await Promise.all([...this.#queries].map((query) => query.stop().catch(() => {})));
     await this.listeners.drain();
-    await this.#pool?.stop();
-    this.#pool = null;
+    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+    this.#pools.clear();
   }
 
   /** Registers a stream that the program fills; its format is `memory`, its option `stream` the returned name. */
