@@ -1,15 +1,12 @@
 /** Cases of Spark's StreamingAggregationSuite, titles kept. */
-import { afterAll, beforeAll } from "vitest";
-import { Session } from "../../src/index.ts";
 import { addData, checkNewAnswer, memoryStream, startStream, stopStream } from "../../src/testing.ts";
 import { everyWay } from "../support/every-way.ts";
+import { testSession } from "../support/test-session.ts";
 
-let spark: Session;
-beforeAll(async () => void (spark = await Session.builder().master("local[2]").create()));
-afterAll(() => spark.stop());
+const spark = testSession();
 
 everyWay("simple count, update mode", () => {
-  const input = memoryStream(spark, "value INT");
+  const input = memoryStream(spark(), "value INT");
   return {
     frame: input.toDF().groupBy("value").count(),
     options: { outputMode: "update" },
@@ -29,7 +26,7 @@ everyWay("simple count, update mode", () => {
 });
 
 everyWay("simple count, complete mode", () => {
-  const input = memoryStream(spark, "value INT");
+  const input = memoryStream(spark(), "value INT");
   return {
     frame: input.toDF().groupBy("value").count(),
     options: { outputMode: "complete" },
