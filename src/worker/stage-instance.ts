@@ -55,7 +55,7 @@ export class StageInstance {
     const instance = new WebAssembly.Instance(stage.module, {
       env: { memory: kernels.memory, context: this.#context, literals },
       kernels: kernels.exports as Record<string, unknown>,
-      host: { ...hostHelpers, flush: (index: number) => this.#flush(index) },
+      host: { ...hostHelpers(kernels), flush: (index: number) => this.#flush(index) },
     });
     this.#exports = instance.exports as Record<string, (...args: number[]) => number>;
   }
