@@ -9,6 +9,8 @@ import { formatDate, formatLocalTimestamp } from "../columnar/format.ts";
 import { parseDate, parseTimestamp, parseTimestampNtz } from "../columnar/parse-text.ts";
 import { timeZone } from "../columnar/time-zone.ts";
 
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
+
 /** A moment, in microseconds since 1970-01-01T00:00:00Z: TIMESTAMP. */
 export class Timestamp {
   readonly epochMicros: bigint;
@@ -34,6 +36,11 @@ export class Timestamp {
   /** ISO 8601 in UTC: `2024-01-31T10:00:00.123Z`, six digits where microseconds need them. */
   toString(): string {
     return `${isoText(this.epochMicros)}Z`;
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](): string {
+    return `Timestamp(${this.toString()})`;
   }
 
   toJSON(): string {
@@ -67,6 +74,11 @@ export class TimestampNtz {
   /** ISO 8601 without a zone: `2024-01-31T10:00:00.123`. */
   toString(): string {
     return isoText(this.localMicros);
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](): string {
+    return `TimestampNtz(${this.toString()})`;
   }
 
   toJSON(): string {
@@ -122,6 +134,11 @@ export class LocalDate {
     return formatDate(this.epochDays);
   }
 
+  /** What `console.log` shows. */
+  [INSPECT](): string {
+    return `LocalDate(${this.toString()})`;
+  }
+
   toJSON(): string {
     return this.toString();
   }
@@ -154,6 +171,11 @@ export class Decimal {
   /** Plain digits, `-0.05`; the scale shows: `1.50`. */
   toString(): string {
     return formatDecimal(this.unscaled, this.scale);
+  }
+
+  /** What `console.log` shows. */
+  [INSPECT](): string {
+    return `Decimal(${this.toString()})`;
   }
 
   toJSON(): string {

@@ -10,6 +10,7 @@ import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { DirectoryLogStore } from "../checkpoint/log-store.ts";
 import { effectiveConf } from "../checkpoint/offset-log.ts";
 import { agreeOnLayouts } from "../checkpoint/operator-metadata.ts";
+import { localPath } from "../connectors/file/file-listing.ts";
 import { ConnectorOptions } from "../connectors/options.ts";
 import type { SinkProvider } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
@@ -33,7 +34,9 @@ const CHECKPOINT_CONF = "spark.sql.streaming.checkpointLocation";
 export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
   const { ports, functions } = executor;
   const analyzed = await executor.analyze(plan);
-  checkStreaming(analyzed.plan, request.outputMode);
+  checkStreaming(analyzed.plan, request.outputMode, {
+    checkCorrectness: executor.settings.conf.get("spark.sql.streaming.statefulOperator.checkCorrectness.enabled") !== "false",
+  });
   const provider = executor.connectors.sink(request.format);
   checkSink(provider, request);
   if (request.name !== null && executor.activeQueries().some(({ name }) => name === request.name)) {
@@ -57,7 +60,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     const sink = await provider.create({
       ports,
       options: sinkOptions(provider, request),
-      path: request.path === null ? null : resolve(request.path),
+      path: request.path,
       schema,
       partitionBy: request.partitionBy,
       outputMode: request.outputMode,
@@ -168,7 +171,7 @@ function checkSink(provider: SinkProvider, { outputMode, format, partitionBy }: 
     throw new AnalysisError("STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", { className: format, outputMode });
   }
   if (partitionBy.length > 0 && format.toLowerCase() === "foreachbatch") {
-    throw new AnalysisError("_LEGACY_ERROR_TEMP_3102", { errorMsg: "'foreachBatch' does not support partitioning" });
+    throw new AnalysisError("_LEGACY_ERROR_TEMP_3102", { msg: "'foreachBatch' does not support partitioning" });
   }
 }
 
@@ -184,9 +187,9 @@ function checkpointLocation(
 ): { path: string; isTemporary: boolean } {
   sinkOptions(provider, request);
   const option = Object.entries(request.options).find(([key]) => key.toLowerCase() === CHECKPOINT_OPTION.toLowerCase());
-  if (option) return { path: resolve(option[1]), isTemporary: false };
+  if (option) return { path: localPath(option[1]), isTemporary: false };
   const root = executor.settings.conf.get(CHECKPOINT_CONF);
-  if (root !== undefined) return { path: resolve(root, request.name ?? executor.ports.random.uuid()), isTemporary: false };
+  if (root !== undefined) return { path: resolve(localPath(root), request.name ?? executor.ports.random.uuid()), isTemporary: false };
   if (!provider.allowsTemporaryCheckpoint) throw new AnalysisError("STREAMING_CHECKPOINT_LOCATION_MISSING", {});
   return { path: join(tmpdir(), `millrace-${executor.ports.random.uuid()}`), isTemporary: true };
 }

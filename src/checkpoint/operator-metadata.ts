@@ -14,7 +14,12 @@ const NAME = "state";
  * start left counts for nothing. Throws `STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE`, `STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE`,
  * `STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA`.
  */
-export async function agreeOnLayouts(log: LogStore, wanted: readonly StateOperatorMetadata[], path: string, isNew: boolean): Promise<ReadonlyMap<number, RowLayout>> {
+export async function agreeOnLayouts(
+  log: LogStore,
+  wanted: readonly StateOperatorMetadata[],
+  path: string,
+  isNew: boolean,
+): Promise<ReadonlyMap<number, RowLayout>> {
   if (isNew) await log.remove(NAME);
   const text = await log.read(NAME);
   if (text === null) {

@@ -11,7 +11,6 @@ export interface CivilDate {
   readonly day: number;
 }
 
-export const MICROS_PER_SECOND = 1_000_000n;
 export const MICROS_PER_MINUTE = 60_000_000n;
 export const MICROS_PER_HOUR = 3_600_000_000n;
 export const MICROS_PER_DAY = 86_400_000_000n;
@@ -43,7 +42,7 @@ export function civilFromDays(days: number): CivilDate {
   };
 }
 
-export function isLeapYear(year: number): boolean {
+function isLeapYear(year: number): boolean {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 

@@ -93,13 +93,20 @@ export class AggregateCode {
     }
   }
 
-  #updateOne(aggregate: PlannedAggregate, place: RowPlace, bindings: ReadonlyMap<number, CompiledValue>, writer: VariableWriter | null): void {
+  #updateOne(
+    aggregate: PlannedAggregate,
+    place: RowPlace,
+    bindings: ReadonlyMap<number, CompiledValue>,
+    writer: VariableWriter | null,
+  ): void {
     const f = this.#f;
     const { plan, fields } = this.#plan(aggregate);
     switch (plan.form) {
       case "declarative": {
         const { attributes, bound } = this.#bindBuffers(plan, fields, place, bindings);
-        const updated = plan.update(attributes, aggregate.args).map((expression, i) => (expression === attributes[i] ? null : this.#compile(expression, bound)));
+        const updated = plan
+          .update(attributes, aggregate.args)
+          .map((expression, i) => (expression === attributes[i] ? null : this.#compile(expression, bound)));
         this.#writeAll(place, fields, plan, updated, writer);
         return;
       }
@@ -132,7 +139,9 @@ export class AggregateCode {
         case "declarative": {
           const a = this.#bindBuffers(plan, fields, left, new Map());
           const b = this.#bindBuffers(plan, fields, right, a.bound);
-          const merged = plan.merge(a.attributes, b.attributes).map((expression, i) => (expression === a.attributes[i] ? null : this.#compile(expression, b.bound)));
+          const merged = plan
+            .merge(a.attributes, b.attributes)
+            .map((expression, i) => (expression === a.attributes[i] ? null : this.#compile(expression, b.bound)));
           this.#writeAll(left, fields, plan, merged, writer);
           break;
         }
@@ -214,7 +223,13 @@ export class AggregateCode {
   }
 
   /** All new values are computed before the first is written: they may read the old ones. */
-  #writeAll(place: RowPlace, fields: readonly RowField[], plan: DeclarativeAggregate, values: readonly (CompiledValue | null)[], writer: VariableWriter | null): void {
+  #writeAll(
+    place: RowPlace,
+    fields: readonly RowField[],
+    plan: DeclarativeAggregate,
+    values: readonly (CompiledValue | null)[],
+    writer: VariableWriter | null,
+  ): void {
     const ready = values.map((value) => value && this.#inLocals(value));
     ready.forEach((value, i) => value && this.#writeField(place, fields[i]!, value, plan.buffer[i]!.nullable, writer));
   }

@@ -1,16 +1,13 @@
-/**
- * Spark's Murmur3_x86_32 over typed values, inline: what `hash()` gives and what decides the partition of a key. Used by
- * `pipeline.ts` on the main thread while a stage is compiled.
- */
-import type { DataType } from "../columnar/types.ts";
+/** The functions `hash` (Spark's Murmur3_x86_32, inline) and `xxhash64` over typed values, both with seed 42. */
+import { assert } from "../base/assert.ts";
+import type { DataType, PhysicalKind } from "../columnar/types.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import type { InlineFunctions } from "./inline-function.ts";
 import type { ModuleContext } from "./module-context.ts";
-import type { CompiledValue } from "./value.ts";
+import { type CompiledValue, wasmTypeOf } from "./value.ts";
 
 const SEED = 42;
 
-/** The function `hash(…)`. */
 export const hashFunctions: InlineFunctions = {
   hash: {
     accepts: ({ types }) => types.every(isHashable),
@@ -21,10 +18,23 @@ export const hashFunctions: InlineFunctions = {
       return compiler.store(call.dataType);
     },
   },
+  xxhash64: {
+    accepts: ({ types }) => types.every(isHashable),
+    isSafe: true,
+    compile(compiler, call) {
+      const { f, module } = compiler;
+      const values = call.args.map((argument) => compiler.compile(argument));
+      const hash = f.local("i64");
+      f.i64(SEED);
+      f.set(hash);
+      for (const value of values) emitXxHash(f, module, value, hash);
+      return compiler.localValue(call.dataType, hash, null);
+    },
+  },
 };
 
 /** Pushes the i32 hash of the values with seed 42. A null, or a struct that is null, leaves the hash as it was. */
-export function compileHash(f: FunctionBuilder, module: ModuleContext, values: readonly CompiledValue[]): void {
+function compileHash(f: FunctionBuilder, module: ModuleContext, values: readonly CompiledValue[]): void {
   const hash = f.local("i32");
   f.i32(SEED);
   f.set(hash);
@@ -33,7 +43,7 @@ export function compileHash(f: FunctionBuilder, module: ModuleContext, values: r
 }
 
 /** Whether `compileHash` covers values of the type. */
-export function isHashable(type: DataType): boolean {
+function isHashable(type: DataType): boolean {
   switch (type.kind) {
     case "array":
     case "map":
@@ -94,6 +104,33 @@ function emitPresent(f: FunctionBuilder, module: ModuleContext, value: CompiledV
     case "list":
       throw new Error("millrace internal error: lists are not hashed in generated code");
   }
+}
+
+/** Kernels of the 64-bit hash by what they take. */
+const XXHASH_KERNELS: Readonly<Record<Exclude<PhysicalKind, "list" | "struct">, string>> = {
+  i8: "xxhash64_int",
+  i16: "xxhash64_int",
+  i32: "xxhash64_int",
+  i64: "xxhash64_long",
+  f32: "xxhash64_float",
+  f64: "xxhash64_double",
+  view: "xxhash64_bytes",
+  wide: "xxhash64_wide",
+};
+
+function emitXxHash(f: FunctionBuilder, module: ModuleContext, value: CompiledValue, hash: Local): void {
+  const emit = (): void => {
+    if (value.physical === "struct") return value.fields!.forEach((field) => emitXxHash(f, module, field, hash));
+    assert(value.physical !== "list", "lists are not hashed in generated code");
+    value.push();
+    f.get(hash);
+    f.call(module.kernel(XXHASH_KERNELS[value.physical], [wasmTypeOf(value.physical), "i64"], ["i64"]));
+    f.set(hash);
+  };
+  if (!value.isNull) return emit();
+  value.isNull();
+  f.op("i32.eqz");
+  f.if(emit);
 }
 
 function emitWord(f: FunctionBuilder, push: () => void, hash: Local): void {

@@ -103,7 +103,13 @@ function writeKeyRow(tools: JoinTools, probe: Local, table: StaticTable, keys: r
  * Emits the probe of `step` for the current row; `body` is emitted once and runs for every output row. `bindings` gets the table's
  * attributes (inner and left outer join).
  */
-export function emitProbe(tools: JoinTools, step: Extract<Step, { kind: "join" }>, table: StaticTable, bindings: Map<number, CompiledValue>, body: () => void): void {
+export function emitProbe(
+  tools: JoinTools,
+  step: Extract<Step, { kind: "join" }>,
+  table: StaticTable,
+  bindings: Map<number, CompiledValue>,
+  body: () => void,
+): void {
   const { f, module, context } = tools;
   const probe = f.local("i32");
   const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
@@ -219,7 +225,13 @@ function bindTable(f: FunctionBuilder, table: StaticTable, place: RowPlace, oute
   }
 }
 
-function payloadValue(f: FunctionBuilder, place: RowPlace, table: StaticTable, first: number, dataType: CompiledValue["dataType"]): { value: CompiledValue; used: number } {
+function payloadValue(
+  f: FunctionBuilder,
+  place: RowPlace,
+  table: StaticTable,
+  first: number,
+  dataType: CompiledValue["dataType"],
+): { value: CompiledValue; used: number } {
   return valueFromFields(f, place, table.layout.values, first, dataType, true);
 }
 
@@ -242,4 +254,3 @@ export function pushTrue(f: FunctionBuilder, condition: CompiledValue): void {
   condition.isNull();
   f.op("i32.eqz", "i32.and");
 }
-

@@ -10,23 +10,23 @@
  * static table that it probes `build<t>(block)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
-import { BLOCK_ROW_COUNT, EVENT_TIME_STATS, EVENT_TIME_STATS_BYTES, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
-import { InputColumns, OutBlockWriter } from "./columns.ts";
-import type { FunctionBuilder, Label, Local } from "./emitter.ts";
+import { InputColumns } from "./columns.ts";
+import type { FunctionBuilder, Local } from "./emitter.ts";
 import { pushKeyHash } from "./key-hash.ts";
 import { ExpressionCompiler } from "./expression.ts";
-import { emitBuild, emitProbe, type JoinTools } from "./join.ts";
+import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
 import { flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
-import { CONTEXT_DIRECT, CONTEXT_EXCHANGE, CONTEXT_OBSERVED, CONTEXT_PROBE_ROW, CONTEXT_STORE, CONTEXT_TABLE } from "./stage-context.ts";
+import { CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
+import { type Bindings, SegmentCode, type StageTools } from "./segment.ts";
 import { printWat } from "./wat.ts";
-import { emitWindows } from "./window.ts";
 
 /** A compiled stage; plain data but for nothing: crosses threads once `bytes` has become a module. */
 export interface CompiledStage {
@@ -47,8 +47,6 @@ export interface OutBlock {
   readonly next: { readonly pipeline: number; readonly segment: number; readonly interpret: Extract<Step, { kind: "interpret" }> } | null;
 }
 
-type Bindings = Map<number, CompiledValue>;
-
 export function compileStage(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry): CompiledStage {
   return new StageCompiler(program, stage, functions).compile();
 }
@@ -60,7 +58,7 @@ export function stageText(program: PhysicalProgram, stage: Stage, functions: Fun
   return printWat(compiler.module.builder);
 }
 
-class StageCompiler {
+class StageCompiler implements StageTools {
   readonly #program: PhysicalProgram;
   readonly #stage: Stage;
   readonly #functions: FunctionRegistry;
@@ -78,7 +76,9 @@ class StageCompiler {
     const segments = this.#stage.pipelines.map((pipeline, index) => this.#pipeline(pipeline, index));
     if (this.#stage.input.kind === "merge") this.#merge(this.#program.aggregates[this.#stage.input.aggregate]!);
     for (const table of this.#tables) {
-      this.#function(`build${table}`, 1, (f, context) => emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, f.param(0)));
+      this.#function(`build${table}`, 1, (f, context) =>
+        emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, f.param(0)),
+      );
     }
     return {
       bytes: this.#module.builder.toBytes(),
@@ -120,7 +120,14 @@ class StageCompiler {
     return cuts.length;
   }
 
-  #blockLoop(name: string, input: readonly Attribute[], needed: readonly boolean[], steps: readonly Step[], pipeline: number, segment: number): void {
+  #blockLoop(
+    name: string,
+    input: readonly Attribute[],
+    needed: readonly boolean[],
+    steps: readonly Step[],
+    pipeline: number,
+    segment: number,
+  ): void {
     const outBlock = this.#outBlockFor(steps, input, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const row = f.local("i32");
@@ -341,234 +348,5 @@ class StageCompiler {
   }
   get functions(): FunctionRegistry {
     return this.#functions;
-  }
-}
-
-/** Code of one segment: what happens to a row, and what is kept in locals over the rows of a block. */
-class SegmentCode {
-  readonly #stage: StageCompiler;
-  readonly #f: FunctionBuilder;
-  readonly #context: Local;
-  readonly #out: OutBlockWriter | null;
-  readonly #outIndex: number;
-  readonly #watermarks = new Map<number, { max: Local; min: Local; sum: Local; count: Local }>();
-
-  constructor(stage: StageCompiler, f: FunctionBuilder, context: Local, outBlock: number) {
-    this.#stage = stage;
-    this.#f = f;
-    this.#context = context;
-    this.#outIndex = outBlock;
-    this.#out = outBlock < 0 ? null : new OutBlockWriter(f, context, outBlock, stage.outAttributes(outBlock));
-  }
-
-  begin(steps: readonly Step[]): void {
-    const f = this.#f;
-    for (const step of steps) {
-      if (step.kind !== "event_time") continue;
-      const stats = { max: f.local("i64"), min: f.local("i64"), sum: f.local("f64"), count: f.local("i64") };
-      f.i64(-(2n ** 63n));
-      f.set(stats.max);
-      f.i64(2n ** 63n - 1n);
-      f.set(stats.min);
-      this.#watermarks.set(step.watermark, stats);
-    }
-  }
-
-  /** Emits what remains after the block: event-time statistics go to their cells. */
-  end(_steps: readonly Step[]): void {
-    const f = this.#f;
-    for (const [index, { max, min, sum, count }] of this.#watermarks) {
-      const cell = EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * index;
-      const keep = (local: Local, offset: number, comparison: "i64.gt_s" | "i64.lt_s"): void => {
-        f.i32(cell);
-        f.get(local);
-        f.i32(cell);
-        f.memory("i64.load", offset);
-        f.get(local);
-        f.i32(cell);
-        f.memory("i64.load", offset);
-        f.op(comparison, "select");
-        f.memory("i64.store", offset);
-      };
-      keep(max, 0, "i64.gt_s");
-      keep(min, 8, "i64.lt_s");
-      f.i32(cell);
-      f.i32(cell);
-      f.memory("f64.load", 16);
-      f.get(sum);
-      f.op("f64.add");
-      f.memory("f64.store", 16);
-      f.i32(cell);
-      f.i32(cell);
-      f.memory("i64.load", 24);
-      f.get(count);
-      f.op("i64.add");
-      f.memory("i64.store", 24);
-    }
-  }
-
-  /** Emits steps from `index` on and then the sink; `nextRow` is where a dropped row goes. */
-  emit(steps: readonly Step[], index: number, bindings: Bindings, nextRow: Label): void {
-    const step = steps[index];
-    if (step === undefined) return this.#sink(bindings);
-    const f = this.#f;
-    const compiler = this.#stage.compiler(f, bindings);
-    const rest = (): void => this.emit(steps, index + 1, bindings, nextRow);
-    switch (step.kind) {
-      case "filter":
-        compiler.compileCondition(step.condition, nextRow);
-        return rest();
-      case "project": {
-        const projected: Bindings = new Map();
-        for (const expression of step.expressions) {
-          projected.set(expression.id, expression.kind === "attribute" ? bindings.get(expression.id)! : compiler.compile(expression.child));
-        }
-        for (const [id, value] of projected) bindings.set(id, value);
-        return rest();
-      }
-      case "expand_window":
-        return emitWindows(f, step, compiler.compile(step.time), (window) => {
-          bindings.set(step.window.id, window);
-          f.block((nextWindow) => this.emit(steps, index + 1, bindings, nextWindow));
-        });
-      case "event_time":
-        this.#eventTime(step, compiler.compile(step.time));
-        return rest();
-      case "observe":
-        this.#observe(step.observed, bindings);
-        return rest();
-      case "join":
-        emitProbe(this.#stage.joinTools(f, this.#context, step.table), step, this.#stage.program.staticTables[step.table]!, bindings, () =>
-          f.block((nextMatch) => this.emit(steps, index + 1, bindings, nextMatch)),
-        );
-        return;
-      case "interpret":
-        return this.#append(
-          step.carried.map((attribute) => bindings.get(attribute.id)!),
-        );
-    }
-  }
-
-  #sink(bindings: Bindings): void {
-    const { sink } = this.#stage.stage;
-    if (sink.kind === "output") {
-      this.#append(this.#stage.program.output.map((attribute) => bindings.get(attribute.id)!));
-      return;
-    }
-    this.#partialAggregate(this.#stage.program.aggregates[sink.aggregate]!, bindings);
-  }
-
-  #append(values: readonly CompiledValue[]): void {
-    const f = this.#f;
-    this.#out!.append(values, () => {
-      f.i32(this.#outIndex);
-      f.call(this.#stage.module.host("flush", ["i32"], ["i32"]));
-      f.if(() => {
-        f.i32(1);
-        f.op("return");
-      });
-    });
-  }
-
-  #eventTime(step: Extract<Step, { kind: "event_time" }>, time: CompiledValue): void {
-    const f = this.#f;
-    const { max, min, sum, count } = this.#watermarks.get(step.watermark)!;
-    const micros = time.fields ? time.fields[1]! : time;
-    const update = (): void => {
-      f.scratch("i64", (t) => {
-        micros.push();
-        f.set(t);
-        for (const [local, comparison] of [
-          [max, "i64.gt_s"],
-          [min, "i64.lt_s"],
-        ] as const) {
-          f.get(t);
-          f.get(local);
-          f.get(t);
-          f.get(local);
-          f.op(comparison, "select");
-          f.set(local);
-        }
-        f.get(sum);
-        f.get(t);
-        f.op("f64.convert_i64_s", "f64.add");
-        f.set(sum);
-        f.get(count);
-        f.i64(1);
-        f.op("i64.add");
-        f.set(count);
-      });
-    };
-    if (!time.isNull) return update();
-    time.isNull();
-    f.op("i32.eqz");
-    f.if(update);
-  }
-
-  /** Updates the row of an observed metric: an aggregate without keys over the rows that pass. */
-  #observe(index: number, bindings: Bindings): void {
-    const f = this.#f;
-    const { aggregate } = this.#stage.program.observed[index]!;
-    const probe = f.local("i32");
-    this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
-    this.#updateInTable(aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
-  }
-
-  /** Finds or adds the probe row's group in the scratch table at a context slot, and updates its buffers by the current row. */
-  #updateInTable(operator: AggregateOperator, tableSlot: number, probe: Local, bindings: Bindings): void {
-    const f = this.#f;
-    const stage = this.#stage;
-    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
-    const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
-    const table = (): void => {
-      f.get(this.#context);
-      f.memory("i32.load", tableSlot);
-    };
-    table();
-    f.get(probe);
-    f.i32(0);
-    f.call(stage.module.kernel("table_upsert", ["i32", "i32", "i32"], ["i32"]));
-    f.tee(place.row);
-    this.#failIfZero();
-    f.i32(0);
-    f.memory("i32.load", TABLE_BASE);
-    f.set(place.base!);
-    f.i32(0);
-    f.memory("i32.load", TABLE_INSERTED);
-    f.if(() => code.writeInitial(place));
-    code.update(place, bindings, { pushContainer: table, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
-  }
-
-  #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
-    const f = this.#f;
-    const stage = this.#stage;
-    const probe = f.local("i32");
-    const keys = operator.grouping.map((attribute) => bindings.get(attribute.id)!);
-    stage.writeProbe(f, this.#context, operator, probe, keys);
-    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
-    f.get(this.#context);
-    f.memory("i32.load", CONTEXT_DIRECT);
-    f.if(
-      () => {
-        code.writeInitial({ row: probe, base: null });
-        code.update({ row: probe, base: null }, bindings, null);
-        f.get(this.#context);
-        f.memory("i32.load", CONTEXT_EXCHANGE);
-        f.get(probe);
-        f.i32(0);
-        f.call(stage.module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
-        this.#failIfZero();
-      },
-      () => this.#updateInTable(operator, CONTEXT_TABLE, probe, bindings),
-    );
-  }
-
-  #failIfZero(): void {
-    const f = this.#f;
-    f.op("i32.eqz");
-    f.if(() => {
-      f.i32(1);
-      f.op("return");
-    });
   }
 }

@@ -98,7 +98,12 @@ export function writeKeys(f: FunctionBuilder, row: Local, layout: RowLayout, val
 }
 
 /** Sets the u64 of null bits at `nullsOffset` from the values' null tests. */
-export function writeNulls(f: FunctionBuilder, row: Local, nullsOffset: number, values: readonly { isNull: CompiledValue["isNull"] }[]): void {
+export function writeNulls(
+  f: FunctionBuilder,
+  row: Local,
+  nullsOffset: number,
+  values: readonly { isNull: CompiledValue["isNull"] }[],
+): void {
   f.get(row);
   f.i64(0);
   values.forEach((value, bit) => {

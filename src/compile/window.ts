@@ -58,7 +58,13 @@ function lastWindowStart(f: FunctionBuilder, step: ExpandWindow, time: CompiledV
   return () => f.get(start);
 }
 
-function overlapping(f: FunctionBuilder, step: ExpandWindow, time: CompiledValue, last: () => void, body: (window: CompiledValue) => void): void {
+function overlapping(
+  f: FunctionBuilder,
+  step: ExpandWindow,
+  time: CompiledValue,
+  last: () => void,
+  body: (window: CompiledValue) => void,
+): void {
   const { windowMicros, slideMicros } = step;
   const count = (windowMicros + slideMicros - 1n) / slideMicros;
   const start = f.local("i64");

@@ -23,7 +23,12 @@ export function observedResults(
   );
 }
 
-function metricResult(metric: ObservedMetrics, rows: readonly (readonly Value[])[], functions: FunctionRegistry, context: EvaluationContext): JsonValue {
+function metricResult(
+  metric: ObservedMetrics,
+  rows: readonly (readonly Value[])[],
+  functions: FunctionRegistry,
+  context: EvaluationContext,
+): JsonValue {
   const compute = (expression: Expression, values: ReadonlyMap<number, Value>): Value =>
     evaluate(expression as ResolvedExpression, (id) => values.get(id)!, functions, context);
   const results = new Map<number, Value>();

@@ -101,10 +101,10 @@ export function invalidInput(value: string, from: DataType, to: DataType): Arith
   });
 }
 
-function notFinite(value: number, from: DataType, to: DataType): ArithmeticError {
+function notFinite(value: number, to: DataType): ArithmeticError {
   return new ArithmeticError("CAST_INVALID_INPUT", {
-    expression: literalSql(value, from),
-    sourceType: `"${sqlType(from)}"`,
+    expression: formatDouble(value),
+    sourceType: '"DOUBLE"',
     targetType: `"${sqlType(to)}"`,
     ansiConfig: ANSI_CONFIG,
   });
@@ -265,7 +265,7 @@ function toTimestamp(value: Value, from: DataType, to: DataType, zone: string): 
       return timeZone(zone).localToUtc(value as bigint);
     case "float":
     case "double": {
-      if (!Number.isFinite(value as number)) throw notFinite(value as number, from, to);
+      if (!Number.isFinite(value as number)) throw notFinite(value as number, to);
       return saturate(BigInt(Math.trunc((value as number) * 1_000_000)));
     }
     case "decimal":

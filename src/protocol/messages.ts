@@ -23,6 +23,8 @@ export type Command =
       readonly stages: readonly LoadedStage[];
       readonly kernels: WebAssembly.Module;
       readonly memories: readonly WebAssembly.Memory[];
+      /** Names the set of memories: one that was kept by `unload` comes with the kernels that a worker has for it. */
+      readonly memorySet: number;
       readonly output: OutputTarget;
       /** Where change files and snapshots go; null: no durable state. */
       readonly checkpoint: CheckpointTarget | null;
@@ -44,7 +46,8 @@ export type Command =
   | { readonly kind: "commit"; readonly query: QueryNumber }
   | { readonly kind: "abort"; readonly query: QueryNumber }
   | { readonly kind: "snapshot"; readonly query: QueryNumber; readonly batchId: number }
-  | { readonly kind: "unload"; readonly query: QueryNumber };
+  /** `keepMemory`: the memory is empty but for what the query put into arenas, and goes to a later query. */
+  | { readonly kind: "unload"; readonly query: QueryNumber; readonly keepMemory: boolean };
 
 export interface LoadedStage extends Omit<CompiledStage, "bytes"> {
   readonly module: WebAssembly.Module;
@@ -84,7 +87,12 @@ export interface ExchangeBlock {
 export interface ScanReply {
   readonly tasks: readonly TaskResult[];
   /** Per watermark operator; null when no row was seen. Cumulative over the batch. */
-  readonly eventTime: readonly ({ readonly maxMicros: bigint; readonly minMicros: bigint; readonly sumMicros: number; readonly rows: number } | null)[];
+  readonly eventTime: readonly ({
+    readonly maxMicros: bigint;
+    readonly minMicros: bigint;
+    readonly sumMicros: number;
+    readonly rows: number;
+  } | null)[];
   /** Buffers per observed metric, or null where no row was seen. Cumulative over the batch. */
   readonly observed: readonly (readonly Value[] | null)[];
 }

@@ -2,7 +2,14 @@
  * Tier-three columns: expressions that generated code does not know are computed here, row by row with the interpreter, over the rows of an
  * out-block. In a worker.
  */
-import { ARENA_BLOCK, BATCH_TIMESTAMP, BLOCK_COLUMN_BYTES, BLOCK_COLUMNS, BLOCK_ROW_COUNT, BLOCK_ROWS_MAX } from "../columnar/memory-layout.ts";
+import {
+  ARENA_BLOCK,
+  BATCH_TIMESTAMP,
+  BLOCK_COLUMN_BYTES,
+  BLOCK_COLUMNS,
+  BLOCK_ROW_COUNT,
+  BLOCK_ROWS_MAX,
+} from "../columnar/memory-layout.ts";
 import { leafCount, leavesOf } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
 import { BlockReader, writeValues } from "../columnar/block-values.ts";

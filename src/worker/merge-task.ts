@@ -22,7 +22,13 @@ export class MergeTask {
   readonly #memories: readonly WebAssembly.Memory[];
   readonly #state: QueryState | null;
 
-  constructor(context: TaskContext, instance: StageInstance, stage: Stage, memories: readonly WebAssembly.Memory[], state: QueryState | null) {
+  constructor(
+    context: TaskContext,
+    instance: StageInstance,
+    stage: Stage,
+    memories: readonly WebAssembly.Memory[],
+    state: QueryState | null,
+  ) {
     this.#context = context;
     this.#instance = instance;
     this.#stage = stage;
@@ -42,7 +48,8 @@ export class MergeTask {
 
     const started = ports.clock.monotonicMs();
     for (const block of blocks) this.#merge(block);
-    if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex) this.#instance.call("initial");
+    if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex)
+      this.#instance.call("initial");
     const merged = ports.clock.monotonicMs();
 
     const output = new TaskOutput(this.#context, workerIndex);
@@ -51,7 +58,7 @@ export class MergeTask {
       const { sink } = this.#stage;
       const partial =
         sink.kind === "shuffle"
-          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
+          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false, 0)
           : null;
       forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {
         const count = kernels.exports[scanKernel(operator)]!(store, cursor, pairs, max) as number;

@@ -6,6 +6,7 @@ import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import {
   ARENA_BATCH,
+  ARENA_COUNT,
   ARENA_QUERY,
   ARENA_SPLIT,
   BATCH_EPOCH,
@@ -19,7 +20,7 @@ import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../col
 import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, CONTEXT_STATIC_TABLES } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
-import { instantiateKernels, type Kernels } from "../kernels/load.ts";
+import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { BatchParameters, ChangesReply, Command, ExchangeBlock, MergeReply, ScanReply, ScanSplit } from "../protocol/messages.ts";
 import { Interpreter } from "./interpret.ts";
@@ -60,12 +61,12 @@ export class QueryInstance {
   /** Per stage: rows do not reduce, so partial aggregation is skipped. */
   readonly #direct: boolean[];
 
-  constructor(load: Extract<Command, { kind: "load" }>, workerIndex: number, workerCount: number, ports: Ports) {
+  constructor(load: Extract<Command, { kind: "load" }>, kernels: Kernels, workerIndex: number, workerCount: number, ports: Ports) {
     this.#load = load;
     this.#ports = ports;
     this.#workerIndex = workerIndex;
     this.#workerCount = workerCount;
-    this.#kernels = instantiateKernels(load.kernels, load.memories[workerIndex]!);
+    this.#kernels = kernels;
     const { program } = load;
     this.#layouts = program.aggregates.map(({ layout }) => this.#writeLayout(layout));
     this.#observed = new ObservedTables(
@@ -76,7 +77,10 @@ export class QueryInstance {
     const interpreter = new Interpreter(this.#kernels, functionRegistry, program.timeZone);
     this.#stages = load.stages.map((stage) => new StageInstance(this.#kernels, stage, interpreter));
     this.#direct = load.stages.map(() => false);
-    const probeBytes = Math.max(64, ...[...program.aggregates, ...program.observed.map(({ aggregate }) => aggregate)].map(({ layout }) => layout.rowBytes));
+    const probeBytes = Math.max(
+      64,
+      ...[...program.aggregates, ...program.observed.map(({ aggregate }) => aggregate)].map(({ layout }) => layout.rowBytes),
+    );
     const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
     for (const stage of this.#stages) {
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
@@ -85,6 +89,16 @@ export class QueryInstance {
     this.#state = program.aggregates.some(({ state }) => state !== null)
       ? new QueryState(this.#kernels, program, load.checkpoint!, ports, workerIndex, workerCount)
       : null;
+  }
+
+  get memorySet(): number {
+    return this.#load.memorySet;
+  }
+
+  /** Ends the query and empties its arenas; the kernels and their memory can serve another. Not for queries with state. */
+  release(): Kernels {
+    for (let arena = 0; arena < ARENA_COUNT; arena++) this.#kernels.exports["arena_reset"]!(arena);
+    return this.#kernels;
   }
 
   loadTable(index: number, batches: readonly Uint8Array[]): null {
@@ -134,7 +148,13 @@ export class QueryInstance {
 
   scan(stage: number, splits: readonly ScanSplit[], next: Int32Array): ScanReply {
     const instance = this.#stages[stage]!;
-    const task = new ScanTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#direct[stage]!);
+    const task = new ScanTask(
+      this.#taskContext(),
+      instance,
+      this.#load.program.stages[stage]!,
+      this.#direct[stage]!,
+      this.#ownStore(stage),
+    );
     try {
       const tasks = task.run(splits, next);
       this.#direct[stage] = task.direct;
@@ -182,6 +202,13 @@ export class QueryInstance {
 
   snapshot(batchId: number): readonly ChangeFile[] {
     return this.#state?.snapshot(batchId) ?? [];
+  }
+
+  /** State that the stage's rows could go into without an exchange: that of the next stage, if there is one worker. */
+  #ownStore(stage: number): number {
+    const { sink } = this.#load.program.stages[stage]!;
+    if (this.#workerCount > 1 || sink.kind !== "shuffle" || !this.#load.program.aggregates[sink.aggregate]!.state) return 0;
+    return this.#state!.storeAddress(sink.aggregate);
   }
 
   #taskContext(): TaskContext {

@@ -24,7 +24,14 @@ export class QueryState {
   #changeBytes = 0;
   #changedBatches = 0;
 
-  constructor(kernels: Kernels, program: PhysicalProgram, checkpoint: CheckpointTarget, ports: Ports, workerIndex: number, workerCount: number) {
+  constructor(
+    kernels: Kernels,
+    program: PhysicalProgram,
+    checkpoint: CheckpointTarget,
+    ports: Ports,
+    workerIndex: number,
+    workerCount: number,
+  ) {
     this.#checkpoint = checkpoint;
     this.#ports = ports;
     this.#workerIndex = workerIndex;
@@ -34,7 +41,12 @@ export class QueryState {
         if (!state) return [];
         const partitionCount = program.partitions;
         const { operatorId, watermarked } = state;
-        return [[index, new StateStore(kernels, { operatorId, layout, partitionCount, workerIndex, workerCount, dropsLateRows: watermarked })] as const];
+        return [
+          [
+            index,
+            new StateStore(kernels, { operatorId, layout, partitionCount, workerIndex, workerCount, dropsLateRows: watermarked }),
+          ] as const,
+        ];
       }),
     );
   }

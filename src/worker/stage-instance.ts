@@ -55,7 +55,7 @@ export class StageInstance {
     const instance = new WebAssembly.Instance(stage.module, {
       env: { memory: kernels.memory, context: this.#context, literals },
       kernels: kernels.exports as Record<string, unknown>,
-      host: { ...hostHelpers, flush: (index: number) => this.#flush(index) },
+      host: { ...hostHelpers(kernels), flush: (index: number) => this.#flush(index) },
     });
     this.#exports = instance.exports as Record<string, (...args: number[]) => number>;
   }
@@ -111,7 +111,11 @@ export class StageInstance {
     view.setUint32(block + BLOCK_ROW_COUNT, rows, true);
     const { next } = this.#stage.outBlocks[index]!;
     if (next === null) this.output(block);
-    else this.call(`pipeline${next.pipeline}_${next.segment}`, this.#interpreter.extend(block, this.#stage.outBlocks[index]!.attributes, next.interpret));
+    else
+      this.call(
+        `pipeline${next.pipeline}_${next.segment}`,
+        this.#interpreter.extend(block, this.#stage.outBlocks[index]!.attributes, next.interpret),
+      );
     this.#kernels.view().setUint32(counter, 0, true);
   }
 

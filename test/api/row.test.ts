@@ -1,4 +1,5 @@
 /** Row values and conversions. Expected texts are ISO 8601 and Spark's casts. */
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { rowDecoder, rowToEngine, toEngine } from "../../src/api/row.ts";
@@ -46,6 +47,7 @@ test("Decimal", () => {
   expect(Decimal.parse("1.5").equals(Decimal.parse("1.50"))).toBe(true);
   expect(Decimal.parse("-2").compare(Decimal.parse("1.99"))).toBeLessThan(0);
   expect(Decimal.parse("0.1").toNumber()).toBe(0.1);
+  expect(inspect({ n: Decimal.parse("0.10"), d: LocalDate.parse("2024-02-29") })).toBe("{ n: Decimal(0.10), d: LocalDate(2024-02-29) }");
 });
 
 test("rows keep the order and the names of columns, whatever they are", () => {

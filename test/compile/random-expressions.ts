@@ -81,7 +81,26 @@ export function valueOf(type: DataType): fc.Arbitrary<Value> {
     case "decimal":
       return decimalValue(type);
     case "string":
-      return oneOfValues(["", "a", "view", "purchase", "żółć", "東京", "😀", "a\u0000b", " 12 ", "-7.5", "1e3", "true", "2024-02-29", "2024-02-29 12:30:01.5"], fc.string({ unit: "binary", maxLength: 20 }));
+      return oneOfValues(
+        [
+          "",
+          "a",
+          "view",
+          "purchase",
+          "żółć",
+          "東京",
+          "😀",
+          "a\u0000b",
+          " 12 ",
+          "-7.5",
+          "1e3",
+          "true",
+          "2024-02-29",
+          "2024-02-29 12:30:01.5",
+          "2024-07-01 00:00:00 Europe/Berlin",
+        ],
+        fc.string({ unit: "binary", maxLength: 20 }),
+      );
     case "date":
       return oneOfValues([0, -1, 59, 11016, -719468], fc.integer({ min: -1_000_000, max: 1_000_000 }));
     case "timestamp":
@@ -256,7 +275,11 @@ function specific(
         named(["contains", "startswith", "endswith", "like"], type, of(StringType), of(StringType)),
       ];
     case "string":
-      return [make("concat", type, self, self), named(["trim", "reverse", "lower", "upper"], type, self), make("replace", type, self, self, self)];
+      return [
+        make("concat", type, self, self),
+        named(["trim", "reverse", "lower", "upper"], type, self),
+        make("replace", type, self, self, self),
+      ];
     case "date":
       return [
         named(

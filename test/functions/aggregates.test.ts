@@ -11,11 +11,23 @@ import type { DeclarativeAggregate } from "../../src/plan/expr/function-registry
 
 const context = { batchTimestampMicros: 0n, timeZone: "UTC" };
 
-const attribute = (id: number, dataType: DataType, nullable: boolean): Attribute => ({ kind: "attribute", id, name: `c${id}`, dataType, nullable });
+const attribute = (id: number, dataType: DataType, nullable: boolean): Attribute => ({
+  kind: "attribute",
+  id,
+  name: `c${id}`,
+  dataType,
+  nullable,
+});
 
 /** Runs a plan: left rows and right rows into buffers of their own, then merges. */
-function runPlan(plan: DeclarativeAggregate, argumentTypes: readonly DataType[], left: readonly Value[][], right: readonly Value[][]): Value {
-  const bufferAt = (base: number): Attribute[] => plan.buffer.map((field, index) => attribute(base + index, field.dataType, field.nullable));
+function runPlan(
+  plan: DeclarativeAggregate,
+  argumentTypes: readonly DataType[],
+  left: readonly Value[][],
+  right: readonly Value[][],
+): Value {
+  const bufferAt = (base: number): Attribute[] =>
+    plan.buffer.map((field, index) => attribute(base + index, field.dataType, field.nullable));
   const args = argumentTypes.map((type, index) => attribute(1000 + index, type, true));
   const valuesOf = (expressions: readonly Expression[], row: (id: number) => Value): Value[] =>
     expressions.map((expression) => evaluate(expression, row, functionRegistry, context));
@@ -126,7 +138,37 @@ describe("aggregates", () => {
     expect(of("sum", [i], [])).toBeNull();
     expect(of("count", [i], [[null], [1]])).toBe(1n);
     expect(of("avg", [decimal], [[100n], [101n], [101n]])).toBe(1_006_667n);
-    expect(of("max_by", [s, i], [["a", 10], ["b", 50], ["c", 20]])).toBe("b");
+    expect(
+      of(
+        "max_by",
+        [s, i],
+        [
+          ["a", 10],
+          ["b", 50],
+          ["c", 20],
+        ],
+      ),
+    ).toBe("b");
+    expect(
+      of(
+        "first",
+        [i, b],
+        [
+          [null, true],
+          [7, true],
+        ],
+      ),
+    ).toBe(7);
+    expect(
+      of(
+        "last",
+        [i, b],
+        [
+          [7, false],
+          [null, false],
+        ],
+      ),
+    ).toBeNull();
     expect(of("collect_list", [i], [[1], [null], [2]])).toEqual([1, 2]);
     expect(() => of("sum", [l], [[2n ** 63n - 1n], [1n]])).toThrow(/ARITHMETIC_OVERFLOW/);
     expect(of("try_sum", [l], [[2n ** 63n - 1n], [1n]])).toBeNull();

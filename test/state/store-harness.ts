@@ -87,8 +87,8 @@ export class Harness {
     this.kernels.view().setBigInt64(EVICT_WATERMARK, evict, true);
   }
 
-  begin(): void {
-    this.store.begin(++epochs);
+  begin(epoch = ++epochs): void {
+    this.store.begin(epoch);
   }
 
   end(how: "commit" | "abort"): void {

@@ -17,17 +17,28 @@ export function fileSource(format: FileFormat): SourceProvider {
   return {
     name: format.name,
     options: { ...fileReadOptions, ...format.readOptions },
-    async schema(context, isStreaming) {
+    async schema(given, isStreaming) {
+      const context = withPaths(given);
       if (isStreaming) refuseTimeFilters(context);
       return fileSchema(context, format, isStreaming);
     },
-    createStream: (context) => FileStreamSource.open(context, format, () => list(context, true)),
-    async planBatch(context) {
+    async createStream(given) {
+      const context = withPaths(given);
+      return FileStreamSource.open(context, format, () => list(context, true));
+    },
+    async planBatch(given) {
+      const context = withPaths(given);
       const { files } = await list(context, false);
       const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
       return fileSplits(sorted, format.name, format.isSplittable(context.options), context.parallelism);
     },
   };
+}
+
+/** The paths given to load(), or else the option `path`. */
+function withPaths(context: SourceContext): SourceContext {
+  const path = context.options.get<string | null>("path");
+  return context.paths.length > 0 || path === null ? context : { ...context, paths: [path] };
 }
 
 function list({ ports, options, paths, conf }: SourceContext, isStreaming: boolean): Promise<Listing> {

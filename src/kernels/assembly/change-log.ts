@@ -5,17 +5,17 @@ import { heap_alloc, heap_size } from "./memory";
 import { table_find, table_free, table_remove, table_row_count, table_upsert } from "./hash-table";
 import { crc32c } from "./crc32c";
 import {
+  CHUNK_BYTES_MIN,
+  CHUNK_HEADER,
   C_BYTES,
   C_DEPTH,
   C_DIRTY_FIRST,
   C_DIRTY_NEXT,
   C_PREFIX,
-  C_ROW_BYTES,
   C_ROWS_LIVE,
   C_ROWS_USED,
+  C_ROW_BYTES,
   C_SLOTS_LOG2,
-  CHUNK_BYTES_MIN,
-  CHUNK_HEADER,
   DEPTH_MAX,
   ROW_INSERTED,
   ROW_NOT_LIVE,
@@ -27,17 +27,15 @@ import {
   T_DIRTY_FIRST,
   T_LOADING,
   T_PARTITION,
-  T_ROW_BYTES,
   T_ROWS,
+  T_ROW_BYTES,
   T_SHIFT,
   T_VAR_COUNT,
   chunkFirst,
-  chunkFree,
   chunkNext,
-  deepen,
-  enter,
   rowsOf,
-} from "./table-chunk";
+} from "./table-layout";
+import { chunkFree, enter, deepen } from "./table-chunk";
 import {
   P_COUNT,
   P_LAST,

@@ -13,6 +13,7 @@ export * from "./crc32c";
 export * from "./hash-table";
 export * from "./memory";
 export * from "./state-store";
+export * from "./store-scan";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";

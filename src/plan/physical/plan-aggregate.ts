@@ -124,7 +124,9 @@ function planCall(
 /** Buffers are updated inside the fused loop: there is no place for the interpreter (arguments are computed before). */
 function requireFused(expressions: readonly Expression[], { name, args }: AggregateCall, { splitTiers }: Context): void {
   const ofArguments = new Set(args);
-  const beyond = expressions.flatMap((expression) => splitTiers(expression).hoisted).filter(({ expression }) => !ofArguments.has(expression));
+  const beyond = expressions
+    .flatMap((expression) => splitTiers(expression).hoisted)
+    .filter(({ expression }) => !ofArguments.has(expression));
   if (beyond.length === 0) return;
   throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
     feature: `${name} over ${args.map((argument) => simpleString(typeOf(argument))).join(", ")}`,

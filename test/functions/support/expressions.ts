@@ -34,7 +34,7 @@ export function evaluateSql(text: string, zone = "UTC"): { readonly value: Value
   return { value, type, text: value === null ? "NULL" : formatValue(value, type, zone) };
 }
 
-export function readExpression(text: string, zone = "UTC"): Sql {
+function readExpression(text: string, zone = "UTC"): Sql {
   const reader = new Reader(text, zone);
   const result = reader.expression();
   reader.end();
@@ -56,7 +56,7 @@ export function readSelect(text: string, zone: string): Sql[] {
 }
 
 /** Resolves one call as the analyzer would: type rule, then casts. */
-export function resolveCall(name: string, args: readonly Sql[]): Sql {
+function resolveCall(name: string, args: readonly Sql[]): Sql {
   const definition = functionRegistry.find(name);
   if (definition?.kind !== "scalar") throw new OutOfScope(`function ${name}`);
   const resolved = definition.resolve(
@@ -228,7 +228,9 @@ class Reader {
     if (suffix === "D" || (!suffix && /[eE]/.test(digits))) return of(Number(digits), types.DoubleType);
     if (suffix === "F") return of(Math.fround(Number(digits)), types.FloatType);
     if (suffix === "BD" || digits.includes(".")) {
-      const { unscaled, scale } = parseDecimal(digits)!;
+      const exact = parseDecimal(digits)!;
+      const scale = Math.max(exact.scale, 0);
+      const unscaled = exact.unscaled * 10n ** BigInt(scale - exact.scale);
       const precision = Math.max(String(unscaled).replace("-", "").length, scale);
       if (precision > 38) throw new OutOfScope("decimal literal");
       return of(unscaled, types.decimalType(precision, scale));

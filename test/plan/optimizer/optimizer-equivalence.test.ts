@@ -75,14 +75,10 @@ function aggregated(result: Expression, rows: readonly Row[]): Value {
   const definition = functionRegistry.aggregate(aggregate.name);
   const types = aggregate.args.map(typeOf);
   const oracle = definition.oracle(types, aggregate.dataType, { ignoreNulls: false });
-  const state = rows.reduce<unknown>(
-    (current, row) =>
-      oracle.update(
-        current,
-        aggregate.args.map((arg) => valueOf(arg, row)),
-      ),
-    oracle.initial(),
-  );
+  const argsOf = (row: Row): Value[] => aggregate.args.map((arg) => valueOf(arg, row));
+  const passing = rows.filter((row) => aggregate.filter === null || valueOf(aggregate.filter, row) === true);
+  const counted = aggregate.isDistinct ? [...new Map(passing.map((row) => [keyOf(argsOf(row)), row])).values()] : passing;
+  const state = counted.reduce<unknown>((current, row) => oracle.update(current, argsOf(row)), oracle.initial());
   return oracle.evaluate(state);
 }
 
@@ -112,6 +108,12 @@ const list = fc.constantFrom(
   "coalesce(a, b) AS a, 1 AS b",
   "a, CASE WHEN b > 1 THEN a ELSE b END AS b",
 );
+const distinctResults = fc.constantFrom(
+  "count(DISTINCT b) AS n, count(*) AS m",
+  "count(DISTINCT b) FILTER (WHERE a > 1) AS n, max(DISTINCT b) AS m",
+  "count(DISTINCT a) AS n, count(DISTINCT a, b) AS m",
+  "count(DISTINCT b) AS n, count(DISTINCT b) + 1 AS m",
+);
 const joinTypes = fc.constantFrom<JoinType>("inner", "left_outer", "left_semi", "left_anti");
 const joinConditions = fc.constantFrom("l.a = r.a", "l.a = r.a AND l.b > 1", "l.a = r.b AND r.b < 2", "l.a <=> r.a AND l.b < r.b");
 
@@ -124,6 +126,10 @@ const { plan: plans } = fc.letrec<{ plan: LogicalPlan }>((tie) => ({
     fc.tuple(tie("plan"), list).map(([child]) => withColumns(child, "a * 2 AS b")),
     fc.tuple(tie("plan"), tie("plan")).map(([left, right]) => union([left, right])),
     tie("plan").map((child) => select(group(child, "a", "max(b) AS b, count(*) AS n"), "a, b")),
+    fc
+      .tuple(tie("plan"), distinctResults, fc.constantFrom("a", ""))
+      .map(([child, results, key]) => select(group(child, key, results), key === "" ? "n AS a, m AS b" : "a, n + m AS b"))
+      .map((child) => select(child, "CAST(a AS INT) AS a, CAST(b AS INT) AS b")),
     tie("plan").map((child) => distinct(child)),
     fc
       .tuple(tie("plan"), tie("plan"), joinTypes, joinConditions)

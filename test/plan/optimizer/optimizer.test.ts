@@ -225,6 +225,25 @@ describe("columns", () => {
   });
 });
 
+describe("distinct aggregates", () => {
+  test("group by their arguments first", async () => {
+    expect(await optimized(group(ab, "a", "count(DISTINCT b) AS n"))).toBe(
+      lines(
+        "Aggregate [a#1], [a#1, count(distinct_0#2) AS n#3L]",
+        "+- Aggregate [a#1, distinct_0#2], [a#1, distinct_0#2]",
+        "   +- Project [a#1, b#4 AS distinct_0#2]",
+        "      +- Relation [a#1,b#4] json",
+      ),
+    );
+  });
+
+  test("beside others are joined on the groups", async () => {
+    const text = await optimized(group(ab, "a", "count(*) AS n, count(DISTINCT b) AS d, max(DISTINCT b) AS m"));
+    expect(text).toMatch(/Join Inner, \(a#\d+ <=> a#\d+\)/);
+    expect(text).not.toContain("DISTINCT");
+  });
+});
+
 describe("set operations", () => {
   const set = (operation: SetOperation["operation"], isAll: boolean): LogicalPlan => ({
     kind: "set_operation",

@@ -1,0 +1,295 @@
+/**
+ * One segment of a pipeline in generated code: what happens to a row, step by step, down to the sink, and what is kept in locals over the
+ * rows of a block. Main thread, while a stage is compiled (`pipeline.ts`).
+ */
+import { EVENT_TIME_STATS, EVENT_TIME_STATS_BYTES, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import type { Attribute, Expression } from "../plan/expr/expression.ts";
+import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
+import type { AggregateOperator, PhysicalProgram, Stage, Step } from "../plan/physical/program.ts";
+import { AggregateCode } from "./aggregate.ts";
+import { OutBlockWriter } from "./columns.ts";
+import type { FunctionBuilder, Label, Local } from "./emitter.ts";
+import type { ExpressionCompiler } from "./expression.ts";
+import { emitProbe, type JoinTools } from "./join.ts";
+import type { ModuleContext } from "./module-context.ts";
+import type { RowPlace } from "./rows.ts";
+import {
+  CONTEXT_EXCHANGE,
+  CONTEXT_MODE,
+  CONTEXT_OBSERVED,
+  CONTEXT_STORE,
+  CONTEXT_TABLE,
+  MODE_SCRATCH,
+  MODE_STATE,
+} from "./stage-context.ts";
+import type { CompiledValue } from "./value.ts";
+import { emitWindows } from "./window.ts";
+
+/** Values by attribute id at some point of the code. */
+export type Bindings = Map<number, CompiledValue>;
+
+/** What a segment needs of the stage that it belongs to. */
+export interface StageTools {
+  readonly program: PhysicalProgram;
+  readonly stage: Stage;
+  readonly module: ModuleContext;
+  readonly functions: FunctionRegistry;
+  outAttributes(index: number): readonly Attribute[];
+  compiler(f: FunctionBuilder, bindings: ReadonlyMap<number, CompiledValue>): ExpressionCompiler;
+  compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue;
+  /** Tools for probing a static table, which the stage then has to build. */
+  joinTools(f: FunctionBuilder, context: Local, table: number): JoinTools;
+  /** Writes keys and hash into the context's probe row, whose address is left in `row`. */
+  writeProbe(f: FunctionBuilder, context: Local, operator: AggregateOperator, row: Local, keys: readonly CompiledValue[]): void;
+}
+
+/** Code of one segment: what happens to a row, and what is kept in locals over the rows of a block. */
+export class SegmentCode {
+  readonly #stage: StageTools;
+  readonly #f: FunctionBuilder;
+  readonly #context: Local;
+  readonly #out: OutBlockWriter | null;
+  readonly #outIndex: number;
+  readonly #watermarks = new Map<number, { max: Local; min: Local; sum: Local; count: Local }>();
+
+  constructor(stage: StageTools, f: FunctionBuilder, context: Local, outBlock: number) {
+    this.#stage = stage;
+    this.#f = f;
+    this.#context = context;
+    this.#outIndex = outBlock;
+    this.#out = outBlock < 0 ? null : new OutBlockWriter(f, context, outBlock, stage.outAttributes(outBlock));
+  }
+
+  begin(steps: readonly Step[]): void {
+    const f = this.#f;
+    for (const step of steps) {
+      if (step.kind !== "event_time") continue;
+      const stats = { max: f.local("i64"), min: f.local("i64"), sum: f.local("f64"), count: f.local("i64") };
+      f.i64(-(2n ** 63n));
+      f.set(stats.max);
+      f.i64(2n ** 63n - 1n);
+      f.set(stats.min);
+      this.#watermarks.set(step.watermark, stats);
+    }
+  }
+
+  /** Emits what remains after the block: event-time statistics go to their cells. */
+  end(_steps: readonly Step[]): void {
+    const f = this.#f;
+    for (const [index, { max, min, sum, count }] of this.#watermarks) {
+      const cell = EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * index;
+      const keep = (local: Local, offset: number, comparison: "i64.gt_s" | "i64.lt_s"): void => {
+        f.i32(cell);
+        f.get(local);
+        f.i32(cell);
+        f.memory("i64.load", offset);
+        f.get(local);
+        f.i32(cell);
+        f.memory("i64.load", offset);
+        f.op(comparison, "select");
+        f.memory("i64.store", offset);
+      };
+      keep(max, 0, "i64.gt_s");
+      keep(min, 8, "i64.lt_s");
+      f.i32(cell);
+      f.i32(cell);
+      f.memory("f64.load", 16);
+      f.get(sum);
+      f.op("f64.add");
+      f.memory("f64.store", 16);
+      f.i32(cell);
+      f.i32(cell);
+      f.memory("i64.load", 24);
+      f.get(count);
+      f.op("i64.add");
+      f.memory("i64.store", 24);
+    }
+  }
+
+  /** Emits steps from `index` on and then the sink; `nextRow` is where a dropped row goes. */
+  emit(steps: readonly Step[], index: number, bindings: Bindings, nextRow: Label): void {
+    const step = steps[index];
+    if (step === undefined) return this.#sink(bindings);
+    const f = this.#f;
+    const compiler = this.#stage.compiler(f, bindings);
+    const rest = (): void => this.emit(steps, index + 1, bindings, nextRow);
+    switch (step.kind) {
+      case "filter":
+        compiler.compileCondition(step.condition, nextRow);
+        return rest();
+      case "project": {
+        const projected: Bindings = new Map();
+        for (const expression of step.expressions) {
+          projected.set(expression.id, expression.kind === "attribute" ? bindings.get(expression.id)! : compiler.compile(expression.child));
+        }
+        for (const [id, value] of projected) bindings.set(id, value);
+        return rest();
+      }
+      case "expand_window":
+        return emitWindows(f, step, compiler.compile(step.time), (window) => {
+          bindings.set(step.window.id, window);
+          f.block((nextWindow) => this.emit(steps, index + 1, bindings, nextWindow));
+        });
+      case "event_time":
+        this.#eventTime(step, compiler.compile(step.time));
+        return rest();
+      case "observe":
+        this.#observe(step.observed, bindings);
+        return rest();
+      case "join":
+        emitProbe(this.#stage.joinTools(f, this.#context, step.table), step, this.#stage.program.staticTables[step.table]!, bindings, () =>
+          f.block((nextMatch) => this.emit(steps, index + 1, bindings, nextMatch)),
+        );
+        return;
+      case "interpret":
+        return this.#append(step.carried.map((attribute) => bindings.get(attribute.id)!));
+    }
+  }
+
+  #sink(bindings: Bindings): void {
+    const { sink } = this.#stage.stage;
+    if (sink.kind === "output") {
+      this.#append(this.#stage.program.output.map((attribute) => bindings.get(attribute.id)!));
+      return;
+    }
+    this.#partialAggregate(this.#stage.program.aggregates[sink.aggregate]!, bindings);
+  }
+
+  #append(values: readonly CompiledValue[]): void {
+    const f = this.#f;
+    this.#out!.append(values, () => {
+      f.i32(this.#outIndex);
+      f.call(this.#stage.module.host("flush", ["i32"], ["i32"]));
+      f.if(() => {
+        f.i32(1);
+        f.op("return");
+      });
+    });
+  }
+
+  #eventTime(step: Extract<Step, { kind: "event_time" }>, time: CompiledValue): void {
+    const f = this.#f;
+    const { max, min, sum, count } = this.#watermarks.get(step.watermark)!;
+    const micros = time.fields ? time.fields[1]! : time;
+    const update = (): void => {
+      f.scratch("i64", (t) => {
+        micros.push();
+        f.set(t);
+        for (const [local, comparison] of [
+          [max, "i64.gt_s"],
+          [min, "i64.lt_s"],
+        ] as const) {
+          f.get(t);
+          f.get(local);
+          f.get(t);
+          f.get(local);
+          f.op(comparison, "select");
+          f.set(local);
+        }
+        f.get(sum);
+        f.get(t);
+        f.op("f64.convert_i64_s", "f64.add");
+        f.set(sum);
+        f.get(count);
+        f.i64(1);
+        f.op("i64.add");
+        f.set(count);
+      });
+    };
+    if (!time.isNull) return update();
+    time.isNull();
+    f.op("i32.eqz");
+    f.if(update);
+  }
+
+  /** Updates the row of an observed metric: an aggregate without keys over the rows that pass. */
+  #observe(index: number, bindings: Bindings): void {
+    const f = this.#f;
+    const { aggregate } = this.#stage.program.observed[index]!;
+    const probe = f.local("i32");
+    this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
+    this.#updateIn("table", aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
+  }
+
+  /**
+   * Finds or adds the probe row's group in the table or store at a context slot, and updates its buffers by the current row. A store does not
+   * take rows that are late.
+   */
+  #updateIn(container: "table" | "store", operator: AggregateOperator, slot: number, probe: Local, bindings: Bindings): void {
+    const f = this.#f;
+    const stage = this.#stage;
+    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
+    const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+    const pushContainer = (): void => {
+      f.get(this.#context);
+      f.memory("i32.load", slot);
+    };
+    pushContainer();
+    f.get(probe);
+    f.i32(0);
+    f.call(stage.module.kernel(`${container}_upsert`, ["i32", "i32", "i32"], ["i32"]));
+    f.tee(place.row);
+    const update = (): void => {
+      f.i32(0);
+      f.memory("i32.load", TABLE_BASE);
+      f.set(place.base!);
+      f.i32(0);
+      f.memory("i32.load", TABLE_INSERTED);
+      f.if(() => code.writeInitial(place));
+      code.update(place, bindings, { pushContainer, setKernel: `${container}_set_variable`, appendKernel: `${container}_append_variable` });
+    };
+    if (container === "store") return f.if(update);
+    this.#failIfZero();
+    update();
+  }
+
+  #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
+    const f = this.#f;
+    const stage = this.#stage;
+    const probe = f.local("i32");
+    const keys = operator.grouping.map((attribute) => bindings.get(attribute.id)!);
+    stage.writeProbe(f, this.#context, operator, probe, keys);
+    const modeIs = (mode: number): void => {
+      f.get(this.#context);
+      f.memory("i32.load", CONTEXT_MODE);
+      f.i32(mode);
+      f.op("i32.eq");
+    };
+    modeIs(MODE_SCRATCH);
+    f.if(
+      () => this.#updateIn("table", operator, CONTEXT_TABLE, probe, bindings),
+      () => {
+        if (!operator.state) return this.#sendRow(operator, probe, bindings);
+        modeIs(MODE_STATE);
+        f.if(
+          () => this.#updateIn("store", operator, CONTEXT_STORE, probe, bindings),
+          () => this.#sendRow(operator, probe, bindings),
+        );
+      },
+    );
+  }
+
+  /** Writes the group of the current row alone to the exchange. */
+  #sendRow(operator: AggregateOperator, probe: Local, bindings: Bindings): void {
+    const f = this.#f;
+    const stage = this.#stage;
+    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
+    code.writeInitial({ row: probe, base: null });
+    code.update({ row: probe, base: null }, bindings, null);
+    f.get(this.#context);
+    f.memory("i32.load", CONTEXT_EXCHANGE);
+    f.get(probe);
+    f.i32(0);
+    f.call(stage.module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
+    this.#failIfZero();
+  }
+
+  #failIfZero(): void {
+    const f = this.#f;
+    f.op("i32.eqz");
+    f.if(() => {
+      f.i32(1);
+      f.op("return");
+    });
+  }
+}

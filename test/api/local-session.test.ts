@@ -1,0 +1,152 @@
+/** The API over the real executor: small queries whose answers are worked out by hand. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { functions as F, LocalDate, Session, Timestamp } from "../../src/index.ts";
+
+const { avg, col, count, expr, max, sum, window } = F;
+let spark: Session;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "millrace-api-"));
+  spark = await Session.builder()
+    .master("local[2]")
+    .config("spark.sql.session.timeZone", "UTC")
+    .config("spark.sql.shuffle.partitions", 4)
+    .create();
+});
+afterAll(async () => {
+  await spark.stop();
+  await rm(folder, { recursive: true });
+});
+
+const people = () =>
+  spark.createDataFrame(
+    [
+      { name: "Ann", age: 31, city: "Rome" },
+      { name: "Bob", age: null, city: "Oslo" },
+      { name: "Cid", age: 45, city: "Rome" },
+    ],
+    "name STRING NOT NULL, age INT, city STRING",
+  );
+
+test("select, filter, expressions", async () => {
+  const rows = await people()
+    .filter("age > 40 OR age IS NULL")
+    .withColumn("next", col("age").plus(1))
+    .select("name", "next", expr("CASE WHEN age IS NULL THEN 'unknown' ELSE concat('a', cast(age AS STRING)) END").as("text"))
+    .orderBy("name")
+    .collect();
+  expect(rows).toEqual([
+    { name: "Bob", next: null, text: "unknown" },
+    { name: "Cid", next: 46, text: "a45" },
+  ]);
+  expect(Object.keys(rows[0]!)).toEqual(["name", "next", "text"]);
+});
+
+test("groups and joins", async () => {
+  const perCity = people().groupBy("city").agg(count("*").as("n"), sum("age").as("total"), avg("age").as("mean"), max("age").as("oldest"));
+  expect(await perCity.orderBy("city").collect()).toEqual([
+    { city: "Oslo", n: 1n, total: null, mean: null, oldest: null },
+    { city: "Rome", n: 2n, total: 76n, mean: 38, oldest: 45 },
+  ]);
+  const joined = await people().join(perCity.select("city", "n"), "city").select("name", "n").orderBy(col("name").desc()).collect();
+  expect(joined).toEqual([
+    { name: "Cid", n: 2n },
+    { name: "Bob", n: 1n },
+    { name: "Ann", n: 2n },
+  ]);
+  expect(await people().count()).toBe(3n);
+});
+
+test("literals and types", async () => {
+  const [row] = await spark
+    .range(1)
+    .selectExpr("DATE '2024-02-29' AS d", "TIMESTAMP '2024-01-01 01:00:00+01:00' AS t", "1.50 AS n", "3000000000 AS l", "X'FF' AS b")
+    .collect();
+  expect(row).toMatchObject({
+    d: LocalDate.parse("2024-02-29"),
+    t: Timestamp.parse("2024-01-01T00:00:00Z"),
+    l: 3_000_000_000n,
+    b: new Uint8Array([255]),
+  });
+  expect(String(row!.n)).toBe("1.50");
+});
+
+test("a stream of files into foreachBatch, with event time", async () => {
+  await writeFile(
+    join(folder, "clicks.json"),
+    [
+      { user: "a", ts: "2024-01-01T00:00:10Z" },
+      { user: "b", ts: "2024-01-01T00:00:50Z" },
+      { user: "a", ts: "2024-01-01T00:01:10Z" },
+    ]
+      .map((row) => `${JSON.stringify(row)}\n`)
+      .join(""),
+  );
+  const batches: [number, unknown[]][] = [];
+  const query = await spark.readStream
+    .schema("user STRING, ts TIMESTAMP")
+    .json(folder)
+    .withWatermark("ts", "10 minutes")
+    .groupBy(window("ts", "1 minute"))
+    .agg(count("*").as("n"))
+    .writeStream.outputMode("update")
+    .option("checkpointLocation", join(folder, "_checkpoint"))
+    .trigger({ availableNow: true })
+    .foreachBatch(async (batch, id) => {
+      batches.push([id, await batch.select("window.start", "n").orderBy("start").collect()]);
+    })
+    .start();
+  expect(await query.awaitTermination()).toBe(true);
+  expect(batches.filter(([, rows]) => rows.length > 0)).toEqual([
+    [
+      0,
+      [
+        { start: Timestamp.parse("2024-01-01T00:00:00Z"), n: 2n },
+        { start: Timestamp.parse("2024-01-01T00:01:00Z"), n: 1n },
+      ],
+    ],
+  ]);
+  expect((await query.recentProgress())[0]).toMatchObject({ batchId: 0, numInputRows: 3 });
+  expect(await query.exception()).toBeNull();
+});
+
+test("errors say what is wrong and where", async () => {
+  await expect(
+    people()
+      .select(col("nmae" as string))
+      .collect(),
+  ).rejects.toMatchObject({ condition: "UNRESOLVED_COLUMN.WITH_SUGGESTION" });
+  await expect(people().selectExpr("name,\n age + nobody").schema()).rejects.toBeInstanceOf(Error);
+  await expect(people().selectExpr("age +\n nobody").schema()).rejects.toMatchObject({
+    queryContext: { fragment: "nobody", line: 2, column: 2 },
+  });
+  await expect(people().selectExpr("age +").schema()).rejects.toMatchObject({ condition: "PARSE_SYNTAX_ERROR" });
+  await expect(people().writeStream.format("noop").start()).rejects.toMatchObject({ sqlState: expect.any(String) });
+  await expect(spark.readStream.format("rate").load().collect()).rejects.toMatchObject({ sqlState: expect.any(String) });
+});
+
+test("a failing function of the program ends its query only", async () => {
+  const stream = spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 3).load();
+  const query = await stream.writeStream
+    .foreachBatch(() => {
+      throw new Error("no room");
+    })
+    .trigger({ once: true })
+    .start();
+  await expect(query.awaitTermination()).rejects.toMatchObject({
+    name: "StreamingQueryError",
+    message: expect.stringContaining("no room"),
+  });
+  expect(await query.isActive()).toBe(false);
+  const seen: unknown[] = [];
+  const next = await stream.writeStream
+    .foreach((row) => void seen.push(row.value))
+    .trigger({ once: true })
+    .start();
+  await next.awaitTermination();
+  expect(seen.sort()).toEqual([0n, 1n, 2n]);
+});
