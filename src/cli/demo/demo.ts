@@ -116,7 +116,9 @@ function printHeader({ colors, write }: Terminal, before: DemoState | null, work
   write(`  orders  json    ┴ filter → join channels → watermark → 10 s windows → ┴ ${cyan("archive")}  append → Parquet, exactly once\n`);
   if (before !== null) {
     const events = (before.batches * EVENTS_PER_BATCH).toLocaleString("en-US");
-    const what = before.isComplete ? `Going on after the ${events} bids of earlier runs` : `Going on with the ${events} bids of a run that was stopped`;
+    const what = before.isComplete
+      ? `Going on after the ${events} bids of earlier runs`
+      : `Going on with the ${events} bids of a run that was stopped`;
     write(`\n  ${what}. ${dim(`Remove ${directory} to begin again.`)}\n`);
   }
   write("\n");

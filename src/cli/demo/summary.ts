@@ -67,8 +67,12 @@ export function printResult(terminal: Terminal, result: DemoResult, relative: (p
   line(colors.dim("               batches   p50 ms   p99 ms   rows out                 state"));
   for (const name of NAMES) {
     const { batchMs, rowsOut, stateRows, stateBytes } = tally.queries[name];
-    const cells = [String(batchMs.length), String(percentile(batchMs, 0.5)), String(percentile(batchMs, 0.99))].map((text) => text.padStart(9));
-    line(`  ${name.padEnd(11)}${cells.join("")}${grouped(rowsOut).padStart(11)}   ${`${grouped(stateRows)} rows, ${bytesText(stateBytes)}`.padStart(19)}`);
+    const cells = [String(batchMs.length), String(percentile(batchMs, 0.5)), String(percentile(batchMs, 0.99))].map((text) =>
+      text.padStart(9),
+    );
+    line(
+      `  ${name.padEnd(11)}${cells.join("")}${grouped(rowsOut).padStart(11)}   ${`${grouped(stateRows)} rows, ${bytesText(stateBytes)}`.padStart(19)}`,
+    );
   }
   line();
   line(`${label("orders")}${grouped(tally.orderLines)} JSON lines, ${grouped(tally.malformedLines)} of them malformed and set aside`);

@@ -87,5 +87,15 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 function newTally(): QueryTally {
-  return { batchMs: [], firstPosition: null, position: 0, lastBatchId: -1, rowsIn: 0, rowsOut: 0, stateRows: 0, stateBytes: 0, watermark: "" };
+  return {
+    batchMs: [],
+    firstPosition: null,
+    position: 0,
+    lastBatchId: -1,
+    rowsIn: 0,
+    rowsOut: 0,
+    stateRows: 0,
+    stateBytes: 0,
+    watermark: "",
+  };
 }
