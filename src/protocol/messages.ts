@@ -104,6 +104,11 @@ export interface TaskResult {
   readonly inputRows: number;
   readonly malformedRows: number;
   readonly outputRows: number;
+  /** Blocks (or runs of merged rows) that went through generated code. */
+  readonly blocks: number;
+  /** Calls between JavaScript and generated code, both ways: a few per block, never one per row. */
+  readonly calls: number;
+  readonly elapsedMs: number;
   /** Per destination worker: blocks for the next stage. */
   readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */
