@@ -123,6 +123,7 @@ export function assemblyLayoutSource(): string {
     LAYOUT_BUCKET_OFFSET,
     LAYOUT_BUCKET_NULL_BIT,
     LAYOUT_BUCKET_MICROS,
+    LAYOUT_VALUE_NULLS,
     LAYOUT_VAR_OFFSETS,
   };
   for (const [name, code] of Object.entries(ERROR_CODES)) numbers[`ERROR_${name.toUpperCase()}`] = code;
@@ -155,4 +156,5 @@ export const LAYOUT_BUCKET_OFFSET = 16; // u32: offset of the i64 event time (µ
 /** Bit of the event time in the key null bits: rows without event time are never late nor evicted. */
 export const LAYOUT_BUCKET_NULL_BIT = 20; // u32
 export const LAYOUT_BUCKET_MICROS = 24; // i64: width of a time bucket
-export const LAYOUT_VAR_OFFSETS = 32; // u32 per slot
+export const LAYOUT_VALUE_NULLS = 32; // u32: offset of the values' null bits; 0 = there are no values
+export const LAYOUT_VAR_OFFSETS = 40; // u32 per slot
