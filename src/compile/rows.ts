@@ -3,7 +3,7 @@
  */
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import { ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
-import { type DataType, leafCount, physicalKind } from "../columnar/types.ts";
+import { type DataType, physicalKind } from "../columnar/types.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
@@ -138,10 +138,4 @@ function pushCanonical(f: FunctionBuilder, value: CompiledValue): void {
     f.op(`${physical}.ne`);
     f.op("select");
   });
-}
-
-/** How many key fields an attribute takes (see `plan-aggregate.ts`). */
-export function keyFieldCount(dataType: DataType, nullable: boolean): number {
-  if (dataType.kind !== "struct") return leafCount(dataType);
-  return (nullable ? 1 : 0) + dataType.fields.reduce((sum, field) => sum + keyFieldCount(field.dataType, nullable || field.nullable), 0);
 }
