@@ -166,6 +166,4 @@ export type Reply =
 export const WAKE = 0;
 /** 1: the worker must leave its loop. */
 export const STOP = 1;
-/** Incremented by the worker as it makes progress; the coordinator's deadline reads it. */
-export const HEARTBEAT = 2;
 export const CONTROL_WORDS = 16;
