@@ -44,7 +44,7 @@ export const ARENA_SPLIT = 0; // reset after each split (or each merged exchange
 export const ARENA_BATCH = 1; // reset when the batch has ended: exchange blocks, undo, output for the main thread
 export const ARENA_QUERY = 2; // never reset: descriptors, static join tables
 export const ARENA_BLOCK = 3; // reset after each block: temporary strings of expressions
-const ARENA_COUNT = 4;
+export const ARENA_COUNT = 4;
 
 /** Strings read 8 bytes at a time may read this far past their end: every buffer that holds string bytes is padded so. */
 export const PADDING_BYTES = 16;
