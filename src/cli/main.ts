@@ -56,9 +56,7 @@ program
   .argument("[args...]", "the program's own arguments")
   .option("--conf <key=value>", "a setting for the program's sessions; repeatable", keyValue, {})
   .passThroughOptions()
-  .action(
-    action((path: string, args: string[], { conf }: { conf: Record<string, string> }) => runProgram(path, { conf, args }, terminal)),
-  );
+  .action(action((path: string, args: string[], { conf }: { conf: Record<string, string> }) => runProgram(path, { conf, args }, terminal)));
 
 for (const [name, remedy] of Object.entries(NOT_YET)) {
   program
