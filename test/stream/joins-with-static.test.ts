@@ -32,8 +32,31 @@ const people = () =>
 const joined = (type: "inner" | "left_outer" | "left_semi" | "left_anti") => () => {
   const input = memoryStream(spark(), "id INT");
   const answers = {
-    inner: [[[1, "ann"], [2, "bob"], [2, "bill"]], [[2, "bob"], [2, "bill"]]], // prettier-ignore
-    left_outer: [[[1, "ann"], [2, "bob"], [2, "bill"], [3, null], [null, null]], [[2, "bob"], [2, "bill"], [9, null]]], // prettier-ignore
+    inner: [
+      [
+        [1, "ann"],
+        [2, "bob"],
+        [2, "bill"],
+      ],
+      [
+        [2, "bob"],
+        [2, "bill"],
+      ],
+    ],
+    left_outer: [
+      [
+        [1, "ann"],
+        [2, "bob"],
+        [2, "bill"],
+        [3, null],
+        [null, null],
+      ],
+      [
+        [2, "bob"],
+        [2, "bill"],
+        [9, null],
+      ],
+    ],
     left_semi: [[1, 2], [2]],
     left_anti: [[3, null], [9]],
   }[type];
