@@ -10,11 +10,13 @@ import {
   addData,
   checkAnswer,
   checkNewAnswer,
+  execute,
   expectFailure,
   memoryStream,
   multiAddData,
   startStream,
   testStream,
+  type Step,
 } from "../../src/testing.ts";
 import { testSession } from "../support/test-session.ts";
 
@@ -143,6 +145,34 @@ test.each(["while a batch runs", "between batches", "while the sink commits"])("
         ],
       ],
     ]);
+  } finally {
+    await session.stop();
+  }
+});
+
+test("a worker that dies at any moment of a batch", async () => {
+  const { session, threads } = await sessionWithThreads();
+  try {
+    const input = memoryStream(session, "key INT");
+    let turns = -1;
+    const { batch } = MemoryStream.prototype;
+    vi.spyOn(MemoryStream.prototype, "batch").mockImplementation(function (this: MemoryStream, offset) {
+      const killAfter = (left: number): void => {
+        if (left === 0) void threads.at(-1)!.terminate();
+        else setImmediate(killAfter, left - 1);
+      };
+      if (turns >= 0) killAfter(turns);
+      turns = -1;
+      return batch.call(this, offset);
+    });
+    const step = (index: number): Step[] => [
+      execute(() => void (turns = index), `kill after ${index} turns`),
+      addData(input, ...Array.from({ length: 5 }, (_, key) => key)),
+      checkNewAnswer(...Array.from({ length: 5 }, (_, key) => [key, index + 1])),
+    ];
+    const frame = input.toDF().groupBy("key").agg(count("*").as("n"));
+    await testStream(frame, { outputMode: "update", workers: 2 }, ...Array.from({ length: 12 }, (_, index) => step(index)).flat());
+    expect(threads.length).toBeGreaterThan(6);
   } finally {
     await session.stop();
   }
