@@ -14,9 +14,9 @@ const numRuns = process.env["MILLRACE_LONG"] ? 500 : 15;
 
 const workers = fc.constantFrom(1, 2, 4);
 /** What comes before a batch: nothing, or a restart with so many workers. */
-const restart = fc.option(workers, { freq: 2 });
+const maybeWorkers = fc.option(workers, { freq: 2 });
 
-const restartSteps = (count: number | null): Step[] => (count === null ? [] : [stopStream(), startStream({ workers: count })]);
+const restart = (wanted: number | null): Step[] => (wanted === null ? [] : [stopStream(), startStream({ workers: wanted })]);
 
 interface Totals {
   rows: bigint;
@@ -30,7 +30,10 @@ const keyedRow = fc.tuple(
   fc.oneof(fc.constantFrom("a", "b", null), fc.string({ maxLength: 3 }), fc.string({ minLength: 12, maxLength: 40 })),
   fc.option(fc.integer({ min: -1000, max: 1000 })),
 );
-const keyedBatch = fc.record({ restart, adds: fc.array(fc.array(keyedRow, { maxLength: 25 }), { minLength: 1, maxLength: 3 }) });
+const keyedBatch = fc.record({
+  restartWorkers: maybeWorkers,
+  adds: fc.array(fc.array(keyedRow, { maxLength: 25 }), { minLength: 1, maxLength: 3 }),
+});
 
 test("keyed counts, sums and extremes", async () => {
   await fc.assert(
@@ -41,7 +44,7 @@ test("keyed counts, sums and extremes", async () => {
       async (first, partitions, batches) => {
         const input = memoryStream(spark(), "k STRING, v INT");
         const totals = new Map<string | null, Totals>();
-        const steps = batches.flatMap(({ restart, adds }): Step[] => {
+        const steps = batches.flatMap(({ restartWorkers, adds }): Step[] => {
           const changed = new Set<string | null>();
           for (const [key, value] of adds.flat()) {
             const group = totals.get(key) ?? { rows: 0n, values: 0n, sum: 0n, least: null, texts: null };
@@ -55,11 +58,11 @@ test("keyed counts, sums and extremes", async () => {
             const text = String(value);
             group.texts = group.texts === null || text > group.texts ? text : group.texts;
           }
-          const rows = [...changed].map((key) => {
+          const expected = [...changed].map((key) => {
             const { rows, values, sum, least, texts } = totals.get(key)!;
             return [key, rows, values, values === 0n ? null : sum, least, texts];
           });
-          return [...restartSteps(restart), ...adds.map((rows) => addData(input, ...rows)), checkNewAnswer(...rows)];
+          return [...restart(restartWorkers), ...adds.map((rows) => addData(input, ...rows)), checkNewAnswer(...expected)];
         });
         const frame = input
           .toDF()
@@ -117,7 +120,7 @@ class WindowModel {
 }
 
 const timedBatch = fc.record({
-  restart,
+  restartWorkers: maybeWorkers,
   advance: fc.integer({ min: 0, max: 20 }),
   rows: fc.array(fc.tuple(fc.integer({ min: -25, max: 5 }), fc.constantFrom("a", "b", "c")), { minLength: 1, maxLength: 30 }),
 });
@@ -128,10 +131,10 @@ test("overlapping windows under a watermark, append mode", async () => {
       const input = memoryStream(spark(), "value INT, key STRING");
       const model = new WindowModel();
       let now = 30;
-      const steps = batches.flatMap(({ restart, advance, rows }): Step[] => {
+      const steps = batches.flatMap(({ restartWorkers, advance, rows }): Step[] => {
         now += advance;
         const timed = rows.map(([offset, key]) => [now + offset, key] as const);
-        return [...restartSteps(restart), addData(input, ...timed.map((row) => [...row])), checkNewAnswer(...model.add(timed))];
+        return [...restart(restartWorkers), addData(input, ...timed.map((row) => [...row])), checkNewAnswer(...model.add(timed))];
       });
       const frame = input
         .toDF()
