@@ -13,15 +13,7 @@ import type { ExpressionCompiler } from "./expression.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
 import type { RowPlace } from "./rows.ts";
-import {
-  CONTEXT_EXCHANGE,
-  CONTEXT_MODE,
-  CONTEXT_OBSERVED,
-  CONTEXT_STORE,
-  CONTEXT_TABLE,
-  MODE_SCRATCH,
-  MODE_STATE,
-} from "./stage-context.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_MODE, observedSlot, CONTEXT_STORE, CONTEXT_TABLE, MODE_SCRATCH, MODE_STATE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { emitWindows } from "./window.ts";
 
@@ -208,7 +200,7 @@ export class SegmentCode {
     const { aggregate } = this.#stage.program.observed[index]!;
     const probe = f.local("i32");
     this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
-    this.#updateIn("table", aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
+    this.#updateIn("table", aggregate, observedSlot(index), probe, bindings);
   }
 
   /**

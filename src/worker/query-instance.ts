@@ -17,7 +17,7 @@ import {
   LATE_WATERMARK,
 } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
-import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, CONTEXT_STATIC_TABLES } from "../compile/stage-context.ts";
+import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
@@ -107,7 +107,7 @@ export class QueryInstance {
     const address = kernels.exports["table_new"]!(this.#writeLayout(table.layout), ARENA_QUERY + 1) as number;
     this.#tables[index] = address;
     this.#load.stages.forEach(({ tables }, i) => {
-      if (tables.includes(index)) this.#stages[i]!.setContext(CONTEXT_STATIC_TABLES + 4 * index, address);
+      if (tables.includes(index)) this.#stages[i]!.setContext(staticTableSlot(index), address);
     });
     const stage = this.#stages[this.#load.stages.findIndex(({ tables }) => tables.includes(index))];
     if (!stage) return null;

@@ -3,6 +3,7 @@ import { AnalysisError } from "../../base/errors.ts";
 import { leafCount } from "../../columnar/types.ts";
 import { attributeOf, typeOf } from "../expr/expression-type.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
+import { conjunctionOf, conjunctsOf } from "../logical/conjunction.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
 import { attributesOf } from "./needed-leaves.ts";
@@ -79,19 +80,7 @@ export function splitJoin(join: Join, nextId: () => number): SplitJoin {
     }),
     nullSafe,
     joinType,
-    condition: rest.length === 0 ? null : rest.reduce(and),
+    condition: conjunctionOf(rest),
     outputOrder: (columns) => order.map((id) => columns.find((column) => column.id === id)!),
   };
 }
-
-export function conjunctsOf(condition: Expression): Expression[] {
-  return condition.kind === "call" && condition.name === "and" ? condition.args.flatMap(conjunctsOf) : [condition];
-}
-
-const and = (a: Expression, b: Expression): Expression => ({
-  kind: "call",
-  name: "and",
-  args: [a, b],
-  dataType: { kind: "boolean" },
-  nullable: true,
-});
