@@ -1,5 +1,5 @@
 /** What a worker does with each command. In a worker thread, or on any thread under a simulator: it never waits. */
-import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import type { Command, QueryNumber, Replies } from "../protocol/messages.ts";
 import { QueryInstance } from "./query-instance.ts";
@@ -48,7 +48,8 @@ export class WorkerRuntime {
 
   #query(query: QueryNumber): QueryInstance {
     const instance = this.#queries.get(query);
-    assert(instance, `query ${query} is not loaded in worker ${this.#workerIndex}`);
+    // The worker that had loaded it is gone, and this one took its place.
+    if (!instance) throw new MillraceError("WORKER_DIED", { worker: String(this.#workerIndex), reason: "a new worker took its place" });
     return instance;
   }
 }

@@ -126,7 +126,7 @@ function batchMemory(kernels: Kernels, bytes: number): number {
 }
 
 function outOfMemory(): never {
-  throw new MillraceError("INTERNAL_ERROR", { message: "A worker has no memory left to encode rows." });
+  throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
 }
 
 export class PlainEncoder implements BlockEncoder {

@@ -49,7 +49,7 @@ export class ScanCursor implements SplitCursor {
     while (this.#ready.length === 0) {
       const block = kernels.exports[this.#nextBlock]!(this.#scan.address) >>> 0;
       if (kernels.view().getUint32(ERROR_CODE, true) !== 0) {
-        throw new MillraceError("INTERNAL_ERROR", { message: `A worker has no memory left to scan ${this.#source.path}.` });
+        throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
       }
       if (block === 0) return 0;
       this.metrics.bytes = Math.min(this.#scan.position, input.end) - input.begin;

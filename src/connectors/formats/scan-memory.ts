@@ -46,7 +46,7 @@ export interface ScanField {
 /** Allocates `bytes` from the split arena; throws when the worker has no memory left. */
 export function allocate(kernels: Kernels, bytes: number): number {
   const address = kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) >>> 0;
-  if (address === 0) throw new MillraceError("INTERNAL_ERROR", { message: `A worker has no memory for ${bytes} more bytes of a split.` });
+  if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
   return address;
 }
 
