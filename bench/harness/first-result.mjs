@@ -5,7 +5,7 @@ const importEnd = performance.now();
 const spark = await Session.builder().master("local[1]").getOrCreate();
 
 async function batchResult() {
-  return await spark.range(1000).filter("id % 100 = 0").count();
+  return Number(await spark.range(1000).filter("id % 100 = 0").count());
 }
 
 async function streamResult() {

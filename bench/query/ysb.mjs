@@ -121,8 +121,8 @@ export function preparePool(directory, rows) {
 
 function appendPoolBatch(file, seed, rows) {
   const next = eventGenerator(seed);
-  const views = new Array(campaigns.length).fill(0);
-  const lastMs = new Array(campaigns.length).fill(0);
+  const views = campaigns.map(() => 0);
+  const lastMs = campaigns.map(() => 0);
   const events = Array.from({ length: rows }, (_, row) => {
     const { texts, campaign, isView } = next();
     const ms = millisecondOf(row, rows);
