@@ -13,7 +13,7 @@ import type { ExpressionCompiler } from "./expression.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
 import type { RowPlace } from "./rows.ts";
-import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_OBSERVED, CONTEXT_TABLE, MODE_SCRATCH } from "./stage-context.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_SCRATCH, observedSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { emitWindows } from "./window.ts";
 
@@ -200,7 +200,7 @@ export class SegmentCode {
     const { aggregate } = this.#stage.program.observed[index]!;
     const probe = f.local("i32");
     this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
-    this.#updateIn(aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
+    this.#updateIn(aggregate, observedSlot(index), probe, bindings);
   }
 
   /** Finds or adds the probe row's group in the table at a context slot, and updates its buffers by the current row. */
