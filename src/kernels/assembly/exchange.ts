@@ -4,55 +4,33 @@
 // length of a row stands in ROW_NEXT. Blocks live in ARENA_BATCH of the sender until the batch ends; a receiver copies them
 // as they are.
 import { arena_alloc } from "./memory";
-import { remix } from "./table-layout";
 import {
   ARENA_BATCH, LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_NEXT, ROW_EPOCH,
 } from "./memory-layout";
 
-// Exchange: layout u32, destinations u32, partitions u32, rows u32, then per destination 65 lanes of
-// 16 bytes, the first for the rows before grouping begins: first block u32, last block u32, cursor u32, end u32. Block: next u32, used bytes u32, row count u32, capacity u32, rows.
+// Exchange: layout u32, destinations u32, partitions u32, rows u32, then per destination 16 bytes:
+// first block u32, last block u32, cursor u32, end u32. Block: next u32, used bytes u32, row count u32, capacity u32, rows.
 const HEADER: u32 = 16;
 const LANE: u32 = 16;
 const BLOCK_HEADER: u32 = 16;
-/**
- * Rows from which on each destination has a lane for each group of hashes: all of a group go to the same few chunks, and these stay in the
- * receiver's cache while it merges the group.
- */
-const UNGROUPED_ROWS: u32 = 32768;
-const GROUP_SHIFT: u32 = 26;
-const LANES: u32 = 65;
 const FIRST_BLOCK_BYTES: u32 = 4096;
 const BLOCK_BYTES: u32 = 262144;
 
 export function exchange_new(layout: usize, destinations: u32, partitions: u32): usize {
-  const exchange = arena_alloc(ARENA_BATCH, HEADER + LANE * LANES * destinations);
+  const exchange = arena_alloc(ARENA_BATCH, HEADER + LANE * destinations);
   if (exchange == 0) return 0;
-  memory.fill(exchange, 0, HEADER + LANE * LANES * destinations);
+  memory.fill(exchange, 0, HEADER + LANE * destinations);
   store<u32>(exchange, <u32>layout);
   store<u32>(exchange, destinations, 4);
   store<u32>(exchange, partitions, 8);
   return exchange;
 }
 
-/** First block for `destination`, or 0; the blocks of all its lanes are linked from there. No row may be written afterwards. */
+/** First block for `destination`, or 0. */
 export function exchange_first(exchange: usize, destination: u32): usize {
-  let first: usize = 0;
-  let last: usize = 0;
-  const lanes = load<u32>(exchange, 12) > UNGROUPED_ROWS ? LANES : 1;
-  for (let i: u32 = 0; i < lanes; i++) {
-    const lane = laneAt(exchange, destination, i);
-    seal(lane);
-    const block = load<u32>(lane);
-    if (block == 0) continue;
-    if (first == 0) first = block;
-    else store<u32>(last, block);
-    last = load<u32>(lane, 4);
-  }
-  return first;
-}
-
-@inline function laneAt(exchange: usize, destination: u32, index: u32): usize {
-  return exchange + HEADER + LANE * (LANES * destination + index);
+  const lane = exchange + HEADER + LANE * destination;
+  seal(lane);
+  return load<u32>(lane);
 }
 
 /** Total rows written. */
@@ -87,7 +65,7 @@ function newBlock(lane: usize, bytes: u32): bool {
 }
 
 /** The worker that owns the row's partition; divisions are slow, and both numbers mostly powers of two. */
-@inline function destinationOf(hash: i32, partitions: i32, destinations: u32): u32 {
+@inline function laneOf(hash: i32, partitions: i32, destinations: u32): u32 {
   if (destinations == 1) return 0;
   if (((partitions & (partitions - 1)) | (destinations & (destinations - 1))) == 0) return hash & (partitions - 1) & (destinations - 1);
   const rest = hash % partitions;
@@ -97,11 +75,7 @@ function newBlock(lane: usize, bytes: u32): bool {
 /** Appends a copy of `row` (slots relative to `base`) to the lane of the worker that owns its partition; false if out of memory. */
 export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   const layout = load<u32>(exchange);
-  const hash = load<u32>(row, ROW_HASH);
-  const destination = destinationOf(hash, load<i32>(exchange, 8), load<u32>(exchange, 4));
-  const rows = load<u32>(exchange, 12) + 1;
-  store<u32>(exchange, rows, 12);
-  const lane = laneAt(exchange, destination, rows > UNGROUPED_ROWS ? 1 + (remix(hash) >> GROUP_SHIFT) : 0);
+  const lane = exchange + HEADER + LANE * laneOf(load<i32>(row, ROW_HASH), load<i32>(exchange, 8), load<u32>(exchange, 4));
   const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
   const variables = load<u32>(layout, LAYOUT_VAR_COUNT);
   let total = rowBytes;
@@ -116,6 +90,7 @@ export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   store<u32>(lane, <u32>out + total, 8);
   const block: usize = load<u32>(lane, 4);
   store<u32>(block, load<u32>(block, 8) + 1, 8);
+  store<u32>(exchange, load<u32>(exchange, 12) + 1, 12);
   for (let i: usize = 0; i < rowBytes; i += 8) store<u64>(out + i, load<u64>(row + i));
   store<u32>(out, total, ROW_NEXT);
   store<u32>(out, 0, ROW_EPOCH);

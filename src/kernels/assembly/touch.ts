@@ -1,13 +1,17 @@
-// Loads ahead of upserts: a table larger than the cache costs two cache misses a row, which are waited for together here.
-// Called by generated `merge` functions before each run of rows, on the worker that owns the memory.
+// Loads ahead of use: a table larger than the cache costs two cache misses a row, which are waited for together here. Called by
+// generated `merge` functions before each run of rows, and before walks along dirty lists, on the worker that owns the memory.
 import { ROW_HASH, ROW_NEXT } from "./memory-layout";
-import { CHUNK_HEADER, INDEX_MASK, T_ROW_BYTES, directoryEntry, remix } from "./table-layout";
-import { tableOf } from "./store-tables";
+import { CHUNK_HEADER, C_ROWS_USED, INDEX_MASK, T_ROW_BYTES, directoryEntry, remix, rowsOf } from "./table-layout";
+import { S_UPDATED, tableOf } from "./store-tables";
+import { store_row_count } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
 const TOUCHED_ROWS: i32 = 16;
 /** Per touched row: address of its slot, address of its chunk's rows, row bytes, tag of the hash. */
 const TOUCHED: usize = memory.data(16 * 16, 64);
+/** Fewer dirty rows are not worth the question. */
+const UPDATED_MIN: u32 = 4096;
+const DIRTY_SHARE: f64 = 8;
 /** Only there so that no load is optimized away. */
 const TOUCH_SUM: usize = memory.data(8, 8);
 let touchCount: u32 = 0;
@@ -49,6 +53,23 @@ export function store_touch(state: usize, row: usize, end: usize): usize {
   store<u32>(touched, load<u32>(table, T_ROW_BYTES), 8);
   store<u32>(touched, remixed << 12, 12);
   touchCount++;
+}
+
+/**
+ * Loads a chunk from front to back before a walk along its dirty list, which goes to and fro and would wait for every row. Pays where
+ * many of the rows are dirty.
+ */
+export function touchChunk(chunk: usize, rowBytes: u32): void {
+  let sum: u32 = 0;
+  const end = rowsOf(chunk) + load<u32>(chunk, C_ROWS_USED) * rowBytes;
+  for (let line = rowsOf(chunk); line < end; line += 64) sum += load<u32>(line);
+  store<u32>(TOUCH_SUM, sum);
+}
+
+/** Whether so large a part of the rows is dirty that `touchChunk` pays. */
+export function touchesChunks(state: usize): bool {
+  const updated = load<u32>(state, S_UPDATED);
+  return updated > UPDATED_MIN && <f64>updated * DIRTY_SHARE > store_row_count(state);
 }
 
 function touchRows(): void {
