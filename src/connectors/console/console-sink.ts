@@ -39,6 +39,7 @@ export const consoleSink: SinkProvider = {
     return {
       description: `ConsoleTable[numRows=${numRows}, truncate=${truncate > 0}]`,
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         // One row more than is shown tells that there are more.
