@@ -44,7 +44,7 @@ export const ARENA_SPLIT = 0; // reset after each split (or each merged exchange
 export const ARENA_BATCH = 1; // reset when the batch has ended: exchange blocks, undo, output for the main thread
 export const ARENA_QUERY = 2; // never reset: descriptors, static join tables
 export const ARENA_BLOCK = 3; // reset after each block: temporary strings of expressions
-const ARENA_COUNT = 4;
+export const ARENA_COUNT = 4;
 
 /** Strings read 8 bytes at a time may read this far past their end: every buffer that holds string bytes is padded so. */
 export const PADDING_BYTES = 16;
@@ -122,6 +122,7 @@ export function assemblyLayoutSource(): string {
     LAYOUT_BUCKET_OFFSET,
     LAYOUT_BUCKET_NULL_BIT,
     LAYOUT_BUCKET_MICROS,
+    LAYOUT_VALUE_NULLS,
     LAYOUT_VAR_OFFSETS,
   };
   for (const [name, code] of Object.entries(ERROR_CODES)) numbers[`ERROR_${name.toUpperCase()}`] = code;
@@ -154,4 +155,5 @@ export const LAYOUT_BUCKET_OFFSET = 16; // u32: offset of the i64 event time (µ
 /** Bit of the event time in the key null bits: rows without event time are never late nor evicted. */
 export const LAYOUT_BUCKET_NULL_BIT = 20; // u32
 export const LAYOUT_BUCKET_MICROS = 24; // i64: width of a time bucket
-export const LAYOUT_VAR_OFFSETS = 32; // u32 per slot
+export const LAYOUT_VALUE_NULLS = 32; // u32: offset of the values' null bits; 0 = there are no values
+export const LAYOUT_VAR_OFFSETS = 40; // u32 per slot

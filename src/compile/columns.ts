@@ -209,7 +209,7 @@ export class OutBlockWriter {
 }
 
 /** Null if either is; null when neither can be. */
-function either(f: FunctionBuilder, a: (() => void) | null, b: (() => void) | null): (() => void) | null {
+export function either(f: FunctionBuilder, a: (() => void) | null, b: (() => void) | null): (() => void) | null {
   if (!a || !b) return a ?? b;
   return () => {
     a();

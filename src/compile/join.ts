@@ -92,7 +92,7 @@ function writeKeyRow(tools: JoinTools, probe: Local, table: StaticTable, keys: r
     f,
     probe,
     table.layout,
-    keys.flatMap((key) => flattenValue(f, key)),
+    keys.flatMap((key) => flattenValue(f, key, false)),
   );
   f.get(probe);
   tools.pushHash(keys);

@@ -299,7 +299,7 @@ class StageCompiler implements StageTools {
       f,
       row,
       operator.layout,
-      keys.flatMap((key) => flattenValue(f, key)),
+      keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
     );
     f.get(row);
     this.pushHash(f, keys);

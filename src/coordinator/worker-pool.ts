@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { MillraceError } from "../base/errors.ts";
-import { compileKernels } from "../kernels/load.ts";
+import { compileKernels, createMemory } from "../kernels/load.ts";
 import { type Command, CONTROL_WORDS, type Envelope, type Replies, type Reply, STOP, WAKE } from "../protocol/messages.ts";
 
 type ReplyOf<C extends Command> = Replies[C["kind"]];
@@ -16,14 +16,41 @@ export interface WorkerHandle {
   send<C extends Command>(command: C): Promise<ReplyOf<C>>;
 }
 
+/** Memories, by worker; address space is scarce (each reserves about 10 GB of it), so those of ended queries are used again. */
+export interface MemorySet {
+  readonly id: number;
+  /** Of the pool when they were made: after a worker's death the kernels of the others may be in any state. */
+  readonly generation: number;
+  readonly memories: readonly WebAssembly.Memory[];
+}
+
 export class WorkerPool {
   readonly size: number;
   readonly kernels: WebAssembly.Module = compileKernels();
   readonly #slots: Slot[];
+  #idleMemories: MemorySet[] = [];
+  #nextMemorySet = 0;
 
   constructor(size: number) {
     this.size = size;
     this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size));
+  }
+
+  /** One memory per worker for a query. */
+  takeMemories(): MemorySet {
+    this.#idleMemories = this.#idleMemories.filter(({ generation }) => generation === this.generation);
+    return (
+      this.#idleMemories.pop() ?? {
+        id: this.#nextMemorySet++,
+        generation: this.generation,
+        memories: Array.from({ length: this.size }, createMemory),
+      }
+    );
+  }
+
+  /** Memories whose workers keep the kernels for them (`unload` with `keepMemory`). */
+  returnMemories(set: MemorySet): void {
+    if (set.generation === this.generation) this.#idleMemories.push(set);
   }
 
   worker(index: number): WorkerHandle {

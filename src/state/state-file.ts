@@ -92,6 +92,12 @@ export class StateBuffer {
     return this.kernels.bytes().subarray(this.address, this.address + length);
   }
 
+  /** `seed`, the checksum of what comes before, continued over the finished frame at `offset` without reading its payload. */
+  frameCrc(offset: number, length: number, seed: number): number {
+    const { crc32c_shift, frame_crc } = this.kernels.exports;
+    return ((crc32c_shift!(seed, length) as number) ^ (frame_crc!(this.address + offset) as number)) >>> 0;
+  }
+
   crc(offset: number, length: number, seed: number): number {
     return (this.kernels.exports["crc32c"]!(this.address + offset, length, seed) as number) >>> 0;
   }
@@ -121,6 +127,7 @@ export class StateFileWriter {
     bytes.writeUInt32LE(buffer.crc(0, HEADER_FIXED_BYTES + padded, 0), HEADER_FIXED_BYTES + padded);
     buffer.view(bytes.length).set(bytes);
     this.crc = buffer.crc(0, bytes.length, 0);
+    this.fileCrc = this.crc;
     this.append(bytes.length);
   }
 
@@ -130,7 +137,9 @@ export class StateFileWriter {
     for (let offset = 0; offset < length;) {
       this.crc = this.buffer.crc(offset, FRAME_HEADER_BYTES, this.crc);
       this.frames++;
-      offset += FRAME_HEADER_BYTES + memory.getUint32(this.buffer.address + offset + 24, true);
+      const bytes = FRAME_HEADER_BYTES + memory.getUint32(this.buffer.address + offset + 24, true);
+      this.fileCrc = this.buffer.frameCrc(offset, bytes, this.fileCrc);
+      offset += bytes;
     }
     this.append(length);
   }
@@ -144,6 +153,7 @@ export class StateFileWriter {
     const crc32c = this.buffer.crc(0, 16, this.crc);
     footer.writeUInt32LE(crc32c, 16);
     this.buffer.view(FOOTER_BYTES).set(footer);
+    this.fileCrc = this.buffer.crc(0, FOOTER_BYTES, this.fileCrc);
     this.append(FOOTER_BYTES);
     this.file.sync();
     this.file.close();
@@ -151,7 +161,6 @@ export class StateFileWriter {
   }
 
   private append(length: number): void {
-    this.fileCrc = this.buffer.crc(0, length, this.fileCrc);
     this.file.append(this.buffer.view(length));
     this.lengthBytes += length;
   }

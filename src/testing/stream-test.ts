@@ -53,6 +53,8 @@ export class StreamTest {
   #query: StreamingQuery | null = null;
   #clock: ManualClock | null = null;
   #startError: unknown = null;
+  /** The query whose failure a step has expected. */
+  #failed: StreamingQuery | null = null;
   #lastCheckedBatch = -1;
 
   constructor(frame: DataFrame<any>, executor: LocalExecutor, options: StreamTestOptions, steps: readonly Step[]) {
@@ -128,6 +130,8 @@ export class StreamTest {
     this.#startError = null;
     try {
       this.#query = await writer.start();
+      // The trigger at the start is over; the next one comes when the test moves the clock.
+      if (this.#clock) await this.#settle().catch(() => {});
     } catch (error) {
       if (!mayFail) throw error;
       this.#startError = error;
@@ -148,6 +152,7 @@ export class StreamTest {
 
   async #stop(): Promise<void> {
     await this.#query?.stop();
+    if (this.#query === this.#failed) return;
     const error = await this.#query?.exception();
     if (error) throw error;
   }
@@ -173,7 +178,7 @@ export class StreamTest {
 
   async #failure(): Promise<unknown> {
     const query = this.#running();
-    this.#query = null;
+    this.#failed = query;
     const failed = await query.awaitTermination().then(
       () => null,
       (error: unknown) => error,
@@ -245,8 +250,11 @@ function printStep(step: Step): string {
       return `multiAddData(${step.adds.map(printStep).join(", ")})`;
     case "check":
       return `${{ all: "checkAnswer", new: "checkNewAnswer", last: "checkLastBatch" }[step.scope]}(${list(step.expected)})`;
-    case "start":
-      return `startStream(${list(Object.keys(step.options).length === 0 ? [] : [{ ...step.options, clock: undefined }])})`;
+    case "start": {
+      const { clock, ...rest } = step.options;
+      const shown = clock ? { ...rest, clock: "manual" } : rest;
+      return `startStream(${list(Object.keys(shown).length === 0 ? [] : [shown])})`;
+    }
     case "stop":
       return "stopStream()";
     case "advance_clock":

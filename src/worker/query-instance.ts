@@ -6,6 +6,7 @@ import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import {
   ARENA_BATCH,
+  ARENA_COUNT,
   ARENA_QUERY,
   ARENA_SPLIT,
   BATCH_EPOCH,
@@ -19,7 +20,7 @@ import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../col
 import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
-import { instantiateKernels, type Kernels } from "../kernels/load.ts";
+import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { BatchParameters, ChangesReply, Command, ExchangeBlock, MergeReply, ScanReply, ScanSplit } from "../protocol/messages.ts";
 import { Interpreter } from "./interpret.ts";
@@ -60,12 +61,12 @@ export class QueryInstance {
   /** Per stage: rows do not reduce, so partial aggregation is skipped. */
   readonly #direct: boolean[];
 
-  constructor(load: Extract<Command, { kind: "load" }>, workerIndex: number, workerCount: number, ports: Ports) {
+  constructor(load: Extract<Command, { kind: "load" }>, kernels: Kernels, workerIndex: number, workerCount: number, ports: Ports) {
     this.#load = load;
     this.#ports = ports;
     this.#workerIndex = workerIndex;
     this.#workerCount = workerCount;
-    this.#kernels = instantiateKernels(load.kernels, load.memories[workerIndex]!);
+    this.#kernels = kernels;
     const { program } = load;
     this.#layouts = program.aggregates.map(({ layout }) => this.#writeLayout(layout));
     this.#observed = new ObservedTables(
@@ -88,6 +89,16 @@ export class QueryInstance {
     this.#state = program.aggregates.some(({ state }) => state !== null)
       ? new QueryState(this.#kernels, program, load.checkpoint!, ports, workerIndex, workerCount)
       : null;
+  }
+
+  get memorySet(): number {
+    return this.#load.memorySet;
+  }
+
+  /** Ends the query and empties its arenas; the kernels and their memory can serve another. Not for queries with state. */
+  release(): Kernels {
+    for (let arena = 0; arena < ARENA_COUNT; arena++) this.#kernels.exports["arena_reset"]!(arena);
+    return this.#kernels;
   }
 
   loadTable(index: number, batches: readonly Uint8Array[]): null {

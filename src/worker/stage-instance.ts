@@ -64,8 +64,12 @@ export class StageInstance {
     this.#kernels.view().setUint32(this.#context + offset, value, true);
   }
 
+  /** Calls between JavaScript and generated code so far, both ways. */
+  calls = 0;
+
   /** Runs an exported function; raises the typed error that it reports. */
   call(name: string, ...args: number[]): void {
+    this.calls++;
     const status = this.#exports[name]!(...args);
     if (status !== 0 || this.#kernels.view().getUint32(ERROR_CODE, true) !== 0) throw this.#error();
   }
@@ -93,6 +97,7 @@ export class StageInstance {
 
   /** Called by generated code: an exception must not cross it. */
   #flush(index: number): number {
+    this.calls++;
     try {
       this.#take(index);
       return 0;

@@ -1,6 +1,7 @@
 /** `Join` of a flow with a static side → which side probes, which is built, equality keys and the rest of the condition. */
 import { AnalysisError } from "../../base/errors.ts";
-import { attributeOf } from "../expr/expression-type.ts";
+import { leafCount } from "../../columnar/types.ts";
+import { attributeOf, typeOf } from "../expr/expression-type.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
 import { conjunctionOf, conjunctsOf } from "../logical/conjunction.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
@@ -47,6 +48,11 @@ export function splitJoin(join: Join, nextId: () => number): SplitJoin {
   for (const conjunct of join.condition ? conjunctsOf(join.condition) : []) {
     if (conjunct.kind === "call" && (conjunct.name === "=" || conjunct.name === "<=>")) {
       const [a, b] = conjunct.args as [Expression, Expression];
+      // Structs are compared field by field in the rest of the condition; with nothing else every row meets every row.
+      if (leafCount(typeOf(a)) > 1) {
+        rest.push(conjunct);
+        continue;
+      }
       const straight = within(a, probeIds) && within(b, buildIds);
       if (straight || (within(b, probeIds) && within(a, buildIds))) {
         probeKeys.push(straight ? a : b);
