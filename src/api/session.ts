@@ -25,6 +25,10 @@ import type { Row, RowOf } from "./typed.ts";
 /** The session that `getOrCreate` returns again. */
 let current: { readonly session: Promise<Session>; readonly master: string } | undefined;
 
+/**
+ * The way in (Spark's SparkSession): frames, SQL, settings, queries. Made by `Session.builder`; its workers run until `stop`, or until the
+ * end of an `await using` block.
+ */
 export class Session implements AsyncDisposable {
   readonly executor: Executor;
   readonly conf: RuntimeConfig;
@@ -107,6 +111,7 @@ export class Session implements AsyncDisposable {
   }
 }
 
+/** Settings of a session to be: `Session.builder().master("local[4]").config(key, value).getOrCreate()`. */
 export class SessionBuilder {
   readonly #open: ExecutorFactory;
   readonly #settings = new Map<string, string>();
