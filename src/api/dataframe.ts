@@ -238,7 +238,7 @@ export class DataFrame<R = Row> {
   }
   async collect(): Promise<R[]> {
     const rows: R[] = [];
-    for await (const batch of this) rows.push(...batch);
+    for await (const batch of this) for (const row of batch) rows.push(row);
     return rows;
   }
   async take(count: number): Promise<R[]> {

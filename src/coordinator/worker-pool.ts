@@ -36,6 +36,11 @@ export class WorkerPool {
     this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size));
   }
 
+  /** Starts the threads now, in the background, so that the first query finds them ready. */
+  warmUp(): void {
+    for (const slot of this.#slots) slot.start();
+  }
+
   /** One memory per worker for a query. */
   takeMemories(): MemorySet {
     this.#idleMemories = this.#idleMemories.filter(({ generation }) => generation === this.generation);
@@ -111,8 +116,12 @@ class Slot implements WorkerHandle {
     this.#workerCount = workerCount;
   }
 
+  start(): Thread {
+    return (this.#thread ??= this.#start());
+  }
+
   send<C extends Command>(command: C): Promise<ReplyOf<C>> {
-    const { port, control } = (this.#thread ??= this.#start());
+    const { port, control } = this.start();
     const id = this.#nextId++;
     return new Promise<ReplyOf<C>>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });

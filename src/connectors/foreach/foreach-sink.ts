@@ -28,6 +28,7 @@ export const foreachSink: SinkProvider = {
     return {
       description: "ForeachWriterTable",
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         for (const [partitionId, batch] of batches.entries()) await writePartition(foreach, toRows(batch), partitionId, batchId);
