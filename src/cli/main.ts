@@ -31,7 +31,6 @@ const program = new Command("millrace")
   .description("Spark Structured Streaming for Node.")
   .version(version)
   .exitOverride()
-  .enablePositionalOptions()
   .configureOutput({ writeOut: terminal.write, writeErr: terminal.error })
   .addHelpText("after", EXIT_CODES_HELP);
 
@@ -55,9 +54,8 @@ program
   .command("run")
   .description("run a program (an ES module that uses millrace) in this process")
   .argument("<program>", ".js or .mjs, or .ts where tsx is installed")
-  .argument("[args...]", "the program's own arguments")
+  .argument("[args...]", "the program's own arguments; write -- before options among them")
   .option("--conf <key=value>", "a setting for the program's sessions; repeatable", keyValue, {})
-  .passThroughOptions()
   .action(action((path: string, args: string[], { conf }: { conf: Record<string, string> }) => runProgram(path, { conf, args }, terminal)));
 
 const checkpoint = program.command("checkpoint").description("look into a query's checkpoint directory");
