@@ -72,11 +72,6 @@ export class WorkerPool {
     return settle(this.#slots.map((slot) => slot.send(command(slot.index))));
   }
 
-  /** How often a worker of a slot had to be replaced: queries that were loaded before must be loaded again. */
-  get generation(): number {
-    return this.#slots.reduce((sum, slot) => sum + slot.generation, 0);
-  }
-
   async stop(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => slot.stop()));
   }
@@ -109,7 +104,6 @@ class Slot implements WorkerHandle {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
-  generation = 0;
 
   constructor(index: number, workerCount: number) {
     this.index = index;
@@ -178,7 +172,6 @@ class Slot implements WorkerHandle {
   #ended(cause: unknown): void {
     const thread = this.#thread;
     this.#thread = null;
-    this.generation++;
     if (!this.#stopping) {
       thread?.port.close();
       void thread?.pool.destroy().catch(() => {});

@@ -78,10 +78,10 @@ everyWay("update mode", () => {
 });
 
 test.each([
-  { workers: 2, then: 2 },
-  { workers: 1, then: 4 },
-  { workers: 4, then: 1 },
-])("recovery: $workers workers, then $then", async ({ workers, then }) => {
+  { workers: 2, next: 2 },
+  { workers: 1, next: 4 },
+  { workers: 4, next: 1 },
+])("recovery: $workers workers, then $next", async ({ workers, next }) => {
   const input = memoryStream(spark(), "value INT");
   await testStream(
     windowedCounts(input),
@@ -95,7 +95,7 @@ test.each([
       removeAllButNewest(join(checkpointLocation, "commits"));
       clearSink();
     }, "purge all commits but the last, clear the sink"),
-    startStream({ workers: then }),
+    startStream({ workers: next }),
     addData(input, 10, 27, 30), // The watermark goes to 20; 10 is late.
     checkNewAnswer([15, 1]),
     stopStream(),
