@@ -72,6 +72,11 @@ export class WorkerPool {
     return settle(this.#slots.map((slot) => slot.send(command(slot.index))));
   }
 
+  /** How many workers have died. */
+  get generation(): number {
+    return this.#slots.reduce((sum, { deaths }) => sum + deaths, 0);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => slot.stop()));
   }
@@ -104,6 +109,7 @@ class Slot implements WorkerHandle {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
+  deaths = 0;
 
   constructor(index: number, workerCount: number) {
     this.index = index;
@@ -172,6 +178,7 @@ class Slot implements WorkerHandle {
   #ended(cause: unknown): void {
     const thread = this.#thread;
     this.#thread = null;
+    this.deaths++;
     if (!this.#stopping) {
       thread?.port.close();
       void thread?.pool.destroy().catch(() => {});

@@ -21,6 +21,7 @@ import { isSameMultiset, printRow, printRows } from "./rows.ts";
 import type { ExpectedFailure, StartOptions, Step, TestSurroundings } from "./steps.ts";
 import { TEST_FORMAT, TestSink } from "./test-sink.ts";
 
+/** Options of `testStream`: those of every start, and the output mode. */
 export interface StreamTestOptions extends StartOptions {
   readonly outputMode?: OutputMode;
   /** How long one step may take, ms; 60 seconds by default. */
