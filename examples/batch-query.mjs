@@ -7,10 +7,7 @@ const { avg, col, count, desc, round, when } = F;
 
 const root = process.argv[2] ?? "out/batch-query";
 mkdirSync(root, { recursive: true });
-writeFileSync(
-  join(root, "orders.csv"),
-  "id,country,amount\n1,NL,120.50\n2,DE,80.00\n3,NL,35.25\n4,FR,210.00\n5,DE,64.10\n6,NL,12.00\n",
-);
+writeFileSync(join(root, "orders.csv"), "id,country,amount\n1,NL,120.50\n2,DE,80.00\n3,NL,35.25\n4,FR,210.00\n5,DE,64.10\n6,NL,12.00\n");
 
 const spark = await Session.builder().appName("batch-query").getOrCreate();
 

@@ -7,11 +7,7 @@ const { col, count } = F;
 const spark = await Session.builder().appName("test-kit").master("local[2]").getOrCreate();
 
 const clicks = memoryStream(spark, "user STRING, url STRING");
-const perUser = clicks
-  .toDF()
-  .filter(col("url").startsWith("/shop"))
-  .groupBy("user")
-  .agg(count("*").as("views"));
+const perUser = clicks.toDF().filter(col("url").startsWith("/shop")).groupBy("user").agg(count("*").as("views"));
 
 await testStream(
   perUser,

@@ -15,7 +15,7 @@ test("--help lists the commands and the exit codes, --version the package's vers
 test.each([
   [["dmeo"], "(Did you mean demo?)"],
   [["demo", "--secnods", "3"], "(Did you mean --seconds?)"],
-  [["demo", "--seconds", "never"], "It must be a number of seconds"],
+  [["demo", "--seconds", "never"], "It must be a positive number."],
   [["run"], "missing required argument 'program'"],
   [["run", "x.mjs", "--conf", "novalue"], "It must have the form key=value."],
   [["checkpoint", "inspct", "x"], "unknown command 'inspct'"],

@@ -18,7 +18,17 @@ test("settings and arguments reach the program; its own settings win; a session 
   const path = program(`${session}
     for (const key of ["spark.sql.session.timeZone", "program.own"]) console.log(await spark.conf.get(key));
     console.log(process.argv.slice(2).join(" "), (await spark.range(3).collect()).length);`);
-  const result = await millrace(["run", path, "--conf", "spark.sql.session.timeZone=Asia/Tokyo", "--conf", "program.own=x", "--", "a", "--b"]);
+  const result = await millrace([
+    "run",
+    path,
+    "--conf",
+    "spark.sql.session.timeZone=Asia/Tokyo",
+    "--conf",
+    "program.own=x",
+    "--",
+    "a",
+    "--b",
+  ]);
   expect(result).toEqual({ code: 0, stdout: "Asia/Tokyo\nfrom the program\na --b 3\n", stderr: "" });
 });
 
