@@ -73,8 +73,10 @@ function word(code: ErrorCode, site: ErrorSite, operands: readonly Value[]): Mil
       return dateTimeOverflow("add an interval to a timestamp");
     case "out_of_memory":
       return new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
-    case "malformed_record":
     case "invalid_argument":
+      if (site.name === "split_part") return new ExecutionError("INVALID_INDEX_OF_ZERO");
+      return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
+    case "malformed_record":
     case "collection_size_limit":
     case "none":
       return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
