@@ -423,6 +423,16 @@ const shapes: Case[] = [
     sql: "SELECT g, count(*), sum(x), max(k) FROM (SELECT g, k, x FROM wide UNION ALL SELECT g, k, x FROM small) GROUP BY g",
   },
   {
+    // pmod of decimals is computed by the interpreter, between two compiled segments.
+    name: "union of branches with interpreted columns",
+    engine: (frame) => {
+      const branch = (name: string): DataFrame<any> => frame(name).selectExpr("u", "pmod(de, CAST(7.5 AS DECIMAL(3,1))) AS p");
+      return branch("wide").union(frame("small").selectExpr("u", "CAST(ti AS DECIMAL(6,2)) AS p")).union(branch("small").filter("p > 1"));
+    },
+    sql: `SELECT u, ((de % 7.5) + 7.5) % 7.5 FROM wide UNION ALL SELECT u, ti FROM small
+      UNION ALL SELECT u, ((de % 7.5) + 7.5) % 7.5 FROM small WHERE ((de % 7.5) + 7.5) % 7.5 > 1`,
+  },
+  {
     name: "union of aggregates",
     engine: (frame) => frame("t").groupBy("g").count().union(frame("small").groupBy("s").count()),
     sql: "SELECT g, count(*) FROM t GROUP BY g UNION ALL SELECT s, count(*) FROM small GROUP BY s",

@@ -11,10 +11,19 @@ import type { Attribute, Expression } from "../../../src/plan/expr/expression.ts
 import type { LogicalPlan } from "../../../src/plan/logical/nodes.ts";
 import { contains, mapExpressions, transformPlanUp, transformUp } from "../../../src/plan/tree.ts";
 import type { AnalysisContext } from "../../../src/plan/analysis/analyzer.ts";
-import { parseSelectItems } from "../../../src/sql/parser.ts";
+import { parseSchema, parseSelectItems } from "../../../src/sql/parser.ts";
 import { Column, functions as F } from "../../../src/index.ts";
 import type { GoldenCase } from "../../functions/support/golden.ts";
-import { OutOfScope, readStatement, type Query, type Select, type Values } from "./sql-statement.ts";
+import {
+  OutOfScope,
+  readStatement,
+  type Insert,
+  type Query,
+  type Select,
+  type Table,
+  type Truncate,
+  type Values,
+} from "./sql-statement.ts";
 
 /** `folded`: as users run it. `literals`: nothing is folded. `columns`: the literals of rows without a table come from columns. */
 export type Way = "folded" | "literals" | "columns";
@@ -87,6 +96,10 @@ export class RecordedRun {
         this.#views.set(read.name.toLowerCase(), await this.#kept(read.columns ? await renamed(frame, read.columns) : frame));
         return { kind: "skipped", reason: "view" };
       }
+      if (read.kind === "table" || read.kind === "insert" || read.kind === "truncate") {
+        await this.#changeTable(read);
+        return { kind: "skipped", reason: "table" };
+      }
       const frame = await this.#frame(read);
       const { schema, batches } = await this.#executor.collect(frame.plan);
       rows = batches.flatMap((batch) => decodeColumnBatch(schema, batch)).map((row) => this.#text(row, schema));
@@ -123,6 +136,7 @@ export class RecordedRun {
   async #frame(query: Query): Promise<DataFrame<any>> {
     const parts = await Promise.all(query.parts.map((part) => this.#part(part)));
     let frame = parts.reduce((whole, part) => whole.union(part));
+    if (query.isDistinct) frame = frame.distinct();
     if (query.orderBy.length > 0) {
       const names = await frame.columns();
       frame = frame.orderBy(...query.orderBy.map((item) => sortColumn(item, names)));
@@ -158,7 +172,11 @@ export class RecordedRun {
       return named >= 0 && !available.has(key.toLowerCase()) ? new Column(inner[named]!) : F.expr(key);
     });
     if (items.some(({ kind }) => kind === "unresolved_star")) throw new OutOfScope("star of an aggregate");
-    const names = items.map((item, index) => (item.kind === "alias" && !available.has(item.name.toLowerCase()) ? item.name : `_r${index}`));
+    const names = items.map((item, index) => {
+      const name = nameOf(item) ?? `_r${index}`;
+      const isRepeated = items.slice(0, index).some((other) => nameOf(other)?.toLowerCase() === name.toLowerCase());
+      return isRepeated ? `_r${index}` : name;
+    });
     const results = inner.map((item, index) => new Column(item).as(names[index]!));
     const grouped = frame.groupBy(...keys.map((key, index) => key.as(`_k${index}`))).agg(...results);
     const kept = having === null ? grouped : grouped.filter(having);
@@ -170,6 +188,30 @@ export class RecordedRun {
       expression,
       (part) => part.kind === "unresolved_function" && this.#executor.functions.find(part.name)?.kind === "aggregate",
     );
+  }
+
+  async #changeTable(change: Table | Insert | Truncate): Promise<void> {
+    const name = change.name.toLowerCase();
+    this.#executor.way = "folded";
+    if (change.kind === "table") {
+      const schema = parseSchema(change.ddl.replace(/\b(var)?char\(\d+\)/gi, "string"));
+      this.#views.set(name, this.#local(schema, []));
+      return;
+    }
+    const table = this.#views.get(name);
+    if (!table) throw new OutOfScope("a table");
+    const schema = await table.schema();
+    if (change.kind === "truncate") {
+      this.#views.set(name, this.#local(schema, []));
+      return;
+    }
+    const { fields } = schema;
+    const added = await this.#frame(change.query);
+    const names = await added.columns();
+    const stored = added.select(
+      ...names.map((column, index) => F.col(`\`${column}\``).cast(fields[index]!.dataType).as(fields[index]!.name)),
+    );
+    this.#views.set(name, await this.#kept(table.union(stored)));
   }
 
   async #from({ from, alias: name, columns }: Select): Promise<DataFrame<any>> {
@@ -195,6 +237,10 @@ export class RecordedRun {
     this.#executor.way = "folded";
     const { schema, batches } = await this.#executor.collect(frame.plan);
     this.#executor.way = way;
+    return this.#local(schema, batches);
+  }
+
+  #local(schema: StructType, batches: readonly Uint8Array[]): DataFrame<any> {
     return new DataFrame(this.#state, { kind: "local_relation", schema, output: this.#executor.newAttributes(schema), batches });
   }
 
@@ -204,6 +250,9 @@ export class RecordedRun {
 }
 
 const ID = structType([structField("id", LongType, false)]);
+
+const nameOf = (item: Expression): string | undefined =>
+  item.kind === "alias" ? item.name : item.kind === "unresolved_attribute" ? item.nameParts.at(-1) : undefined;
 
 function outOfScope(reason: string): never {
   throw new OutOfScope(reason);

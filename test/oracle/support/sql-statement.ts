@@ -26,6 +26,8 @@ export interface Values {
 export type Query = {
   readonly kind: "query";
   readonly parts: readonly (Select | Values | Query)[];
+  /** UNION without ALL. */
+  readonly isDistinct: boolean;
   readonly orderBy: readonly string[];
   readonly limit: string | null;
 };
@@ -64,10 +66,39 @@ function tokenize(text: string): Token[] {
   return tokens;
 }
 
-/** A SELECT, VALUES or CREATE TEMPORARY VIEW. */
-export function readStatement(text: string): Query | View {
+export interface Table {
+  readonly kind: "table";
+  readonly name: string;
+  /** Columns as DDL. */
+  readonly ddl: string;
+}
+
+export interface Truncate {
+  readonly kind: "truncate";
+  readonly name: string;
+}
+
+export interface Insert {
+  readonly kind: "insert";
+  readonly name: string;
+  readonly query: Query;
+}
+
+/** A SELECT, VALUES, CREATE TEMPORARY VIEW, CREATE TABLE or INSERT INTO. */
+export function readStatement(text: string): Query | View | Table | Insert | Truncate {
   const tokens = tokenize(text);
   const words = tokens.map(({ word }) => word);
+  if (words[0] === "TRUNCATE") return { kind: "truncate", name: tokens[2]!.text };
+  if (words[0] === "INSERT" && words[1] === "INTO") {
+    const nameAt = words[2] === "TABLE" ? 3 : 2;
+    const next = tokens[nameAt + 1];
+    if (next?.word !== "VALUES" && next?.word !== "SELECT") throw new OutOfScope("INSERT");
+    return { kind: "insert", name: tokens[nameAt]!.text, query: readQuery(text.slice(next.start), new Map()) };
+  }
+  if (words[0] === "CREATE" && words[1] === "TABLE" && tokens[3]?.text === "(") {
+    if (words.includes("PARTITIONED")) throw new OutOfScope("PARTITIONED BY");
+    return { kind: "table", name: tokens[2]!.text, ddl: text.slice(tokens[3].end, tokens[closing(tokens, 3)]!.start) };
+  }
   if (words[0] !== "CREATE") return readQuery(text, new Map());
   const at = words.indexOf("VIEW");
   if (at < 0 || !(words.includes("TEMPORARY") || words.includes("TEMP"))) throw new OutOfScope("CREATE other than a temporary view");
@@ -119,6 +150,7 @@ function readQuery(text: string, ctes: ReadonlyMap<string, Query>): Query {
   const orderBy = orderAt < 0 ? [] : splitAtCommas(text.slice(tokens[orderAt + 1]!.end));
   if (orderAt >= 0) [text, tokens] = [text.slice(0, tokens[orderAt]!.start), tokens.slice(0, orderAt)];
   const parts: (Select | Values | Query)[] = [];
+  let isDistinct = false;
   let start = 0;
   for (let index = 0; index <= tokens.length; index++) {
     const token = tokens[index];
@@ -131,18 +163,21 @@ function readQuery(text: string, ctes: ReadonlyMap<string, Query>): Query {
     if (!from) throw new OutOfScope("syntax");
     parts.push(readPart(text.slice(from.start, token ? token.start : undefined), ctes));
     if (token) {
-      if (tokens[index + 1]?.word !== "ALL") throw new OutOfScope("UNION DISTINCT");
-      start = index + 2;
+      const isAll = tokens[index + 1]?.word === "ALL";
+      if (start > 0 && isAll === isDistinct) throw new OutOfScope("UNION with and without ALL");
+      isDistinct = !isAll;
+      start = index + (isAll ? 2 : 1);
     }
   }
-  return { kind: "query", parts, orderBy, limit };
+  return { kind: "query", parts, isDistinct, orderBy, limit };
 }
 
 function readPart(text: string, ctes: ReadonlyMap<string, Query>): Select | Values | Query {
   const tokens = tokenize(text);
   if (tokens[0]!.text === "(" && closing(tokens, 0) === tokens.length - 1)
     return readQuery(text.slice(tokens[0]!.end, tokens.at(-1)!.start), ctes);
-  if (tokens[0]!.word === "VALUES") return readValues(text.slice(tokens[0]!.end));
+  if (tokens[0]!.word === "VALUES")
+    return { kind: "select", items: ["*"], isDistinct: false, ...readFrom(text, ctes), where: null, groupBy: null, having: null };
   if (tokens[0]!.word !== "SELECT") throw new OutOfScope(`statement ${tokens[0]!.word ?? tokens[0]!.text}`);
   const clauses = new Map<string, string>();
   let open = "SELECT";
@@ -194,7 +229,7 @@ function readFrom(text: string, ctes: ReadonlyMap<string, Query>): Pick<Select, 
       depth === 0 && index > 0 && word !== null && (tokens[index - 1]!.text === ")" || word === "AS");
     const found = tokens.findIndex(isAlias);
     end = found < 0 ? tokens.length : found;
-    from = { kind: "query", parts: [readValues(text.slice(first.end, tokens[end - 1]!.end))], orderBy: [], limit: null };
+    from = { kind: "query", parts: [readValues(text.slice(first.end, tokens[end - 1]!.end))], isDistinct: false, orderBy: [], limit: null };
   } else if (first.word !== null && tokens[1]?.text !== "(" && tokens[1]?.text !== ".") {
     end = 1;
     from = ctes.get(first.word) ?? { kind: "table", name: first.text };
