@@ -2,7 +2,6 @@
  * Executes queries in this process: wires analysis, planning, connectors, checkpoints and the worker pool. The one implementation of
  * `Executor` behind a local session. Main thread.
  */
-import { resolve } from "node:path";
 import { AnalysisError, IllegalArgumentError, type StreamingQueryError } from "../base/errors.ts";
 import { nodePorts } from "../base/node-ports.ts";
 import type { Ports } from "../base/ports.ts";
@@ -42,6 +41,7 @@ import type {
   WriteRequest,
 } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
+import { writeBatch } from "./batch-write.ts";
 import { startStreamingQuery } from "./streaming-start.ts";
 
 /** Smallest number of state and shuffle partitions by default. */
@@ -84,7 +84,7 @@ export class LocalExecutor implements Executor {
     return new LocalExecutor(settings, ports, this);
   }
 
-  /** Worker threads start with the first query that runs. */
+  /** Worker threads of this session. */
   get pool(): WorkerPool {
     const { workers } = this.settings;
     const pool = this.#pools.get(workers) ?? new WorkerPool(workers);
@@ -134,11 +134,14 @@ export class LocalExecutor implements Executor {
       outputMode,
       nextId: this.nextId,
       splitTiers: (expression) => splitTierThree(expression, { registry: this.functions, timeZone: this.timeZone }, this.nextId),
-      materialize: async (subtree) => {
-        const output = outputOf(subtree);
-        return { kind: "local_relation", schema: schemaOf(output), output, batches: await this.#runResolved(subtree) };
-      },
+      materialize: (subtree) => this.materialize(subtree),
     });
+  }
+
+  /** The rows of a static subtree, as a relation. */
+  async materialize(subtree: LogicalPlan): Promise<LocalRelation> {
+    const output = outputOf(subtree);
+    return { kind: "local_relation", schema: schemaOf(output), output, batches: await this.#runResolved(subtree) };
   }
 
   async explain(plan: LogicalPlan, mode: ExplainMode): Promise<string> {
@@ -153,8 +156,10 @@ export class LocalExecutor implements Executor {
     return { schema: schemaOf(tailOutput(program.output, program.tail)), batches };
   }
 
-  async write(_plan: LogicalPlan, { format }: WriteRequest): Promise<void> {
-    throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `writing a batch frame as ${format}`, remedy: "Use writeStream." });
+  async write(plan: LogicalPlan, request: WriteRequest): Promise<void> {
+    const { plan: analyzed, output } = await this.analyze(plan);
+    checkBatch(analyzed);
+    await writeBatch(this, analyzed, schemaOf(output), request);
   }
 
   async start(plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
@@ -252,7 +257,7 @@ export class LocalExecutor implements Executor {
     return {
       ports: this.ports,
       options: new ConnectorOptions(provider.name, read.options, provider.options),
-      paths: read.paths.map((path) => resolve(path)),
+      paths: read.paths,
       schema: read.schema as StructType | null,
       log,
       conf: this.settings.conf.entries(),
@@ -322,5 +327,7 @@ export class LocalExecutor implements Executor {
 /** Makes the executor of a local session. */
 export async function localExecutor(settings: ExecutorSettings): Promise<Executor> {
   if (settings.workers < 1) throw new IllegalArgumentError("INVALID_CONF_VALUE", { key: "master", value: String(settings.workers) });
-  return new LocalExecutor(settings);
+  const executor = new LocalExecutor(settings);
+  executor.pool.warmUp();
+  return executor;
 }
