@@ -5,6 +5,7 @@
  */
 import type { SinkProvider, StreamSink } from "../sink.ts";
 
+/** What `foreach` calls. Methods may return a Promise: the next call waits for it; an error fails the query. */
 export interface ForeachWriter<Row> {
   open?(partitionId: number, epochId: number): boolean | Promise<boolean>;
   process(row: Row): void | Promise<void>;
