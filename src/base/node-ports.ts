@@ -264,7 +264,8 @@ async function writeLock(path: string, text: string): Promise<boolean> {
   }
 }
 
-function isAlive(holder: ProcessIdentity, self: ProcessIdentity): boolean {
+/** Whether the process that `holder` names still runs. */
+export function isAlive(holder: ProcessIdentity, self = processIdentity()): boolean {
   if (holder.bootId !== self.bootId) return false;
   try {
     process.kill(holder.pid, 0);

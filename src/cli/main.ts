@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-/** The command line `millrace`: reads arguments, calls one command, turns its result into the exit code. Main thread. */
+/**
+ * The command line `millrace`: reads arguments, loads and calls one command, turns its result into the exit code. Main thread.
+ */
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { AnalysisError } from "../base/errors.ts";
-import { runDemo } from "./demo/demo.ts";
+import type { DemoOptions } from "./demo/demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit-code.ts";
 import { reportError } from "./report-error.ts";
-import { runProgram } from "./run.ts";
 import { processTerminal } from "./terminal.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -29,7 +30,6 @@ const program = new Command("millrace")
   .description("Spark Structured Streaming for Node.")
   .version(version)
   .exitOverride()
-  .enablePositionalOptions()
   .configureOutput({ writeOut: terminal.write, writeErr: terminal.error })
   .addHelpText("after", EXIT_CODES_HELP);
 
@@ -45,29 +45,49 @@ program
   .command("demo")
   .description("run the demonstration: two streaming queries, a screen, Parquet files")
   .option("--dir <dir>", "directory of everything it reads and writes", "millrace-demo")
-  .option("--seconds <n>", "longest time, and a million bids for each", positiveNumber, 10)
+  .option("--seconds <n>", "longest time", positiveNumber, 10)
+  .option("--events <n>", "events to generate, in batches of 500,000 (default: a million for each second)", positiveNumber)
   .option("--json", "print the result as JSON and nothing else", false)
-  .action(action((options: { dir: string; seconds: number; json: boolean }) => runDemo(options, terminal)));
+  .action(action(async (options: DemoOptions) => (await import("./demo/demo.ts")).runDemo(options, terminal)));
 
 program
   .command("run")
   .description("run a program (an ES module that uses millrace) in this process")
   .argument("<program>", ".js or .mjs, or .ts where tsx is installed")
-  .argument("[args...]", "the program's own arguments")
+  .argument("[args...]", "the program's own arguments; write -- before options among them")
   .option("--conf <key=value>", "a setting for the program's sessions; repeatable", keyValue, {})
-  .passThroughOptions()
-  .action(action((path: string, args: string[], { conf }: { conf: Record<string, string> }) => runProgram(path, { conf, args }, terminal)));
+  .action(
+    action(async (path: string, args: string[], { conf }: { conf: Record<string, string> }) =>
+      (await import("./run.ts")).runProgram(path, { conf, args }, terminal),
+    ),
+  );
 
-for (const [name, remedy] of Object.entries(NOT_YET)) {
-  program
-    .command(name)
-    .description("not part of this version")
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `\`millrace ${name}\``, remedy });
-    });
+const checkpoint = program.command("checkpoint").description("look into a query's checkpoint directory");
+checkpoint
+  .command("inspect")
+  .description("show query, batches, offsets, watermark and state files; also while the query runs")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (directory: string, options: { json: boolean }) =>
+      (await import("./checkpoint-inspect.ts")).inspectCheckpoint(directory, options, terminal),
+    ),
+  );
+checkpoint
+  .command("verify")
+  .description("check every checksum; exit code 2 when the checkpoint is damaged")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (directory: string, options: { json: boolean }) =>
+      (await import("./checkpoint-verify.ts")).verifyCommand(directory, options, terminal),
+    ),
+  );
+for (const name of ["backup", "restore", "rollback"]) {
+  notYet(checkpoint, name, "docs/on-disk-format.md says which files may be copied or removed by hand.");
 }
+
+for (const [name, remedy] of Object.entries(NOT_YET)) notYet(program, name, remedy);
 
 try {
   await program.parseAsync();
@@ -81,9 +101,22 @@ try {
 }
 process.exitCode = exitCode;
 
+/** A command that is listed, and says that it is not there. */
+function notYet(parent: Command, name: string, remedy: string): void {
+  parent
+    .command(name)
+    .description("not part of this version")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      const command = parent === program ? name : `${parent.name()} ${name}`;
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `\`millrace ${command}\``, remedy });
+    });
+}
+
 function positiveNumber(text: string): number {
   const value = Number(text);
-  if (!(value > 0 && value <= 3600)) throw new InvalidArgumentError("It must be a number of seconds, at most 3600.");
+  if (!(value > 0 && value <= 1e9)) throw new InvalidArgumentError("It must be a positive number.");
   return value;
 }
 

@@ -11,14 +11,12 @@ const SLOTS_MAX = 64;
 export const CONTEXT_TABLE = 0;
 /** Exchange that rows are written to (u32 address). */
 export const CONTEXT_EXCHANGE = 4;
-/** Where a partial aggregate goes: `MODE_SCRATCH`, `MODE_EXCHANGE` or `MODE_STATE`. */
+/** Where a partial aggregate goes: `MODE_SCRATCH` or `MODE_EXCHANGE`. */
 export const CONTEXT_MODE = 8;
 /** Aggregate in the scratch table first. */
 export const MODE_SCRATCH = 0;
 /** The data does not reduce: write every row to the exchange. */
 export const MODE_EXCHANGE = 1;
-/** As before, and there is one worker: straight into the state. */
-export const MODE_STATE = 2;
 /** State store (u32), or the scratch table of a merge in a batch query. */
 export const CONTEXT_STORE = 12;
 /** A row's worth of memory for the key and first buffers of the row at hand. */

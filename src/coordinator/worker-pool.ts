@@ -72,9 +72,9 @@ export class WorkerPool {
     return settle(this.#slots.map((slot) => slot.send(command(slot.index))));
   }
 
-  /** How often a worker of a slot had to be replaced: queries that were loaded before must be loaded again. */
+  /** How many workers have died. */
   get generation(): number {
-    return this.#slots.reduce((sum, slot) => sum + slot.generation, 0);
+    return this.#slots.reduce((sum, { deaths }) => sum + deaths, 0);
   }
 
   async stop(): Promise<void> {
@@ -109,7 +109,7 @@ class Slot implements WorkerHandle {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
-  generation = 0;
+  deaths = 0;
 
   constructor(index: number, workerCount: number) {
     this.index = index;
@@ -178,7 +178,7 @@ class Slot implements WorkerHandle {
   #ended(cause: unknown): void {
     const thread = this.#thread;
     this.#thread = null;
-    this.generation++;
+    this.deaths++;
     if (!this.#stopping) {
       thread?.port.close();
       void thread?.pool.destroy().catch(() => {});

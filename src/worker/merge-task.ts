@@ -60,7 +60,7 @@ export class MergeTask {
       const { sink } = this.#stage;
       const partial =
         sink.kind === "shuffle"
-          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false, 0)
+          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
           : null;
       forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {
         const count = kernels.exports[scanKernel(operator)]!(store, cursor, pairs, max) as number;

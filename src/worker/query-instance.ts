@@ -148,13 +148,7 @@ export class QueryInstance {
 
   scan(stage: number, splits: readonly ScanSplit[], next: Int32Array): ScanReply {
     const instance = this.#stages[stage]!;
-    const task = new ScanTask(
-      this.#taskContext(),
-      instance,
-      this.#load.program.stages[stage]!,
-      this.#direct[stage]!,
-      this.#ownStore(stage),
-    );
+    const task = new ScanTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#direct[stage]!);
     try {
       const tasks = task.run(splits, next);
       this.#direct[stage] = task.direct;
@@ -202,13 +196,6 @@ export class QueryInstance {
 
   snapshot(batchId: number): readonly ChangeFile[] {
     return this.#state?.snapshot(batchId) ?? [];
-  }
-
-  /** State that the stage's rows could go into without an exchange: that of the next stage, if there is one worker. */
-  #ownStore(stage: number): number {
-    const { sink } = this.#load.program.stages[stage]!;
-    if (this.#workerCount > 1 || sink.kind !== "shuffle" || !this.#load.program.aggregates[sink.aggregate]!.state) return 0;
-    return this.#state!.storeAddress(sink.aggregate);
   }
 
   #taskContext(): TaskContext {

@@ -13,14 +13,10 @@ export class ScanTask {
   readonly #context: TaskContext;
   readonly #instance: StageInstance;
   readonly #stage: Stage;
-  readonly #store: number;
   /** Whether partial aggregation has turned out useless. */
   direct: boolean;
 
-  /** `store`: state of the aggregate that the stage feeds if this worker owns all of it, else 0. */
-  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean, store: number) {
-    this.#store = direct ? store : 0;
-
+  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean) {
     this.#context = context;
     this.#instance = instance;
     this.#stage = stage;
@@ -96,14 +92,6 @@ export class ScanTask {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
     const { kernels, workerCount, program, layoutAddress } = this.#context;
-    return new PartialAggregate(
-      kernels,
-      this.#instance,
-      layoutAddress(sink.aggregate),
-      workerCount,
-      program.partitions,
-      this.direct,
-      this.#store,
-    );
+    return new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, this.direct);
   }
 }

@@ -55,6 +55,7 @@ import {
   tableAt,
   tableOf,
 } from "./store-tables";
+import { touchChunk, touchesChunks } from "./touch";
 import {
   BUFFER_TOO_SMALL,
   F_CRC,
@@ -176,6 +177,7 @@ export function store_changes(state: usize, cursor: usize, out: usize, capacity:
 
 function writePuts(state: usize, cursor: usize): u32 {
   const layout: usize = load<u32>(state, S_LAYOUT);
+  const touches = touchesChunks(state);
   let partition = load<u32>(cursor, W_PARTITION);
   let t = load<u32>(cursor, W_TABLE);
   let chunk: usize = load<u32>(cursor, W_CHUNK);
@@ -187,7 +189,10 @@ function writePuts(state: usize, cursor: usize): u32 {
       const rowBytes = load<u32>(table, T_ROW_BYTES);
       if (chunk == 0) chunk = load<u32>(table, T_DIRTY_FIRST);
       for (; chunk != 0; chunk = load<u32>(chunk, C_DIRTY_NEXT)) {
-        if (index == 0) index = load<u32>(chunk, C_DIRTY_FIRST);
+        if (index == 0) {
+          if (touches) touchChunk(chunk, rowBytes);
+          index = load<u32>(chunk, C_DIRTY_FIRST);
+        }
         while (index != 0) {
           const row = rowsOf(chunk) + (index - 1) * rowBytes;
           if (!(load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE)) {

@@ -2,6 +2,7 @@
 export * from "./memory";
 export * from "./exchange";
 export * from "./hash-table";
+export { store_touch, table_touch } from "./touch";
 export * from "./column-batch";
 export * from "./column-copy";
 export * from "./generate";
