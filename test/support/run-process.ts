@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
-export const main = join(root, "dist/cli/main.js");
+const main = join(root, "dist/cli/main.js");
 
 export interface Finished {
   readonly code: number | null;
