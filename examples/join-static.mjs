@@ -1,7 +1,7 @@
 // A stream of bids joined with a table that does not change: revenue per medium, in complete mode.
 //   node examples/join-static.mjs
 import { Session, functions as F } from "millrace";
-const { avg, col, count, round } = F;
+const { avg, count, round } = F;
 
 const spark = await Session.builder().appName("join-static").getOrCreate();
 

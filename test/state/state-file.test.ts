@@ -119,9 +119,12 @@ describe("state files", () => {
     expect(buffer.crc(0, 32, 0)).toBe(0x8a9136aa);
   });
 
-  test("the checksum over the whole file is put together from those of the frames", () => {
+  test("the checksum over the whole file is put together from those of the frames, as parts of any length are", () => {
     const { buffer } = new Harness({ partitionCount: 1 });
     for (const { bytes, fileCrc32c } of Object.values(smallFiles())) expect(fileCrc32c).toBe(crc32c(bytes));
+    const long = Uint8Array.from({ length: 100_003 }, (_, i) => (i * i) >> 5);
+    buffer.view(long.length).set(long);
+    for (const length of [32_767, 32_768, 32_783, 100_003]) expect(buffer.crc(0, length, 5)).toBe(crc32c(long.subarray(0, length), 5));
     buffer.view(1000).set(Array.from({ length: 1000 }, (_, i) => (i * 7) & 255));
     const shift = (crc: number, length: number): number => (buffer.kernels.exports["crc32c_shift"]!(crc, length) as number) >>> 0;
     for (const at of [0, 1, 333, 999, 1000]) {
