@@ -1,4 +1,5 @@
 /** What the demo says at the end, as text and as JSON. */
+import { dirname } from "node:path";
 import { bytesText, grouped, short, type Terminal } from "../terminal.ts";
 import type { DemoPaths } from "./queries.ts";
 import { type DemoTally, percentile, type QueryName } from "./tally.ts";
@@ -82,9 +83,10 @@ export function printResult(terminal: Terminal, result: DemoResult, relative: (p
   line(`${label("checkpoint")}${relative(paths.archiveCheckpoint)}`);
   line();
   line(colors.dim("  Next:"));
+  const isNpmStart = process.env["npm_lifecycle_event"] === "start";
   const next: readonly (readonly [string, string])[] = [
-    ["npm start", "goes on with new events"],
-    ["npx millrace run examples/windowed-counts.mjs", "a first query"],
+    [isNpmStart ? "npm start" : `npx millrace demo --dir ${relative(dirname(paths.output))}`, "goes on with new events"],
+    ...(isNpmStart ? [["npx millrace run examples/windowed-counts.mjs", "a first query"] as const] : []),
     [`npx millrace checkpoint inspect ${relative(paths.archiveCheckpoint)}`, "what is in it"],
     [`npx millrace checkpoint verify ${relative(paths.archiveCheckpoint)}`, "is it whole"],
   ];
