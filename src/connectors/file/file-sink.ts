@@ -49,8 +49,12 @@ async function targetDirectory({ path, ports, partitionBy, schema }: SinkContext
   const isPartition = (name: string): boolean => partitionBy.some((column) => column.toLowerCase() === name.toLowerCase());
   format.checkSchema?.(structType(schema.fields.filter((field) => !isPartition(field.name))));
   const directory = localPath(path);
-  await ports.files.makeDirectory(directory);
-  await ports.files.syncDirectory(dirname(directory));
+  try {
+    await ports.files.makeDirectory(directory);
+    await ports.files.syncDirectory(dirname(directory));
+  } catch (cause) {
+    throw new ConnectorError("TASK_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
+  }
   return directory;
 }
 
@@ -111,7 +115,8 @@ class FileStreamSink implements StreamSink {
     const lines = await Promise.all(
       files.map(async ({ path, sizeBytes }, index) => {
         const stat = await this.#files.stat(path);
-        if (stat?.sizeBytes !== sizeBytes) throw new ConnectorError("TASK_WRITE_FAILED", { path });
+        if (stat?.sizeBytes !== sizeBytes)
+          throw new ConnectorError("TASK_WRITE_FAILED", { path, reason: `it has ${stat?.sizeBytes ?? 0} bytes instead of ${sizeBytes}` });
         const file = { uri: fileUri(path), sizeBytes, modifiedMs: Math.floor(stat.modifiedMs), isDirectory: false };
         return manifestLine(file, index === 0 ? receipt : null);
       }),
