@@ -23,6 +23,14 @@ export const CONTEXT_PROBE_ROW = 16;
 export const CONTEXT_JOIN_ROW = 20;
 /** `BLOCK_ROWS_MAX` bytes of 1: the validity of a column that has none. */
 export const CONTEXT_ALL_VALID = 24;
+/** Description of the panes that the stage merges into windows (u32 address). */
+export const CONTEXT_PANES = 28;
+/** Table of these windows (u32 address). */
+export const CONTEXT_WINDOWS = 32;
+/** Only windows that end after this (i64, µs). */
+export const CONTEXT_WINDOW_LOW = 40;
+/** Only windows that end at or before this (i64, µs). */
+export const CONTEXT_WINDOW_HIGH = 48;
 /** Out-blocks, 8 bytes each: block address u32, rows in it u32. Segment i of pipeline p has number `outBlockIndex`. */
 export const CONTEXT_OUT_BLOCKS = 64;
 export const OUT_BLOCKS_MAX = 64;

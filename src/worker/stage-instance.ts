@@ -64,6 +64,10 @@ export class StageInstance {
     this.#kernels.view().setUint32(this.#context + offset, value, true);
   }
 
+  setContextMicros(offset: number, value: bigint): void {
+    this.#kernels.view().setBigInt64(this.#context + offset, value, true);
+  }
+
   /** Runs an exported function; raises the typed error that it reports. */
   call(name: string, ...args: number[]): void {
     const status = this.#exports[name]!(...args);
