@@ -11,7 +11,14 @@ import type { FunctionBuilder, Local } from "./emitter.ts";
 import { pushKeyHash } from "./key-hash.ts";
 import type { ModuleContext } from "./module-context.ts";
 import { keyFieldCount, type RowPlace } from "./rows.ts";
-import { CONTEXT_PANES, CONTEXT_PROBE_ROW, CONTEXT_STORE, CONTEXT_WINDOW_HIGH, CONTEXT_WINDOW_LOW, CONTEXT_WINDOWS } from "./stage-context.ts";
+import {
+  CONTEXT_PANES,
+  CONTEXT_PROBE_ROW,
+  CONTEXT_STORE,
+  CONTEXT_WINDOW_HIGH,
+  CONTEXT_WINDOW_LOW,
+  CONTEXT_WINDOWS,
+} from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 
 /** Pushes the hash of a pane's keys: those of one group differ, but all lie in one partition. */
