@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import { DataStreamWriter } from "../../src/api/data-stream-writer.ts";
 import { RuntimeConf } from "../../src/api/runtime-conf.ts";
 import { functions as F, type DataFrame } from "../../src/index.ts";
-import { memoryStream, type MemoryInput } from "../../src/testing.ts";
+import { addData, checkNewAnswer, expectFailure, memoryStream, processAllAvailable, startStream, testStream } from "../../src/testing.ts";
 import { localExecutor } from "../../src/testing/memory-input.ts";
 import { testSession } from "../support/test-session.ts";
 
@@ -44,9 +44,9 @@ interface Batch {
   readonly dropped: number;
 }
 
-function windowed(input: MemoryInput<any>, { size, slide, offset, delay, keyed, strings }: Shape): DataFrame<any> {
+function windowed(input: DataFrame<any>, { size, slide, offset, delay, keyed, strings }: Shape): DataFrame<any> {
   const { col } = F;
-  const times: DataFrame<any> = input.toDF().withColumn("t", F.timestamp_millis(col("time")));
+  const times: DataFrame<any> = input.withColumn("t", F.timestamp_millis(col("time")));
   const marked = delay === null ? times : times.withWatermark("t", `${delay} milliseconds`);
   const window = F.window(col("t"), `${size} milliseconds`, `${slide} milliseconds`, `${offset} milliseconds`);
   return marked
@@ -61,6 +61,13 @@ function windowed(input: MemoryInput<any>, { size, slide, offset, delay, keyed, 
     );
 }
 
+const inputRow = ([time, seed]: readonly [number, number]): object => ({
+  time: BigInt(time),
+  key: `key ${seed % 3}`,
+  value: seed,
+  name: `a name of ${(seed * 7) % 11}`,
+});
+
 const text = (row: unknown): string => JSON.stringify(row, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value));
 
 /** Runs the steps with panes or without and returns what the batches of each step did. */
@@ -68,7 +75,7 @@ async function run(shape: Shape, steps: readonly Step[], panes: boolean): Promis
   const spark = session();
   const origin = localExecutor(spark.executor);
   const input = memoryStream(spark, "time BIGINT, key STRING, value INT, name STRING");
-  const frame = windowed(input, shape);
+  const frame = windowed(input.toDF(), shape);
   const checkpoint = mkdtempSync(join(tmpdir(), "millrace-panes-"));
   const rows = new Map<number, string[]>();
   const batches: Batch[][] = [];
@@ -92,14 +99,7 @@ async function run(shape: Shape, steps: readonly Step[], panes: boolean): Promis
         await query.stop();
         query = await start(step.restart);
       }
-      input.addData(
-        ...step.rows.map(([time, seed]) => ({
-          time: BigInt(time),
-          key: `key ${seed % 3}`,
-          value: seed,
-          name: `a name of ${(seed * 7) % 11}`,
-        })),
-      );
+      input.addData(...step.rows.map(inputRow));
       await query.processAllAvailable();
       const done = (await query.recentProgress()).filter(({ batchId, durationMs }) => "addBatch" in durationMs && batchId > lastBatch);
       lastBatch = done.at(-1)?.batchId ?? lastBatch;
@@ -232,4 +232,81 @@ test("the same rows and numbers in every batch as with a row per window", { time
     ),
     { numRuns: Number(process.env["PANES_RUNS"] ?? 8), interruptAfterTimeLimit: 500_000 },
   );
+});
+
+async function physicalPlan(frame: DataFrame<any>): Promise<string> {
+  const spark = session();
+  return localExecutor(spark.executor).explain(frame.plan, "simple");
+}
+
+test("explain tells panes; what looks at a window or at the order of rows keeps a row per window", async () => {
+  const { col } = F;
+  const times = memoryStream(session(), "t TIMESTAMP, v INT").toDF().withWatermark("t", "10 seconds");
+  const sliding = F.window(col("t"), "10 minutes", "4 minutes");
+  expect(await physicalPlan(times.groupBy(sliding).agg(F.sum("v")))).toContain("slide=240000ms panes=5");
+  expect(await physicalPlan(times.groupBy(sliding.as("w"), "v").count())).toContain("panes=5");
+  expect(await physicalPlan(times.groupBy(sliding).agg(F.first("v")))).not.toContain("panes=");
+  expect(await physicalPlan(times.groupBy(sliding).agg(F.collect_list("v")))).not.toContain("panes=");
+  const withWindow = times.withColumn("w", sliding);
+  expect(await physicalPlan(withWindow.groupBy("w").count())).toContain("panes=5");
+  expect(await physicalPlan(withWindow.groupBy("w").agg(F.max(col("w").getField("end"))))).not.toContain("panes=");
+  expect(await physicalPlan(withWindow.filter(F.expr("w.end > t + INTERVAL 1 MINUTE")).groupBy("w").count())).not.toContain("panes=");
+  expect(await physicalPlan(times.groupBy(F.window(col("t"), "10 minutes")).count())).not.toContain("panes=");
+  expect(await physicalPlan(times.groupBy(F.window(col("t"), "65 seconds", "1 second")).count())).not.toContain("panes=");
+});
+
+test("a batch query over sliding windows", async () => {
+  const shape: Shape = { size: 600, slide: 400, offset: 100, delay: null, mode: "complete", partitions: 4, keyed: true, strings: true };
+  const rows = Array.from({ length: 500 }, (_, i) => [(i * 7919) % 5000, i] as const);
+  const frame = session().createDataFrame(rows.map(inputRow), "time BIGINT, key STRING, value INT, name STRING");
+  const windows = windowed(frame, shape);
+  expect(await physicalPlan(windows)).toContain("panes=3");
+  const batch = { rows: (await windows.collect()).map(text), total: 0, updated: 0, removed: 0, dropped: 0 };
+  expect(comparable([batch], true)).toEqual(recompute(shape, [{ rows, restart: 0 }])[0]);
+});
+
+test("windows of windows: a second aggregation takes the windows that the first emits", async () => {
+  const { col } = F;
+  const input = memoryStream(session(), "value INT");
+  const inner = input
+    .toDF()
+    .withColumn("t", F.timestamp_seconds(col("value")))
+    .withWatermark("t", "0 seconds")
+    .groupBy(F.window(col("t"), "4 seconds", "2 seconds"))
+    .agg(F.count("*").as("n"));
+  const outer = inner
+    .groupBy(F.window(F.window_time(col("window")), "8 seconds", "4 seconds").as("outer"))
+    .agg(F.sum("n").as("n"))
+    .select(col("outer").getField("start").cast("long").as("start"), col("n"));
+  expect((await physicalPlan(outer)).match(/panes=2/g)).toHaveLength(2);
+  await testStream(
+    outer,
+    {},
+    addData(input, 10, 11, 12, 13),
+    // Watermark 13 s: inner [8, 12) with 2 rows, at 11.9 s, in outer [4, 12) and [8, 16), of which the first is closed.
+    checkNewAnswer([4, 2]),
+    // Watermark 40 s: inner [10, 14) with 4 and [12, 16) with 2, at 13.9 and 15.9 s, both in outer [8, 16) and [12, 20).
+    addData(input, 40),
+    checkNewAnswer([8, 8], [12, 6]),
+  );
+});
+
+test("a checkpoint with other panes, or with none, is refused", async () => {
+  const input = memoryStream(session(), "value INT");
+  const query = (size: string): DataFrame<any> =>
+    input
+      .toDF()
+      .withColumn("t", F.timestamp_seconds(F.col("value")))
+      .withWatermark("t", "10 seconds")
+      .groupBy(F.window(F.col("t"), size, "5 seconds"))
+      .count();
+  const checkpointLocation = mkdtempSync(join(tmpdir(), "millrace-panes-"));
+  try {
+    await testStream(query("10 seconds"), { checkpointLocation }, addData(input, 1), processAllAvailable());
+    const refused = expectFailure({ condition: "STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE", message: "in panes of 5000000 microseconds" });
+    await testStream(query("15 seconds"), { checkpointLocation }, startStream(), refused);
+    await testStream(query("5 seconds"), { checkpointLocation }, startStream(), refused);
+  } finally {
+    rmSync(checkpointLocation, { recursive: true, force: true });
+  }
 });
