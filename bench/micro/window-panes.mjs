@@ -4,7 +4,7 @@ import { functions as F, Session } from "../../dist/index.js";
 
 const [mode = "append", keys = "1000", rowsPerBatch = "200000", ratios = "1,5,30,60"] = process.argv.slice(2);
 const SLIDE_SECONDS = 10;
-const MEASURED = 20;
+const MEASURED = 10;
 
 for (const ratio of ratios.split(",").map(Number)) {
   const line = [`size/slide ${String(ratio).padStart(2)}`];
@@ -29,7 +29,7 @@ for (const ratio of ratios.split(",").map(Number)) {
     const until = async (rows) => {
       while ((await rowsSoFar()) < rows) await new Promise((resolve) => setTimeout(resolve, 20));
     };
-    await until(Number(rowsPerBatch) * (ratio + 5));
+    await until(Number(rowsPerBatch) * (ratio + 3));
     const [rowsBefore, before] = [await rowsSoFar(), process.cpuUsage()];
     await until(rowsBefore + Number(rowsPerBatch) * MEASURED);
     const [rowsAfter, used] = [await rowsSoFar(), process.cpuUsage(before)];

@@ -17,6 +17,6 @@ export function setLauncher(launcher: Launcher): void {
   (globalThis as { [KEY]?: Launcher })[KEY] = launcher;
 }
 
-export function launcher(): Launcher | undefined {
+export function currentLauncher(): Launcher | undefined {
   return (globalThis as { [KEY]?: Launcher })[KEY];
 }

@@ -84,7 +84,7 @@ export class LocalExecutor implements Executor {
     return new LocalExecutor(settings, ports, this);
   }
 
-  /** Worker threads start with the first query that runs. */
+  /** Worker threads of this session. */
   get pool(): WorkerPool {
     const { workers } = this.settings;
     const pool = this.#pools.get(workers) ?? new WorkerPool(workers);
@@ -328,5 +328,7 @@ export class LocalExecutor implements Executor {
 /** Makes the executor of a local session. */
 export async function localExecutor(settings: ExecutorSettings): Promise<Executor> {
   if (settings.workers < 1) throw new IllegalArgumentError("INVALID_CONF_VALUE", { key: "master", value: String(settings.workers) });
-  return new LocalExecutor(settings);
+  const executor = new LocalExecutor(settings);
+  executor.pool.warmUp();
+  return executor;
 }

@@ -17,6 +17,7 @@ import type { StreamSource } from "../connectors/source.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
+import { statisticsText } from "../coordinator/stage-statistics.ts";
 import { tailOutput } from "../coordinator/tail.ts";
 import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
@@ -90,7 +91,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       listeners: executor.listeners,
     });
     execution.start();
-    return new LocalQuery(executor, execution, plan, location.isTemporary ? location.path : null);
+    return new LocalQuery(executor, execution, runner, plan, location.isTemporary ? location.path : null);
   } catch (error) {
     await checkpoint.close();
     throw error;
@@ -100,12 +101,20 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
 class LocalQuery implements QueryHandle {
   readonly #executor: LocalExecutor;
   readonly #execution: MicroBatchExecution;
+  readonly #runner: StageRunner;
   readonly #plan: LogicalPlan;
   readonly #ended: Promise<void>;
 
-  constructor(executor: LocalExecutor, execution: MicroBatchExecution, plan: LogicalPlan, temporaryCheckpoint: string | null) {
+  constructor(
+    executor: LocalExecutor,
+    execution: MicroBatchExecution,
+    runner: StageRunner,
+    plan: LogicalPlan,
+    temporaryCheckpoint: string | null,
+  ) {
     this.#executor = executor;
     this.#execution = execution;
+    this.#runner = runner;
     this.#plan = plan;
     this.#ended = execution.awaitTermination().then(async () => {
       if (temporaryCheckpoint !== null) await executor.ports.files.remove(temporaryCheckpoint);
@@ -144,8 +153,10 @@ class LocalQuery implements QueryHandle {
     await this.#execution.stop();
     await this.#ended.catch(() => {});
   }
-  explain(mode: ExplainMode): Promise<string> {
-    return explainText(this.#executor, this.#plan, mode);
+  /** `analyze` adds what the stages of the last batch did. */
+  async explain(mode: ExplainMode): Promise<string> {
+    const text = await explainText(this.#executor, this.#plan, mode);
+    return mode === "analyze" ? `${text}\n== Last Batch ==\n${statisticsText(this.#runner.lastStages)}\n` : text;
   }
 }
 

@@ -14,6 +14,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
+/** A clock and its sleepers; both stand still until `advance`. Milliseconds. */
 export class ManualClock {
   readonly clock: Clock;
   readonly scheduler: Scheduler;

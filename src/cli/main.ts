@@ -3,6 +3,8 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { AnalysisError } from "../base/errors.ts";
+import { inspectCheckpoint } from "./checkpoint-inspect.ts";
+import { verifyCommand } from "./checkpoint-verify.ts";
 import { runDemo } from "./demo/demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit-code.ts";
 import { reportError } from "./report-error.ts";
@@ -56,20 +58,26 @@ program
   .argument("[args...]", "the program's own arguments")
   .option("--conf <key=value>", "a setting for the program's sessions; repeatable", keyValue, {})
   .passThroughOptions()
-  .action(
-    action((path: string, args: string[], { conf }: { conf: Record<string, string> }) => runProgram(path, { conf, args }, terminal)),
-  );
+  .action(action((path: string, args: string[], { conf }: { conf: Record<string, string> }) => runProgram(path, { conf, args }, terminal)));
 
-for (const [name, remedy] of Object.entries(NOT_YET)) {
-  program
-    .command(name)
-    .description("not part of this version")
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `\`millrace ${name}\``, remedy });
-    });
+const checkpoint = program.command("checkpoint").description("look into a query's checkpoint directory");
+checkpoint
+  .command("inspect")
+  .description("show query, batches, offsets, watermark and state files; also while the query runs")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--json", "print JSON", false)
+  .action(action((directory: string, options: { json: boolean }) => inspectCheckpoint(directory, options, terminal)));
+checkpoint
+  .command("verify")
+  .description("check every checksum; exit code 2 when the checkpoint is damaged")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--json", "print JSON", false)
+  .action(action((directory: string, options: { json: boolean }) => verifyCommand(directory, options, terminal)));
+for (const name of ["backup", "restore", "rollback"]) {
+  notYet(checkpoint, name, "docs/on-disk-format.md says which files may be copied or removed by hand.");
 }
+
+for (const [name, remedy] of Object.entries(NOT_YET)) notYet(program, name, remedy);
 
 try {
   await program.parseAsync();
@@ -82,6 +90,19 @@ try {
   }
 }
 process.exitCode = exitCode;
+
+/** A command that is listed, and says that it is not there. */
+function notYet(parent: Command, name: string, remedy: string): void {
+  parent
+    .command(name)
+    .description("not part of this version")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      const command = parent === program ? name : `${parent.name()} ${name}`;
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `\`millrace ${command}\``, remedy });
+    });
+}
 
 function positiveNumber(text: string): number {
   const value = Number(text);

@@ -92,7 +92,10 @@ async function prepareLoader(path: string): Promise<void> {
       break;
     }
     case ".sql":
-      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: "running SQL files", remedy: "Write the query as a .mjs program." });
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+        feature: "running SQL files",
+        remedy: "Write the query as a .mjs program.",
+      });
     default:
       throw cannotRun("it is no .js, .mjs or .ts file", "Give an ES module.");
   }

@@ -2,15 +2,16 @@
  * Panes of sliding windows in generated code (`plan/physical/plan-panes.ts` says what they are): the hash of their keys, and the merge of
  * panes into rows of windows, from which `emit` goes on. Main thread, while a stage is compiled.
  */
-import { assert } from "../base/assert.ts";
 import { ROW_EPOCH, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
 import type { RowPanes } from "../columnar/row-layout.ts";
+import { leavesOf } from "../columnar/types.ts";
+import { schemaOf } from "../plan/expr/expression.ts";
 import type { AggregateOperator } from "../plan/physical/program.ts";
 import type { AggregateCode } from "./aggregate.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { pushKeyHash } from "./key-hash.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { keyFieldCount, type RowPlace } from "./rows.ts";
+import type { RowPlace } from "./rows.ts";
 import {
   CONTEXT_PANES,
   CONTEXT_PROBE_ROW,
@@ -42,12 +43,12 @@ export function pushPaneHash(
 
 /** Which grouping attribute holds the pane. */
 function indexOfPane({ grouping, layout }: AggregateOperator): number {
-  let field = 0;
-  for (const [index, { dataType, nullable }] of grouping.entries()) {
-    if (layout.keys[field]!.offset === layout.panes!.startOffset) return index;
-    field += keyFieldCount(dataType, nullable);
-  }
-  return assert(false, "one of the keys is the pane") as never;
+  const pane = layout.keys.findIndex(({ offset }) => offset === layout.panes!.startOffset);
+  let fields = 0;
+  return grouping.findIndex((attribute) => {
+    fields += leavesOf(schemaOf([attribute])).filter(({ physical, nullable }) => physical !== "struct" || nullable).length;
+    return pane < fields;
+  });
 }
 
 interface Tools {

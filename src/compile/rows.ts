@@ -3,7 +3,8 @@
  */
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import { ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
-import { type DataType, leafCount, physicalKind } from "../columnar/types.ts";
+import { type DataType, physicalKind, type StructType } from "../columnar/types.ts";
+import { either } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
@@ -64,19 +65,22 @@ export function valueFromFields(
   return { value: { dataType, physical: "struct", isNull, push: () => {}, fields: children }, used };
 }
 
-/** Flat values of `value` as key fields want them: a boolean for a struct that may be null, then its fields. */
-export function flattenValue(f: FunctionBuilder, value: CompiledValue, parentNull: (() => void) | null = null): CompiledValue[] {
-  const isNull =
-    parentNull && value.isNull
-      ? (): void => {
-          parentNull();
-          value.isNull!();
-          f.op("i32.or");
-        }
-      : (parentNull ?? value.isNull);
+/**
+ * Flat values of `value` as key fields want them: a boolean for a struct that may be null, then its fields. `nullable` is the column's: in a
+ * block without nulls the value cannot be null, but the layout has the field all the same.
+ */
+export function flattenValue(
+  f: FunctionBuilder,
+  value: CompiledValue,
+  nullable: boolean,
+  parentNull: (() => void) | null = null,
+): CompiledValue[] {
+  const isNull = either(f, parentNull, value.isNull);
   if (!value.fields) return [{ ...value, isNull }];
-  const flag: CompiledValue[] = isNull ? [{ dataType: { kind: "boolean" }, physical: "i8", isNull: null, push: isNull }] : [];
-  return [...flag, ...value.fields.flatMap((field) => flattenValue(f, field, isNull))];
+  const { fields } = value.dataType as StructType;
+  const flag: CompiledValue = { dataType: { kind: "boolean" }, physical: "i8", isNull: null, push: isNull ?? (() => f.i32(0)) };
+  const children = value.fields.flatMap((field, i) => flattenValue(f, field, nullable || fields[i]!.nullable, isNull));
+  return nullable ? [flag, ...children] : children;
 }
 
 /** Writes key fields in canonical form: nulls as zero with their bit set, -0.0 as 0.0, one NaN. Views are stored as they are (base 0). */
@@ -138,10 +142,4 @@ function pushCanonical(f: FunctionBuilder, value: CompiledValue): void {
     f.op(`${physical}.ne`);
     f.op("select");
   });
-}
-
-/** How many key fields an attribute takes (see `plan-aggregate.ts`). */
-export function keyFieldCount(dataType: DataType, nullable: boolean): number {
-  if (dataType.kind !== "struct") return leafCount(dataType);
-  return (nullable ? 1 : 0) + dataType.fields.reduce((sum, field) => sum + keyFieldCount(field.dataType, nullable || field.nullable), 0);
 }

@@ -72,7 +72,7 @@ function word(code: ErrorCode, site: ErrorSite, operands: readonly Value[]): Mil
     case "datetime_overflow":
       return dateTimeOverflow("add an interval to a timestamp");
     case "out_of_memory":
-      return new MillraceError("WORKER_OUT_OF_MEMORY");
+      return new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
     case "malformed_record":
     case "invalid_argument":
     case "collection_size_limit":

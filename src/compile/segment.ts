@@ -13,15 +13,7 @@ import type { ExpressionCompiler } from "./expression.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
 import type { RowPlace } from "./rows.ts";
-import {
-  CONTEXT_EXCHANGE,
-  CONTEXT_MODE,
-  CONTEXT_OBSERVED,
-  CONTEXT_STORE,
-  CONTEXT_TABLE,
-  MODE_SCRATCH,
-  MODE_STATE,
-} from "./stage-context.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_SCRATCH, observedSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { emitWindows } from "./window.ts";
 
@@ -208,14 +200,11 @@ export class SegmentCode {
     const { aggregate } = this.#stage.program.observed[index]!;
     const probe = f.local("i32");
     this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
-    this.#updateIn("table", aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
+    this.#updateIn(aggregate, observedSlot(index), probe, bindings);
   }
 
-  /**
-   * Finds or adds the probe row's group in the table or store at a context slot, and updates its buffers by the current row. A store does not
-   * take rows that are late.
-   */
-  #updateIn(container: "table" | "store", operator: AggregateOperator, slot: number, probe: Local, bindings: Bindings): void {
+  /** Finds or adds the probe row's group in the table at a context slot, and updates its buffers by the current row. */
+  #updateIn(operator: AggregateOperator, slot: number, probe: Local, bindings: Bindings): void {
     const f = this.#f;
     const stage = this.#stage;
     const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
@@ -227,20 +216,16 @@ export class SegmentCode {
     pushContainer();
     f.get(probe);
     f.i32(0);
-    f.call(stage.module.kernel(`${container}_upsert`, ["i32", "i32", "i32"], ["i32"]));
+    f.call(stage.module.kernel("table_upsert", ["i32", "i32", "i32"], ["i32"]));
     f.tee(place.row);
-    const update = (): void => {
-      f.i32(0);
-      f.memory("i32.load", TABLE_BASE);
-      f.set(place.base!);
-      f.i32(0);
-      f.memory("i32.load", TABLE_INSERTED);
-      f.if(() => code.writeInitial(place));
-      code.update(place, bindings, { pushContainer, setKernel: `${container}_set_variable`, appendKernel: `${container}_append_variable` });
-    };
-    if (container === "store") return f.if(update);
     this.#failIfZero();
-    update();
+    f.i32(0);
+    f.memory("i32.load", TABLE_BASE);
+    f.set(place.base!);
+    f.i32(0);
+    f.memory("i32.load", TABLE_INSERTED);
+    f.if(() => code.writeInitial(place));
+    code.update(place, bindings, { pushContainer, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
   }
 
   #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
@@ -249,23 +234,13 @@ export class SegmentCode {
     const probe = f.local("i32");
     const keys = operator.grouping.map((attribute) => bindings.get(attribute.id)!);
     stage.writeProbe(f, this.#context, operator, probe, keys);
-    const modeIs = (mode: number): void => {
-      f.get(this.#context);
-      f.memory("i32.load", CONTEXT_MODE);
-      f.i32(mode);
-      f.op("i32.eq");
-    };
-    modeIs(MODE_SCRATCH);
+    f.get(this.#context);
+    f.memory("i32.load", CONTEXT_MODE);
+    f.i32(MODE_SCRATCH);
+    f.op("i32.eq");
     f.if(
-      () => this.#updateIn("table", operator, CONTEXT_TABLE, probe, bindings),
-      () => {
-        if (!operator.state) return this.#sendRow(operator, probe, bindings);
-        modeIs(MODE_STATE);
-        f.if(
-          () => this.#updateIn("store", operator, CONTEXT_STORE, probe, bindings),
-          () => this.#sendRow(operator, probe, bindings),
-        );
-      },
+      () => this.#updateIn(operator, CONTEXT_TABLE, probe, bindings),
+      () => this.#sendRow(operator, probe, bindings),
     );
   }
 

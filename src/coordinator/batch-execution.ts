@@ -2,7 +2,6 @@
  * One batch, from its durable offsets to its commit record: steps S2 to S5 of the commit protocol (`docs/on-disk-format.md`).
  * Called by the micro-batch loop on the main thread, one batch at a time.
  */
-import { MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Random } from "../base/ports.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -11,9 +10,7 @@ import type { BatchAttempt, StreamSink } from "../connectors/sink.ts";
 import type { BatchInput, BatchOutput, BatchRunner } from "./batch-runner.ts";
 import type { ProgressReporter } from "./progress-reporter.ts";
 import { restoreState } from "./query-recovery.ts";
-
-/** How often a batch is tried when workers die under it. */
-const ATTEMPTS_MAX = 3;
+import { ATTEMPTS_MAX, isWorkerDeath } from "./worker-death.ts";
 
 export interface BatchParts {
   readonly random: Random;
@@ -35,10 +32,10 @@ export async function executeBatch(
 ): Promise<BatchOutput> {
   const { checkpoint, runner, reporter } = parts;
   const { record, output } = await reporter.time("addBatch", async () => {
-    const { attempt, output } = await runAttempts(parts, batchId, input);
-    const receipt = { rows: output.sink.rows };
-    const fields = { batchId, attempt: attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(output), receipt };
-    return { record: await publish(parts, attempt, fields, output), output };
+    const last = await runAttempts(parts, batchId, input);
+    const receipt = { rows: last.output.sink.rows };
+    const fields = { batchId, attempt: last.attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(last.output), receipt };
+    return { record: await publish(parts, last.attempt, fields, last.output), output: last.output };
   });
   await reporter.time("commitOffsets", () => checkpoint.commit(record));
   await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
@@ -61,10 +58,6 @@ export async function surviveWorkerDeath<T>(
     await restoreState(checkpoint, runner, committedBatch);
     return null;
   }
-}
-
-function isWorkerDeath(error: unknown): boolean {
-  return error instanceof MillraceError && error.condition === "WORKER_DIED";
 }
 
 /** S2 and S3. A batch whose worker died starts again from the committed state, as a new attempt. */

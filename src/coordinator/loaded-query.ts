@@ -23,6 +23,7 @@ import type {
   TaskResult,
 } from "../protocol/messages.ts";
 import type { EventTimeStats } from "./batch-runner.ts";
+import { type StageStatistics, stageStatistics } from "./stage-statistics.ts";
 import type { MemorySet, WorkerPool } from "./worker-pool.ts";
 
 /** Splits of one source of the program, with the rows of sources that live here. */
@@ -36,6 +37,7 @@ export interface StagesResult {
   /** Per source of the program. */
   readonly inputRows: readonly number[];
   readonly eventTime: readonly (EventTimeStats | null)[];
+  readonly stages: readonly StageStatistics[];
   /** Buffers of observed metrics, per worker. */
   readonly observed: readonly ScanReply["observed"][];
   /** Per stateful aggregate, in program order: the replies of all workers. */
@@ -102,6 +104,7 @@ export class LoadedQuery {
     const state = new Map<number, readonly StateReply[]>();
     let tasks: readonly TaskOfWorker[] = [];
     let statistics: readonly ScanReply[] = [];
+    const stages: StageStatistics[] = [];
     for (const stage of this.program.stages) {
       if (stage.input.kind === "scan") {
         const scanned = await this.#scan(stage, sources);
@@ -116,9 +119,10 @@ export class LoadedQuery {
         if (stateReplies.length > 0) state.set(aggregate, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
       }
+      stages.push(stageStatistics(stage.index, tasks, this.#pool.size));
     }
     const observed = statistics.map((reply) => reply.observed);
-    return { sink: this.#sinkOutput(tasks), inputRows, eventTime: mergeEventTime(statistics), observed, state };
+    return { sink: this.#sinkOutput(tasks), inputRows, eventTime: mergeEventTime(statistics), observed, state, stages };
   }
 
   async unload(): Promise<void> {

@@ -10,6 +10,7 @@ import type { StreamSink } from "../connectors/sink.ts";
 import type { Offset, StreamSource } from "../connectors/source.ts";
 import { decideBatch } from "./batch-decision.ts";
 import type { BatchRunner } from "./batch-runner.ts";
+import { ATTEMPTS_MAX, isWorkerDeath } from "./worker-death.ts";
 
 /** Where the loop goes on. */
 export interface RecoveredPosition {
@@ -98,8 +99,19 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
 
 const DAMAGED_SNAPSHOT: readonly ErrorCondition[] = ["STATE_SNAPSHOT_FILE_CORRUPT", "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED"];
 
-/** Loads state; falls back to the older snapshot when the newest one turns out to be damaged. */
+/** Loads state; falls back to the older snapshot when the newest one turns out to be damaged, and starts again when a worker dies. */
 export async function restoreState(checkpoint: Checkpoint, runner: BatchRunner, committedBatch: number): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await loadState(checkpoint, runner, committedBatch);
+      return;
+    } catch (error) {
+      if (tries === ATTEMPTS_MAX || !isWorkerDeath(error)) throw error;
+    }
+  }
+}
+
+async function loadState(checkpoint: Checkpoint, runner: BatchRunner, committedBatch: number): Promise<void> {
   try {
     await runner.restore(await checkpoint.stateStart(committedBatch));
   } catch (error) {

@@ -36,6 +36,11 @@ export class WorkerPool {
     this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size));
   }
 
+  /** Starts the threads now, in the background, so that the first query finds them ready. */
+  warmUp(): void {
+    for (const slot of this.#slots) slot.start();
+  }
+
   /** One memory per worker for a query. */
   takeMemories(): MemorySet {
     this.#idleMemories = this.#idleMemories.filter(({ generation }) => generation === this.generation);
@@ -67,9 +72,9 @@ export class WorkerPool {
     return settle(this.#slots.map((slot) => slot.send(command(slot.index))));
   }
 
-  /** How often a worker of a slot had to be replaced: queries that were loaded before must be loaded again. */
+  /** How many workers have died. */
   get generation(): number {
-    return this.#slots.reduce((sum, slot) => sum + slot.generation, 0);
+    return this.#slots.reduce((sum, { deaths }) => sum + deaths, 0);
   }
 
   async stop(): Promise<void> {
@@ -104,15 +109,19 @@ class Slot implements WorkerHandle {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
-  generation = 0;
+  deaths = 0;
 
   constructor(index: number, workerCount: number) {
     this.index = index;
     this.#workerCount = workerCount;
   }
 
+  start(): Thread {
+    return (this.#thread ??= this.#start());
+  }
+
   send<C extends Command>(command: C): Promise<ReplyOf<C>> {
-    const { port, control } = (this.#thread ??= this.#start());
+    const { port, control } = this.start();
     const id = this.#nextId++;
     return new Promise<ReplyOf<C>>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
@@ -169,7 +178,7 @@ class Slot implements WorkerHandle {
   #ended(cause: unknown): void {
     const thread = this.#thread;
     this.#thread = null;
-    this.generation++;
+    this.deaths++;
     if (!this.#stopping) {
       thread?.port.close();
       void thread?.pool.destroy().catch(() => {});

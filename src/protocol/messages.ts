@@ -104,6 +104,11 @@ export interface TaskResult {
   readonly inputRows: number;
   readonly malformedRows: number;
   readonly outputRows: number;
+  /** Blocks (or runs of merged rows) that went through generated code. */
+  readonly blocks: number;
+  /** Calls between JavaScript and generated code, both ways: a few per block, never one per row. */
+  readonly calls: number;
+  readonly elapsedMs: number;
   /** Per destination worker: blocks for the next stage. */
   readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */
@@ -161,6 +166,4 @@ export type Reply =
 export const WAKE = 0;
 /** 1: the worker must leave its loop. */
 export const STOP = 1;
-/** Incremented by the worker as it makes progress; the coordinator's deadline reads it. */
-export const HEARTBEAT = 2;
 export const CONTROL_WORDS = 16;

@@ -33,5 +33,5 @@ export function printRows(rows: readonly EngineRow[], schema: StructType): strin
 
 /** A row as a test would write it. */
 export function printRow(row: unknown): string {
-  return inspect(row, { depth: 6, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200, maxArrayLength: 50 });
+  return inspect(row, { depth: 6, breakLength: Number.POSITIVE_INFINITY, compact: true, maxStringLength: 200, maxArrayLength: 50 });
 }

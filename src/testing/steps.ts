@@ -6,6 +6,7 @@ import type { ErrorCondition } from "../base/errors.ts";
 import type { ManualClock } from "../base/manual-clock.ts";
 import type { MemoryInput } from "./memory-input.ts";
 
+/** How a query of a test is started; a later start can differ from the first. */
 export interface StartOptions {
   readonly trigger?: TriggerOptions;
   /** Time as the query sees it; without one, the machine's. Triggers then happen only when `advanceManualClock` moves it. */
@@ -18,6 +19,7 @@ export interface StartOptions {
   readonly workers?: number;
 }
 
+/** What an error must look like; all that is given must hold. */
 export interface ExpectedFailure {
   /** Of the query's error or of its cause. */
   readonly condition?: ErrorCondition;

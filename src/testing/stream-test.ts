@@ -21,6 +21,7 @@ import { isSameMultiset, printRow, printRows } from "./rows.ts";
 import type { ExpectedFailure, StartOptions, Step, TestSurroundings } from "./steps.ts";
 import { TEST_FORMAT, TestSink } from "./test-sink.ts";
 
+/** Options of `testStream`: those of every start, and the output mode. */
 export interface StreamTestOptions extends StartOptions {
   readonly outputMode?: OutputMode;
   /** How long one step may take, ms; 60 seconds by default. */
@@ -53,6 +54,8 @@ export class StreamTest {
   #query: StreamingQuery | null = null;
   #clock: ManualClock | null = null;
   #startError: unknown = null;
+  /** The query whose failure a step has expected. */
+  #failed: StreamingQuery | null = null;
   #lastCheckedBatch = -1;
 
   constructor(frame: DataFrame<any>, executor: LocalExecutor, options: StreamTestOptions, steps: readonly Step[]) {
@@ -128,6 +131,8 @@ export class StreamTest {
     this.#startError = null;
     try {
       this.#query = await writer.start();
+      // The trigger at the start is over; the next one comes when the test moves the clock.
+      if (this.#clock) await this.#settle().catch(() => {});
     } catch (error) {
       if (!mayFail) throw error;
       this.#startError = error;
@@ -148,6 +153,7 @@ export class StreamTest {
 
   async #stop(): Promise<void> {
     await this.#query?.stop();
+    if (this.#query === this.#failed) return;
     const error = await this.#query?.exception();
     if (error) throw error;
   }
@@ -173,7 +179,7 @@ export class StreamTest {
 
   async #failure(): Promise<unknown> {
     const query = this.#running();
-    this.#query = null;
+    this.#failed = query;
     const failed = await query.awaitTermination().then(
       () => null,
       (error: unknown) => error,
@@ -245,8 +251,11 @@ function printStep(step: Step): string {
       return `multiAddData(${step.adds.map(printStep).join(", ")})`;
     case "check":
       return `${{ all: "checkAnswer", new: "checkNewAnswer", last: "checkLastBatch" }[step.scope]}(${list(step.expected)})`;
-    case "start":
-      return `startStream(${list(Object.keys(step.options).length === 0 ? [] : [{ ...step.options, clock: undefined }])})`;
+    case "start": {
+      const { clock, ...rest } = step.options;
+      const shown = clock ? { ...rest, clock: "manual" } : rest;
+      return `startStream(${list(Object.keys(shown).length === 0 ? [] : [shown])})`;
+    }
     case "stop":
       return "stopStream()";
     case "advance_clock":

@@ -47,6 +47,8 @@ export class MergeTask {
     this.#instance.setContext(CONTEXT_STORE, store);
 
     const started = ports.clock.monotonicMs();
+    const startedCalls = this.#instance.calls;
+    let emittedRows = 0;
     for (const block of blocks) this.#merge(block);
     if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex)
       this.#instance.call("initial");
@@ -58,7 +60,7 @@ export class MergeTask {
       const { sink } = this.#stage;
       const partial =
         sink.kind === "shuffle"
-          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false, 0)
+          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
           : null;
       const windows = this.#context.panes(operator.index)?.emit(this.#instance, store);
       const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["table_scan", windows];
@@ -66,6 +68,7 @@ export class MergeTask {
         const count = kernels.exports[scan]!(emitted, cursor, pairs, max) as number;
         if (count === 0) return 0;
         this.#instance.call("emit", pairs, count);
+        emittedRows += count;
         partial?.afterBlock(count);
         return count;
       });
@@ -76,7 +79,17 @@ export class MergeTask {
       const lanes = partial ? partial.finish() : [];
       return {
         state: state && { ...state, removalsMs },
-        result: { index: workerIndex, inputRows: 0, malformedRows: 0, outputRows: output.rows, lanes, ...output.finish() },
+        result: {
+          index: workerIndex,
+          inputRows: emittedRows,
+          malformedRows: 0,
+          outputRows: output.rows,
+          blocks: blocks.length,
+          calls: this.#instance.calls - startedCalls,
+          lanes,
+          ...output.finish(),
+          elapsedMs: ports.clock.monotonicMs() - started,
+        },
       };
     } catch (error) {
       output.abort();

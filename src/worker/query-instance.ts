@@ -17,7 +17,7 @@ import {
   LATE_WATERMARK,
 } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
-import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, CONTEXT_STATIC_TABLES } from "../compile/stage-context.ts";
+import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
@@ -114,7 +114,7 @@ export class QueryInstance {
     const address = kernels.exports["table_new"]!(this.#writeLayout(table.layout), ARENA_QUERY + 1) as number;
     this.#tables[index] = address;
     this.#load.stages.forEach(({ tables }, i) => {
-      if (tables.includes(index)) this.#stages[i]!.setContext(CONTEXT_STATIC_TABLES + 4 * index, address);
+      if (tables.includes(index)) this.#stages[i]!.setContext(staticTableSlot(index), address);
     });
     const stage = this.#stages[this.#load.stages.findIndex(({ tables }) => tables.includes(index))];
     if (!stage) return null;
@@ -155,13 +155,7 @@ export class QueryInstance {
 
   scan(stage: number, splits: readonly ScanSplit[], next: Int32Array): ScanReply {
     const instance = this.#stages[stage]!;
-    const task = new ScanTask(
-      this.#taskContext(),
-      instance,
-      this.#load.program.stages[stage]!,
-      this.#direct[stage]!,
-      this.#ownStore(stage),
-    );
+    const task = new ScanTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#direct[stage]!);
     try {
       const tasks = task.run(splits, next);
       this.#direct[stage] = task.direct;
@@ -209,13 +203,6 @@ export class QueryInstance {
 
   snapshot(batchId: number): readonly ChangeFile[] {
     return this.#state?.snapshot(batchId) ?? [];
-  }
-
-  /** State that the stage's rows could go into without an exchange: that of the next stage, if there is one worker. */
-  #ownStore(stage: number): number {
-    const { sink } = this.#load.program.stages[stage]!;
-    if (this.#workerCount > 1 || sink.kind !== "shuffle" || !this.#load.program.aggregates[sink.aggregate]!.state) return 0;
-    return this.#state!.storeAddress(sink.aggregate);
   }
 
   #taskContext(): TaskContext {

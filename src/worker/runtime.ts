@@ -1,5 +1,5 @@
 /** What a worker does with each command. In a worker thread, or on any thread under a simulator: it never waits. */
-import { assert } from "../base/assert.ts";
+import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import { instantiateKernels, type Kernels } from "../kernels/load.ts";
 import type { Command, QueryNumber, Replies } from "../protocol/messages.ts";
@@ -64,9 +64,10 @@ export class WorkerRuntime {
     if (instance && keepMemory) this.#keptKernels.set(instance.memorySet, instance.release());
   }
 
+  /** A worker that does not know a query has taken the place of one that died; the query then starts over from its checkpoint. */
   #query(query: QueryNumber): QueryInstance {
     const instance = this.#queries.get(query);
-    assert(instance, `query ${query} is not loaded in worker ${this.#workerIndex}`);
+    if (!instance) throw new MillraceError("WORKER_DIED", { worker: String(this.#workerIndex), reason: "another one has taken its place" });
     return instance;
   }
 }

@@ -13,14 +13,10 @@ export class ScanTask {
   readonly #context: TaskContext;
   readonly #instance: StageInstance;
   readonly #stage: Stage;
-  readonly #store: number;
   /** Whether partial aggregation has turned out useless. */
   direct: boolean;
 
-  /** `store`: state of the aggregate that the stage feeds if this worker owns all of it, else 0. */
-  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean, store: number) {
-    this.#store = direct ? store : 0;
-
+  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean) {
     this.#context = context;
     this.#instance = instance;
     this.#stage = stage;
@@ -57,24 +53,31 @@ export class ScanTask {
       attachment,
     );
     const output = new TaskOutput(this.#context, index);
+    const [startedMs, startedCalls] = [ports.clock.monotonicMs(), this.#instance.calls];
+    let blocks = 0;
     try {
       this.#instance.output = (block) => output.write(block);
       const partial = this.#partialAggregate();
       for (let block = cursor.next(); block !== 0; block = cursor.next()) {
         this.#instance.runBlock(pipeline, block);
+        blocks++;
         partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
         if (rowLimit !== null && output.rows >= rowLimit) break;
       }
       this.#instance.drain();
       const lanes = partial ? partial.finish() : [];
       if (partial) this.direct = partial.direct;
+      const finished = output.finish();
       return {
         index,
         inputRows: cursor.metrics.rows,
         malformedRows: cursor.metrics.malformed,
         outputRows: output.rows,
+        blocks,
+        calls: this.#instance.calls - startedCalls,
+        elapsedMs: ports.clock.monotonicMs() - startedMs,
         lanes,
-        ...output.finish(),
+        ...finished,
       };
     } catch (error) {
       output.abort();
@@ -89,14 +92,6 @@ export class ScanTask {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
     const { kernels, workerCount, program, layoutAddress } = this.#context;
-    return new PartialAggregate(
-      kernels,
-      this.#instance,
-      layoutAddress(sink.aggregate),
-      workerCount,
-      program.partitions,
-      this.direct,
-      this.#store,
-    );
+    return new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, this.direct);
   }
 }

@@ -35,14 +35,14 @@ const aggregates = functionRegistry.names().flatMap((name) => {
 /** Per accepted list of argument types, the expressions of the aggregate that generated code cannot compute. */
 function unfused(definition: AggregateFunction, argumentTypes: readonly DataType[]): Expression[] {
   const infos = argumentTypes.map((dataType) => ({ dataType, nullable: true, sql: "x" }));
-  const options_ = { ignoreNulls: false };
+  const resolveOptions = { ignoreNulls: false };
   let resolution;
   try {
-    resolution = definition.resolve(infos, options_);
+    resolution = definition.resolve(infos, resolveOptions);
   } catch {
     return [];
   }
-  const plan = definition.plan(resolution.argumentTypes, resolution.returnType, options_);
+  const plan = definition.plan(resolution.argumentTypes, resolution.returnType, resolveOptions);
   const args = resolution.argumentTypes.map((type, index) => attribute(index, type));
   if (plan.form === "list") return [];
   const expressions: readonly Expression[] =

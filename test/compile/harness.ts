@@ -24,7 +24,7 @@ export interface Column {
 }
 
 /** A registry without functions: enough for what has inline emitters. */
-export const emptyRegistry: FunctionRegistry = {
+const emptyRegistry: FunctionRegistry = {
   find: () => undefined,
   scalar: (name) => {
     throw new Error(`no function ${name}`);

@@ -58,9 +58,9 @@ async function write(
     timeZone: "UTC",
     openLog: (path) => new DirectoryLog(path),
   };
-  const stream = await sink.create(context);
+  const written = await sink.create(context);
   const batch = { batchId: 0, attempt: "a", epoch: 1 };
-  await stream.commit(batch, runTasks({ kernels, writer: splitWriter("file"), sink: stream, schema }, batch, [rows]));
+  await written.commit(batch, runTasks({ kernels, writer: splitWriter("file"), sink: written, schema }, batch, [rows]));
 }
 
 async function stream(format: string, schema: StructType | null, entries: Record<string, string> = {}): Promise<Value[][]> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { crc32c } from "../../src/base/crc32c.ts";
 import { CheckpointError, type ErrorCondition } from "../../src/base/errors.ts";
 import { restoreStateFile, type StateFileExpectation } from "../../src/state/state-file.ts";
 import { snapshotIsDue } from "../../src/state/state-store.ts";
@@ -111,6 +112,16 @@ describe("state files", () => {
     expect(buffer.crc(0, 32, 0)).toBe(0x62a8ab43);
     buffer.view(32).fill(0);
     expect(buffer.crc(0, 32, 0)).toBe(0x8a9136aa);
+  });
+
+  test("the checksum over the whole file is put together from those of the frames", () => {
+    const { buffer } = new Harness({ partitionCount: 1 });
+    for (const { bytes, fileCrc32c } of Object.values(smallFiles())) expect(fileCrc32c).toBe(crc32c(bytes));
+    buffer.view(1000).set(Array.from({ length: 1000 }, (_, i) => (i * 7) & 255));
+    const shift = (crc: number, length: number): number => (buffer.kernels.exports["crc32c_shift"]!(crc, length) as number) >>> 0;
+    for (const at of [0, 1, 333, 999, 1000]) {
+      expect((shift(buffer.crc(0, at, 0), 1000 - at) ^ buffer.crc(at, 1000 - at, 0)) >>> 0).toBe(buffer.crc(0, 1000, 0));
+    }
   });
 
   test("rows larger than the buffer make it grow", () => {

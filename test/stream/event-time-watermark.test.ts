@@ -78,10 +78,10 @@ everyWay("update mode", () => {
 });
 
 test.each([
-  { workers: 2, then: 2 },
-  { workers: 1, then: 4 },
-  { workers: 4, then: 1 },
-])("recovery: $workers workers, then $then", async ({ workers, then }) => {
+  { workers: 2, later: 2 },
+  { workers: 1, later: 4 },
+  { workers: 4, later: 1 },
+])("recovery: $workers workers, then $later", async ({ workers, later }) => {
   const input = memoryStream(spark(), "value INT");
   await testStream(
     windowedCounts(input),
@@ -95,7 +95,7 @@ test.each([
       removeAllButNewest(join(checkpointLocation, "commits"));
       clearSink();
     }, "purge all commits but the last, clear the sink"),
-    startStream({ workers: then }),
+    startStream({ workers: later }),
     addData(input, 10, 27, 30), // The watermark goes to 20; 10 is late.
     checkNewAnswer([15, 1]),
     stopStream(),

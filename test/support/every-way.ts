@@ -37,7 +37,7 @@ export function everyWay(name: string, make: () => StreamCase): void {
 }
 
 /** The steps with a stop and a start before every data step that follows a check, and other workers at every start. */
-export function withRestarts(steps: readonly Step[], workersOf: (start: number) => number): Step[] {
+function withRestarts(steps: readonly Step[], workersOf: (start: number) => number): Step[] {
   let starts = 0;
   return steps.flatMap((step, index): Step[] => {
     if (step.kind === "start") return [startStream({ ...step.options, workers: workersOf(starts++) })];

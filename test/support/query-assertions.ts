@@ -21,7 +21,8 @@ export function stateRows(expected: StateRows, operator = 0): Step {
     async (query) => {
       const key = `${query.runId} ${operator}`;
       const recent = await query.recentProgress();
-      const since = recent.filter(({ batchId, durationMs }) => "addBatch" in durationMs && batchId > (checkedBatches.get(key) ?? -1));
+      const lastChecked = checkedBatches.get(key) ?? -1;
+      const since = recent.filter(({ batchId, durationMs }) => "addBatch" in durationMs && batchId > lastChecked);
       const sum = (name: string): number => since.reduce((total, progress) => total + progress["stateOperators"][operator][name], 0);
       const actual = {
         total: recent.at(-1)!["stateOperators"][operator]["numRowsTotal"],
@@ -29,7 +30,7 @@ export function stateRows(expected: StateRows, operator = 0): Step {
         dropped: sum("numRowsDroppedByWatermark"),
         removed: sum("numRowsRemoved"),
       };
-      checkedBatches.set(key, since.at(-1)?.["batchId"] ?? -1);
+      checkedBatches.set(key, since.at(-1)?.["batchId"] ?? lastChecked);
       expect(actual).toMatchObject(expected);
     },
     `stateRows(${JSON.stringify(expected)})`,

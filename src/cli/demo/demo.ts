@@ -112,11 +112,13 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
 function printHeader({ colors, write }: Terminal, before: DemoState | null, workers: number, directory: string): void {
   const { bold, dim, cyan } = colors;
   write(`\n  ${bold("Millrace")} ${dim(`· ${workers} workers · Node ${process.versions.node} · ${directory}`)}\n\n`);
-  write(`  bids    nexmark ┐                                                     ┌ ${cyan("live")}     update → this screen\n`);
-  write(`  orders  json    ┴ filter → join channels → watermark → 10 s windows → ┴ ${cyan("archive")}  append → Parquet, exactly once\n`);
+  write(`  bids    nexmark ┐ filter, join channels,   ┌ ${cyan("live")}     update: this screen\n`);
+  write(`  orders  NDJSON  ┴ watermark, 10 s windows ─┴ ${cyan("archive")}  append: Parquet, exactly once\n`);
   if (before !== null) {
     const events = (before.batches * EVENTS_PER_BATCH).toLocaleString("en-US");
-    const what = before.isComplete ? `Going on after the ${events} bids of earlier runs` : `Going on with the ${events} bids of a run that was stopped`;
+    const what = before.isComplete
+      ? `Going on after the ${events} bids of earlier runs`
+      : `Going on with the ${events} bids of a run that was stopped`;
     write(`\n  ${what}. ${dim(`Remove ${directory} to begin again.`)}\n`);
   }
   write("\n");

@@ -74,12 +74,7 @@ function activity(spark: Session, paths: DemoPaths, size: DemoSize): Activity {
 }
 
 /** Update mode: bids per window and medium; `onRow` gets every row that a batch changed, `onBatch` hears when there are no more. */
-export function startLive(
-  spark: Session,
-  paths: DemoPaths,
-  size: DemoSize,
-  onRow: (row: MediumRow) => void,
-): Promise<StreamingQuery> {
+export function startLive(spark: Session, paths: DemoPaths, size: DemoSize, onRow: (row: MediumRow) => void): Promise<StreamingQuery> {
   return activity(spark, paths, size)
     .groupBy(window(col("ts"), "10 seconds"), col("medium"))
     .agg(count("*").as("bids"), avg("price").as("average"))

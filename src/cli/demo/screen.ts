@@ -80,15 +80,13 @@ export const noScreen: Screen = { update() {}, end() {} };
 function windowLines(tally: DemoTally, { colors }: Terminal): string[] {
   const starts = [...tally.windows.keys()].sort((a, b) => (a < b ? -1 : 1)).slice(-WINDOWS_SHOWN);
   const totals = starts.map((start) => [...tally.windows.get(start)!.bids.values()].reduce((sum, bids) => sum + bids, 0n));
-  const largest = Number(totals.reduce((max, total) => (total > max ? total : max), 1n));
   const newest = Math.max(0, ...starts.map((start) => tally.windows.get(start)!.changedInBatch));
-  const head = colors.dim(`  window   ${MEDIA.map((medium) => medium.padStart(10)).join("")}       all bids`);
+  const head = colors.dim(`  window   ${MEDIA.map((medium) => medium.padStart(10)).join("")}    all bids`);
   const lines = starts.map((start, index) => {
     const { bids, changedInBatch } = tally.windows.get(start)!;
     const paint = changedInBatch === newest ? colors.cyan : colors.dim;
     const cells = MEDIA.map((medium) => grouped(bids.get(medium) ?? 0n).padStart(10)).join("");
-    const bar = "▇".repeat(Math.round((Number(totals[index]) / largest) * BAR_CELLS));
-    return `  ${timeOfDay(new Date(Number(start / 1000n)).toISOString())} ${paint(`${cells} ${grouped(totals[index]!).padStart(10)} ${bar}`)}`;
+    return `  ${timeOfDay(new Date(Number(start / 1000n)).toISOString())} ${paint(`${cells}${grouped(totals[index]!).padStart(12)}`)}`;
   });
   return [head, ...lines, ...Array<string>(WINDOWS_SHOWN - lines.length).fill("")];
 }

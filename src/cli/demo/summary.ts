@@ -30,8 +30,8 @@ export function resultJson({ tally, paths, workers, elapsedMs, cpuMs, stoppedBy,
       batchMsP99: percentile(batchMs, 0.99),
       rowsIn,
       rowsOut,
-      stateRows,
-      stateBytes,
+      stateRowsMax: stateRows,
+      stateBytesMax: stateBytes,
       watermark,
     };
   });
@@ -55,7 +55,7 @@ export function printResult(terminal: Terminal, result: DemoResult, relative: (p
   const { tally, paths, workers, elapsedMs, cpuMs, stoppedBy, output, check } = result;
   const { colors } = terminal;
   const line = (text = ""): void => terminal.write(`${text}\n`);
-  const label = (name: string): string => `  ${colors.dim(name.padEnd(12))}`;
+  const label = (name: string): string => `  ${colors.dim(name.padEnd(14))}`;
 
   line();
   if (stoppedBy !== null) line(`  Stopped ${stoppedBy === "signal" ? "by signal" : "by the clock"}; the checkpoints are whole.`);
@@ -64,26 +64,31 @@ export function printResult(terminal: Terminal, result: DemoResult, relative: (p
       `${seconds(elapsedMs)}, ${seconds(cpuMs)} of CPU on ${workers} workers.`,
   );
   line();
-  line(colors.dim("               batches   p50 ms   p99 ms   rows out                 state"));
+  line(colors.dim("               batches   p50 ms   p99 ms   rows out        largest state"));
   for (const name of NAMES) {
     const { batchMs, rowsOut, stateRows, stateBytes } = tally.queries[name];
-    const cells = [String(batchMs.length), String(percentile(batchMs, 0.5)), String(percentile(batchMs, 0.99))].map((text) => text.padStart(9));
-    line(`  ${name.padEnd(11)}${cells.join("")}${grouped(rowsOut).padStart(11)}   ${`${grouped(stateRows)} rows, ${bytesText(stateBytes)}`.padStart(19)}`);
+    const cells = [String(batchMs.length), String(percentile(batchMs, 0.5)), String(percentile(batchMs, 0.99))].map((text) =>
+      text.padStart(9),
+    );
+    line(
+      `  ${name.padEnd(11)}${cells.join("")}${grouped(rowsOut).padStart(11)}   ${`${grouped(stateRows)} rows, ${bytesText(stateBytes)}`.padStart(19)}`,
+    );
   }
   line();
   line(`${label("orders")}${grouped(tally.orderLines)} JSON lines, ${grouped(tally.malformedLines)} of them malformed and set aside`);
   if (check) line(`${label("exactly once")}${checkText(check)}`);
-  line(`${label("output")}${relative(paths.output)}  ${colors.dim(`${output.files} Parquet files, ${bytesText(output.bytes)}`)}`);
+  line(`${label("output")}${relative(paths.output)}   ${colors.dim(`${output.files} Parquet files, ${bytesText(output.bytes)}`)}`);
   line(`${label("checkpoint")}${relative(paths.archiveCheckpoint)}`);
   line();
   line(colors.dim("  Next:"));
   const next: readonly (readonly [string, string])[] = [
-    ["npm start", "goes on from the checkpoints with new events"],
-    [`npx millrace checkpoint inspect ${relative(paths.archiveCheckpoint)}`, ""],
-    [`npx millrace checkpoint verify ${relative(paths.archiveCheckpoint)}`, ""],
-    ["npx millrace run examples/windowed-counts.mjs", "a query of your own starts here"],
+    ["npm start", "goes on from the checkpoints with new bids"],
+    ["npx millrace run examples/windowed-counts.mjs", "a first query of your own"],
+    [`npx millrace checkpoint inspect ${relative(paths.archiveCheckpoint)}`, "what a restart would find"],
+    [`npx millrace checkpoint verify ${relative(paths.archiveCheckpoint)}`, "checks every checksum"],
   ];
-  for (const [command, why] of next) line(`    ${colors.cyan(command)}${why && colors.dim(`   ${why}`)}`);
+  const width = Math.max(...next.map(([command]) => command.length));
+  for (const [command, why] of next) line(`    ${colors.cyan(command.padEnd(width))}   ${colors.dim(why)}`);
 }
 
 function checkText({ compared, different }: NonNullable<DemoResult["check"]>): string {

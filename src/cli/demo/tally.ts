@@ -13,6 +13,7 @@ export interface QueryTally {
   lastBatchId: number;
   rowsIn: number;
   rowsOut: number;
+  /** The largest state after a batch. */
   stateRows: number;
   stateBytes: number;
   /** ISO 8601; empty before the first watermark. */
@@ -51,8 +52,9 @@ export class DemoTally {
     query.lastBatchId = progress["batchId"];
     query.rowsIn += progress["numInputRows"];
     query.rowsOut += Math.max(0, progress["sink"].numOutputRows);
-    query.stateRows = progress["stateOperators"][0]?.numRowsTotal ?? 0;
-    query.stateBytes = progress["stateOperators"][0]?.memoryUsedBytes ?? 0;
+    const [state] = progress["stateOperators"];
+    query.stateRows = Math.max(query.stateRows, state?.numRowsTotal ?? 0);
+    query.stateBytes = Math.max(query.stateBytes, state?.memoryUsedBytes ?? 0);
     const watermark = progress["eventTime"]?.watermark as string | undefined;
     if (watermark !== undefined && !watermark.startsWith("1970")) query.watermark = watermark;
     const orders = progress["observedMetrics"]?.orders as { lines: number; malformed: number } | undefined;
@@ -87,5 +89,15 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 function newTally(): QueryTally {
-  return { batchMs: [], firstPosition: null, position: 0, lastBatchId: -1, rowsIn: 0, rowsOut: 0, stateRows: 0, stateBytes: 0, watermark: "" };
+  return {
+    batchMs: [],
+    firstPosition: null,
+    position: 0,
+    lastBatchId: -1,
+    rowsIn: 0,
+    rowsOut: 0,
+    stateRows: 0,
+    stateBytes: 0,
+    watermark: "",
+  };
 }

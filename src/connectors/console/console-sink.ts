@@ -39,13 +39,14 @@ export const consoleSink: SinkProvider = {
     return {
       description: `ConsoleTable[numRows=${numRows}, truncate=${truncate > 0}]`,
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         // One row more than is shown tells that there are more.
-        const rows = [];
+        let rows: ReturnType<typeof decodeColumnBatch> = [];
         for (const batch of batches) {
           if (rows.length > numRows) break;
-          rows.push(...decodeColumnBatch(schema, batch));
+          rows = [...rows, ...decodeColumnBatch(schema, batch).slice(0, numRows + 1)];
         }
         print(`${RULE}\nBatch: ${batchId}\n${RULE}\n${showTable(schema, rows, { numRows, truncate, timeZone })}\n`);
       },

@@ -85,9 +85,9 @@ async function fileSchema(context: SourceContext, format: FileFormat, isStreamin
 
   let columns = schema ?? format.fixedSchema;
   if (columns === null) {
-    const paths = files.filter((file) => file.sizeBytes > 0).map((file) => file.path);
-    if (paths.length === 0) throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: format.label });
-    columns = await format.inferSchema(paths, { fileSystem: ports.files, options, timeZone: zoneOf(conf) });
+    const filled = files.filter((file) => file.sizeBytes > 0).map((file) => file.path);
+    if (filled.length === 0) throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: format.label });
+    columns = await format.inferSchema(filled, { fileSystem: ports.files, options, timeZone: zoneOf(conf) });
   }
   const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
   const partitionNames = options.get<boolean>("recursiveFileLookup")

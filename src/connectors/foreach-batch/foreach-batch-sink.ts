@@ -17,6 +17,7 @@ export const foreachBatchSink: SinkProvider = {
     return {
       description: "ForeachBatchSink",
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       commit: async ({ batchId }, { batches }) => write(batches, batchId),
       async abort() {},

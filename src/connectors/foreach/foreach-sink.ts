@@ -5,6 +5,7 @@
  */
 import type { SinkProvider, StreamSink } from "../sink.ts";
 
+/** What `foreach` calls. Methods may return a Promise: the next call waits for it; an error fails the query. */
 export interface ForeachWriter<Row> {
   open?(partitionId: number, epochId: number): boolean | Promise<boolean>;
   process(row: Row): void | Promise<void>;
@@ -27,6 +28,7 @@ export const foreachSink: SinkProvider = {
     return {
       description: "ForeachWriterTable",
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         for (const [partitionId, batch] of batches.entries()) await writePartition(foreach, toRows(batch), partitionId, batchId);

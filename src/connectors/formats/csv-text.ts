@@ -62,10 +62,9 @@ function plainText(value: Value, type: DataType, formats: DateTimeFormats): stri
 function quoted(text: string, options: CsvTextOptions): string {
   const { separator, quote, escape } = options;
   let trimmed = text;
-  // oxlint-disable no-control-regex -- white space is everything up to the space
+  // White space is everything up to the space.
   if (options.ignoreLeadingWhiteSpace) trimmed = trimmed.replace(/^[\0-\x20]+/, "");
   if (options.ignoreTrailingWhiteSpace) trimmed = trimmed.replace(/[\0-\x20]+$/, "");
-  // oxlint-enable no-control-regex
   const hasQuote = quote !== "" && (options.escapeQuotes ? trimmed.includes(quote) : trimmed.startsWith(quote));
   if (quote === "" || !(options.quoteAll || hasQuote || trimmed.includes(separator) || /[\n\r]/.test(trimmed))) return trimmed;
   let inside = "";

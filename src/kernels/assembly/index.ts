@@ -2,6 +2,7 @@
 export * from "./memory";
 export * from "./exchange";
 export * from "./hash-table";
+export { store_touch, table_touch } from "./touch";
 export * from "./column-batch";
 export * from "./column-copy";
 export * from "./generate";
@@ -10,6 +11,7 @@ export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
 export { json_next } from "./json-scan";
 export * from "./change-log";
 export * from "./crc32c";
+export { frame_crc } from "./state-frame";
 export * from "./hash-table";
 export * from "./memory";
 export * from "./state-store";

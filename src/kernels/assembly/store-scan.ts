@@ -14,6 +14,7 @@ import {
   chunkNext,
   rowsOf,
 } from "./table-layout";
+import { touchChunk, touchesChunks } from "./touch";
 import {
   EVICT_NONE,
   EVICT_SOME,
@@ -83,6 +84,7 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
   let chunk: usize = load<u32>(cursor, 8);
   let index = load<u32>(cursor, 12);
   let count: u32 = 0;
+  const touches = mode == SCAN_DIRTY && touchesChunks(state);
   for (; partition < partitions; partition++, t = 0) {
     const entry = partitionEntry(state, partition);
     for (; t < load<u32>(entry, P_COUNT); t++) {
@@ -94,7 +96,10 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
       while (chunk != 0) {
         const rows = rowsOf(chunk);
         if (isDirty) {
-          if (index == 0) index = load<u32>(chunk, C_DIRTY_FIRST);
+          if (index == 0) {
+            if (touches) touchChunk(chunk, rowBytes);
+            index = load<u32>(chunk, C_DIRTY_FIRST);
+          }
           while (index != 0 && count < max) {
             const row = rows + (index - 1) * rowBytes;
             index = load<u32>(row, ROW_NEXT);

@@ -253,7 +253,7 @@ export class ExpressionResolver {
       case "aggregate":
         return this.#finishAggregate(definition, node, args, infos);
       case "planned":
-        throw notYet(`the function ${definition.name}`, "Use another function for now: see the list in the documentation.");
+        throw notYet(`the function ${definition.name}`, "Write it with other functions, or with foreachBatch.");
       case "special":
         throw analysisError("UNSUPPORTED_EXPR_FOR_OPERATOR", { invalidExprSqls: quotedSql(node) });
     }

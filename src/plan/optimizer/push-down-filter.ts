@@ -16,7 +16,7 @@ import type { Aggregate, Filter, Join, LogicalPlan, Project, SetOperation } from
 import type { Expression } from "../expr/expression.ts";
 import { outputOf } from "../logical/output.ts";
 import { mapInputs, transformPlanDown } from "../tree.ts";
-import { conjunctionOf, conjunctsOf, filtered } from "./conjunction.ts";
+import { conjunctionOf, conjunctsOf, filtered } from "../logical/conjunction.ts";
 import {
   definitionsOf,
   idsOf,

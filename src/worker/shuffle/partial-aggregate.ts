@@ -3,15 +3,7 @@
  * worker. In a worker; one per task.
  */
 import { ARENA_BATCH, ARENA_SPLIT } from "../../columnar/memory-layout.ts";
-import {
-  CONTEXT_EXCHANGE,
-  CONTEXT_MODE,
-  CONTEXT_STORE,
-  CONTEXT_TABLE,
-  MODE_EXCHANGE,
-  MODE_SCRATCH,
-  MODE_STATE,
-} from "../../compile/stage-context.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_EXCHANGE, MODE_SCRATCH } from "../../compile/stage-context.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import type { StageInstance } from "../stage-instance.ts";
 import { outOfMemory } from "../task-output.ts";
@@ -33,19 +25,8 @@ export class PartialAggregate {
   /** Skips the scratch table. Found out on the way; the query keeps it for later splits. */
   direct: boolean;
 
-  /**
-   * `direct` as an earlier batch found it. `store`: the state that a single worker updates straight away when aggregation is useless from
-   * the batch's first row on (so that order stays that of the splits); 0: there is none, or other workers own parts of it.
-   */
-  constructor(
-    kernels: Kernels,
-    stage: StageInstance,
-    layout: number,
-    destinations: number,
-    partitions: number,
-    direct: boolean,
-    store: number,
-  ) {
+  /** `direct` as an earlier batch found it. */
+  constructor(kernels: Kernels, stage: StageInstance, layout: number, destinations: number, partitions: number, direct: boolean) {
     this.#kernels = kernels;
     this.#stage = stage;
     this.#layout = layout;
@@ -54,8 +35,7 @@ export class PartialAggregate {
     this.#exchange = kernels.exports["exchange_new"]!(layout, destinations, partitions) as number;
     if (this.#exchange === 0) throw outOfMemory();
     stage.setContext(CONTEXT_EXCHANGE, this.#exchange);
-    stage.setContext(CONTEXT_STORE, store);
-    stage.setContext(CONTEXT_MODE, direct ? (store === 0 ? MODE_EXCHANGE : MODE_STATE) : MODE_SCRATCH);
+    stage.setContext(CONTEXT_MODE, direct ? MODE_EXCHANGE : MODE_SCRATCH);
     if (!direct) this.#newTable();
   }
 

@@ -67,9 +67,9 @@ function resolveCall(name: string, args: readonly Sql[]): Sql {
       ...(expression.kind === "literal" && { literal: expression.value }),
     })),
   );
-  const cast_ = args.map(({ expression }, index) => castTo(expression, resolved.argumentTypes[index]!));
+  const castArgs = args.map(({ expression }, index) => castTo(expression, resolved.argumentTypes[index]!));
   return {
-    expression: call(definition.name, cast_, resolved.returnType, resolved.nullable),
+    expression: call(definition.name, castArgs, resolved.returnType, resolved.nullable),
     sql: `${name}(${args.map((arg) => arg.sql).join(", ")})`,
   };
 }
