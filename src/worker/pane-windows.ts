@@ -37,6 +37,8 @@ export class PaneWindows {
   /** Windows in the state, before the running batch and after it; null: not counted since the state was read. */
   #live: number | null = null;
   #liveNext: number | null = null;
+  /** Windows that the running batch puts out. */
+  #emitted = 0;
 
   /** `layout`: address of the row layout's descriptor. */
   constructor(kernels: Kernels, operator: AggregateOperator, layout: number, partitions: number) {
@@ -103,21 +105,31 @@ export class PaneWindows {
         if (due) merge(due.scan, due.low, due.high);
       }
     }
+    this.#emitted = this.#kernels.exports["table_row_count"]!(windows) as number;
     return windows;
   }
 
-  /** Counts for the running batch; to be called after the last row and before anything is evicted. */
+  /** Counts for the running batch; to be called after `emit` and before anything is evicted. */
   count(store: number): WindowCounts {
     this.#bound(store);
     const late = this.#late();
     const dirty = this.#kernel("store_scan_dirty", store);
-    const updatedRows = this.#count(store, dirty, late, NEVER, COUNT_TOUCHED);
-    const inserted = this.#count(store, dirty, late, NEVER, COUNT_INSERTED);
-    const due = this.#due(store);
-    const removedRows = due ? this.#count(store, due.scan, due.low, due.high, COUNT_ALL) : 0;
-    const rows = this.#live! + inserted - removedRows;
+    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
+      const count = dirty(cursor, pairs, max);
+      this.#kernels.exports["pane_bound_touched"]!(this.#description, pairs, count);
+      return count;
+    });
+    const emit = this.#operator.state!.emit;
+    const updatedRows = emit === "update" ? this.#emitted : this.#count(store, dirty, late, NEVER, COUNT_TOUCHED);
+    const removedRows = emit === "append" ? this.#emitted : this.#closed(store);
+    const rows = emit === "complete" ? this.#emitted : this.#live! + this.#count(store, dirty, late, NEVER, COUNT_INSERTED) - removedRows;
     this.#liveNext = rows;
     return { rows, updatedRows, removedRows, lateGroups: this.#lateGroups(store, late) };
+  }
+
+  #closed(store: number): number {
+    const due = this.#due(store);
+    return due ? this.#count(store, due.scan, due.low, due.high, COUNT_ALL) : 0;
   }
 
   #lateGroups(store: number, late: bigint): number {

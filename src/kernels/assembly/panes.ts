@@ -17,6 +17,7 @@ const PANE_WINDOW: u32 = 16; // i64, µs, as what follows
 const PANE_SLIDE: u32 = 24;
 const PANE_LENGTH: u32 = 32;
 const PANE_NEWEST: u32 = 40; // i64: no pane starts later
+const PANE_OLDEST: u32 = 48; // i64: no pane that was touched in this batch starts earlier
 const PANE_PROBE: u32 = 64;
 
 /** Bytes of a description for rows of `rowBytes`. */
@@ -43,6 +44,7 @@ export function pane_describe(
   store<i64>(pane, slide, PANE_SLIDE);
   store<i64>(pane, length, PANE_LENGTH);
   store<i64>(pane, i64.MAX_VALUE, PANE_NEWEST);
+  store<i64>(pane, i64.MAX_VALUE, PANE_OLDEST);
 }
 
 @inline function mix(start: i64): u32 {
@@ -88,7 +90,7 @@ export function pane_window(pane: usize, table: usize, probe: usize, base: usize
   return table_upsert(table, probe, base);
 }
 
-/** Prepares `pane_sibling` for the rows of `state`. */
+/** Prepares `pane_sibling` for the rows of `state`, before the panes that were touched are told to `pane_bound_touched`. */
 export function pane_bound(pane: usize, state: usize): void {
   let newest: i64 = i64.MAX_VALUE;
   if (load<u32>(state, S_BUCKET_OFFSET) != 0) {
@@ -103,6 +105,17 @@ export function pane_bound(pane: usize, state: usize): void {
     }
   }
   store<i64>(pane, newest, PANE_NEWEST);
+  store<i64>(pane, i64.MAX_VALUE, PANE_OLDEST);
+}
+
+/** Tells the panes that were touched in this batch, as pairs (row, base), to `pane_count`. */
+export function pane_bound_touched(pane: usize, pairs: usize, count: u32): void {
+  let oldest = load<i64>(pane, PANE_OLDEST);
+  for (let i: u32 = 0; i < count; i++) {
+    const start = load<i64>(<usize>load<u32>(pairs + 8 * i) + load<u32>(pane, PANE_START));
+    if (start < oldest) oldest = start;
+  }
+  store<i64>(pane, oldest, PANE_OLDEST);
 }
 
 /** End of the newest window with the pane at `start`, from that of another pane's newest window. */
@@ -162,7 +175,11 @@ function windowsFirstAt(pane: usize, state: usize, row: usize, base: usize, low:
   let last = end - window;
   if (high < end) last -= ((end - high + slide - 1) / slide) * slide;
   if (last <= after) return 0;
-  for (let left = start - length; left > after; left -= length) {
+  let searchAfter = after;
+  if (mode == COUNT_TOUCHED && load<u32>(state, S_LATE_GROUPS) == 0 && load<i64>(pane, PANE_OLDEST) > after) {
+    searchAfter = load<i64>(pane, PANE_OLDEST) - 1;
+  }
+  for (let left = start - length; left > searchAfter; left -= length) {
     if (!counts(pane, state, row, base, left, mode)) continue;
     after = left;
     break;
