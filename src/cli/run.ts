@@ -32,13 +32,15 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
 
   const sessions: Session[] = [];
   let hasFailed = false;
+  /** Failures of queries, in case nothing in the program waits for them. */
+  const failures: string[] = [];
   setLauncher({
     conf,
     opened(session) {
       sessions.push(session);
       void session.streams.addListener({
         onQueryTerminated: ({ exception }) => {
-          hasFailed ||= exception !== null;
+          if (exception !== null) failures.push(exception);
         },
       });
     },
@@ -53,7 +55,7 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
     isStopping = true;
     void stopQueries().then(async () => {
       await ports.scheduler.sleep(GRACE_MS);
-      process.exit(hasFailed ? EXIT_FAILURE : EXIT_OK);
+      process.exit(failures.length > 0 ? EXIT_FAILURE : EXIT_OK);
     });
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
@@ -68,7 +70,8 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
     for (const session of sessions) await session.stop();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
-  return hasFailed ? EXIT_FAILURE : EXIT_OK;
+  if (!hasFailed) for (const failure of failures) terminal.error(`${failure}\n`);
+  return hasFailed || failures.length > 0 ? EXIT_FAILURE : EXIT_OK;
 }
 
 async function allEnded(session: Session): Promise<void> {

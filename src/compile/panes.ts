@@ -9,8 +9,8 @@ import { schemaOf } from "../plan/expr/expression.ts";
 import type { AggregateOperator } from "../plan/physical/program.ts";
 import type { AggregateCode } from "./aggregate.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import { pushKeyHash } from "./key-hash.ts";
 import type { ModuleContext } from "./module-context.ts";
+import { pushMurmur3 } from "./murmur3.ts";
 import type { RowPlace } from "./rows.ts";
 import {
   CONTEXT_PANES,
@@ -31,7 +31,7 @@ export function pushPaneHash(
   partitions: number,
 ): void {
   const paneIndex = indexOfPane(operator);
-  pushKeyHash(
+  pushMurmur3(
     f,
     module,
     keys.filter((_key, index) => index !== paneIndex),

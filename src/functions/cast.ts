@@ -211,7 +211,13 @@ function toDecimal(value: Value, from: DataType, to: DecimalType): bigint {
   const { unscaled, scale } = exactDecimal(value, from, to);
   const result = scale < 0 ? rescale(unscaled * powerOfTen(-scale), 0, to.scale) : rescale(unscaled, scale, to.scale);
   if (fitsPrecision(result, to.precision)) return result;
-  throw scale < 0 ? decimalOutOfRange(unscaled * powerOfTen(-scale), 0, to) : decimalOutOfRange(unscaled, scale, to);
+  throw decimalCastError(value, from, to);
+}
+
+/** The error of a value that has more digits than `to`. */
+export function decimalCastError(value: Value, from: DataType, to: DecimalType): ArithmeticError {
+  const { unscaled, scale } = exactDecimal(value, from, to);
+  return scale < 0 ? decimalOutOfRange(unscaled * powerOfTen(-scale), 0, to) : decimalOutOfRange(unscaled, scale, to);
 }
 
 function exactDecimal(value: Value, from: DataType, to: DecimalType): { readonly unscaled: bigint; readonly scale: number } {

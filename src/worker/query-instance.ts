@@ -248,6 +248,8 @@ export class QueryInstance {
   #allocate(bytes: number): number {
     const address = this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
     if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
+    // The memory may have served another query, and new groups begin as copies of the probe row.
+    this.#kernels.bytes().fill(0, address, address + bytes);
     return address;
   }
 }

@@ -84,9 +84,14 @@ export class StageInstance {
     if (this.#kernels.exports["arena_bytes"]!(ARENA_BLOCK) > BLOCK_ARENA_BYTES_MAX) this.drain();
   }
 
-  /** Hands over all rows that wait in out-blocks and frees the temporary strings. */
+  /**
+   * Hands over all rows that wait in out-blocks and frees the temporary strings. Blocks with a segment behind them come first: pipelines
+   * share the block of rows that leave the stage, whichever of them made it.
+   */
   drain(): void {
-    this.#blocks.forEach((_block, index) => this.#take(index));
+    const { outBlocks } = this.#stage;
+    outBlocks.forEach(({ next }, index) => next && this.#take(index));
+    outBlocks.forEach(({ next }, index) => next ?? this.#take(index));
     this.#kernels.exports["arena_reset"]!(ARENA_BLOCK);
   }
 

@@ -32,6 +32,15 @@ const people = () =>
     "name STRING NOT NULL, age INT, city STRING",
   );
 
+test("every NaN is one group, and so are 0.0 and -0.0", async () => {
+  // The square root of a negative number is another NaN, bit by bit, than the parsed one.
+  const nan = expr("CASE WHEN id % 2 = 0 THEN sqrt(CAST(id AS DOUBLE) - 100) ELSE CAST('NaN' AS DOUBLE) END").as("nan");
+  const zero = expr("CASE WHEN id % 2 = 0 THEN CAST('-0.0' AS DOUBLE) ELSE CAST('0.0' AS DOUBLE) END").as("zero");
+  const numbers = spark.range(8).select(nan, zero);
+  expect(await numbers.groupBy("nan").count().collect()).toEqual([{ nan: NaN, count: 8n }]);
+  expect(await numbers.groupBy("zero").count().collect()).toEqual([{ zero: 0, count: 8n }]);
+});
+
 test("select, filter, expressions", async () => {
   const rows = await people()
     .filter("age > 40 OR age IS NULL")

@@ -19,8 +19,10 @@ import { DemoTally, type QueryName } from "./tally.ts";
 export interface DemoOptions {
   /** Directory of everything that the demo reads and writes. */
   readonly dir: string;
-  /** Longest time, and a million bids for each. */
+  /** Longest time. */
   readonly seconds: number;
+  /** Events of the auction site that the run adds; default: a million for each second. */
+  readonly events?: number;
   readonly json: boolean;
 }
 
@@ -47,7 +49,7 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
   };
   const state = new StateFile(ports.files, root);
   const before = await state.read();
-  const ownBatches = Math.max(1, Math.round((options.seconds * EVENTS_PER_SECOND) / EVENTS_PER_BATCH));
+  const ownBatches = Math.max(1, Math.round((options.events ?? options.seconds * EVENTS_PER_SECOND) / EVENTS_PER_BATCH));
   const batches = before === null ? ownBatches : before.isComplete ? before.batches + ownBatches : before.batches;
   await ports.files.makeDirectory(paths.events);
   const spanMs = (EVENTS_PER_BATCH / EVENTS_PER_EVENT_SECOND) * 1000;

@@ -76,7 +76,7 @@ export function printResult(terminal: Terminal, result: DemoResult, relative: (p
   }
   line();
   line(`${label("orders")}${grouped(tally.orderLines)} JSON lines, ${grouped(tally.malformedLines)} of them malformed and set aside`);
-  if (check) line(`${label("exactly once")}${checkText(check)}`);
+  if (check && check.compared > 0) line(`${label("exactly once")}${checkText(check)}`);
   line(`${label("output")}${relative(paths.output)}   ${colors.dim(`${output.files} Parquet files, ${bytesText(output.bytes)}`)}`);
   line(`${label("checkpoint")}${relative(paths.archiveCheckpoint)}`);
   line();
