@@ -1,6 +1,7 @@
 /** `spark.catalog`: the names that `spark.table` knows. Temporary views only. */
 import type { Executor } from "./executor.ts";
 
+/** Names of temporary views: list them, ask for one, drop one. */
 export class Catalog {
   readonly #executor: Executor;
 

@@ -6,6 +6,7 @@ import { OptionMap, type OptionValue } from "./option-map.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Row, RowOf } from "./typed.ts";
 
+/** Describes a batch source: format, schema, options, then `load`. Unknown options are an error when the frame runs. */
 export class DataFrameReader<R = Row> {
   readonly #session: SessionState;
   readonly #options = new OptionMap();

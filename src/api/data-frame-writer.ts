@@ -15,6 +15,7 @@ const MODES: Readonly<Record<string, SaveMode>> = {
   ignore: "ignore",
 };
 
+/** Writes the rows of a batch frame: format, mode, options, then `save`. */
 export class DataFrameWriter {
   readonly #session: SessionState;
   readonly #plan: LogicalPlan;

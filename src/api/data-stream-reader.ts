@@ -6,6 +6,7 @@ import { OptionMap, type OptionValue } from "./option-map.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Row, RowOf } from "./typed.ts";
 
+/** Describes a streaming source: format, schema, options, then `load`. File sources need a schema. */
 export class DataStreamReader<R = Row> {
   readonly #session: SessionState;
   readonly #options = new OptionMap();

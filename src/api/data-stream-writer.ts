@@ -27,6 +27,9 @@ export type TriggerOptions =
 
 const OUTPUT_MODES: readonly string[] = ["append", "update", "complete"];
 
+/**
+ * Starts a streaming query: format, output mode, trigger, options, then `start`. Option `checkpointLocation` makes it survive the process.
+ */
 export class DataStreamWriter<R = Row> {
   readonly #session: SessionState;
   readonly #plan: LogicalPlan;

@@ -40,6 +40,10 @@ import type {
   WithColumns,
 } from "./typed.ts";
 
+/**
+ * A query that has not run: batch or stream, as its sources are. Every method makes a new frame; those that give a Promise run it
+ * (`collect`, `count`, `show` …, batch only). `R` is the type of a row, known where schemas are literal DDL texts.
+ */
 export class DataFrame<R = Row> {
   declare readonly rowType?: R;
   readonly session: SessionState;
@@ -234,7 +238,7 @@ export class DataFrame<R = Row> {
   }
   async collect(): Promise<R[]> {
     const rows: R[] = [];
-    for await (const batch of this) rows.push(...batch);
+    for await (const batch of this) for (const row of batch) rows.push(row);
     return rows;
   }
   async take(count: number): Promise<R[]> {

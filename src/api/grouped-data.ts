@@ -8,6 +8,7 @@ import { columnExpression } from "./functions/builders.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Aggregated, NamedColumn, ColumnOf, ColumnPath, Row } from "./typed.ts";
 
+/** Rows in groups (Spark's RelationalGroupedDataset): `agg` and its short forms make a frame of it. */
 export class GroupedData<R = Row, K = never> {
   readonly #session: SessionState;
   readonly #child: LogicalPlan;

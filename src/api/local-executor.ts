@@ -2,7 +2,6 @@
  * Executes queries in this process: wires analysis, planning, connectors, checkpoints and the worker pool. The one implementation of
  * `Executor` behind a local session. Main thread.
  */
-import { resolve } from "node:path";
 import { AnalysisError, IllegalArgumentError, type StreamingQueryError } from "../base/errors.ts";
 import { nodePorts } from "../base/node-ports.ts";
 import type { Ports } from "../base/ports.ts";
@@ -42,6 +41,7 @@ import type {
   WriteRequest,
 } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
+import { writeBatch } from "./batch-write.ts";
 import { startStreamingQuery } from "./streaming-start.ts";
 
 /** Smallest number of state and shuffle partitions by default. */
@@ -49,30 +49,48 @@ const PARTITIONS_MIN = 16;
 
 export class LocalExecutor implements Executor {
   readonly ports: Ports;
-  readonly connectors = new ConnectorRegistry();
-  readonly memoryTables: MemoryTables = new Map();
+  readonly connectors: ConnectorRegistry;
+  readonly memoryTables: MemoryTables;
   readonly listeners: ListenerBus;
   readonly functions = functionRegistry;
   readonly settings: ExecutorSettings;
-  readonly #views = new Map<string, LogicalPlan>();
+  readonly nextId: () => number;
+  readonly #views: Map<string, LogicalPlan>;
   readonly #queries = new Set<QueryHandle>();
   #terminated: { error: StreamingQueryError | null } | null = null;
   #terminationWaiters: (() => void)[] = [];
-  #pool: WorkerPool | null = null;
-  #nextId = 1;
+  /** By number of workers; those of other sizes belong to executors beside this one. */
+  readonly #pools: Map<number, WorkerPool>;
 
-  constructor(settings: ExecutorSettings, ports: Ports = nodePorts()) {
+  constructor(settings: ExecutorSettings, ports: Ports = nodePorts(), origin?: LocalExecutor) {
+    let lastId = 0;
     this.settings = settings;
     this.ports = ports;
-    this.listeners = new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
+    this.connectors = new ConnectorRegistry(origin?.connectors);
+    this.memoryTables = origin?.memoryTables ?? new Map();
+    this.listeners =
+      origin?.listeners ??
+      new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
+    this.nextId = origin?.nextId ?? (() => ++lastId);
+    this.#views = origin ? origin.#views : new Map();
+    this.#pools = origin ? origin.#pools : new Map();
   }
 
-  /** Worker threads start with the first query that runs. */
+  /**
+   * An executor with its own settings, ports and sinks over this one's sources, views, listeners and worker threads, which end with this
+   * one. The test kit starts its queries in such executors.
+   */
+  beside(settings: ExecutorSettings, ports: Ports): LocalExecutor {
+    return new LocalExecutor(settings, ports, this);
+  }
+
+  /** Worker threads of this session. */
   get pool(): WorkerPool {
-    return (this.#pool ??= new WorkerPool(this.settings.workers));
+    const { workers } = this.settings;
+    const pool = this.#pools.get(workers) ?? new WorkerPool(workers);
+    this.#pools.set(workers, pool);
+    return pool;
   }
-
-  readonly nextId = (): number => this.#nextId++;
 
   get timeZone(): string {
     return this.settings.conf.get("spark.sql.session.timeZone") ?? "UTC";
@@ -116,11 +134,14 @@ export class LocalExecutor implements Executor {
       outputMode,
       nextId: this.nextId,
       splitTiers: (expression) => splitTierThree(expression, { registry: this.functions, timeZone: this.timeZone }, this.nextId),
-      materialize: async (subtree) => {
-        const output = outputOf(subtree);
-        return { kind: "local_relation", schema: schemaOf(output), output, batches: await this.#runResolved(subtree) };
-      },
+      materialize: (subtree) => this.materialize(subtree),
     });
+  }
+
+  /** The rows of a static subtree, as a relation. */
+  async materialize(subtree: LogicalPlan): Promise<LocalRelation> {
+    const output = outputOf(subtree);
+    return { kind: "local_relation", schema: schemaOf(output), output, batches: await this.#runResolved(subtree) };
   }
 
   async explain(plan: LogicalPlan, mode: ExplainMode): Promise<string> {
@@ -135,8 +156,10 @@ export class LocalExecutor implements Executor {
     return { schema: schemaOf(tailOutput(program.output, program.tail)), batches };
   }
 
-  async write(_plan: LogicalPlan, { format }: WriteRequest): Promise<void> {
-    throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `writing a batch frame as ${format}`, remedy: "Use writeStream." });
+  async write(plan: LogicalPlan, request: WriteRequest): Promise<void> {
+    const { plan: analyzed, output } = await this.analyze(plan);
+    checkBatch(analyzed);
+    await writeBatch(this, analyzed, schemaOf(output), request);
   }
 
   async start(plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
@@ -217,8 +240,8 @@ export class LocalExecutor implements Executor {
   async stop(): Promise<void> {
     await Promise.all([...this.#queries].map((query) => query.stop().catch(() => {})));
     await this.listeners.drain();
-    await this.#pool?.stop();
-    this.#pool = null;
+    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+    this.#pools.clear();
   }
 
   /** Registers a stream that the program fills; its format is `memory`, its option `stream` the returned name. */
@@ -234,7 +257,7 @@ export class LocalExecutor implements Executor {
     return {
       ports: this.ports,
       options: new ConnectorOptions(provider.name, read.options, provider.options),
-      paths: read.paths.map((path) => resolve(path)),
+      paths: read.paths,
       schema: read.schema as StructType | null,
       log,
       conf: this.settings.conf.entries(),
@@ -304,5 +327,7 @@ export class LocalExecutor implements Executor {
 /** Makes the executor of a local session. */
 export async function localExecutor(settings: ExecutorSettings): Promise<Executor> {
   if (settings.workers < 1) throw new IllegalArgumentError("INVALID_CONF_VALUE", { key: "master", value: String(settings.workers) });
-  return new LocalExecutor(settings);
+  const executor = new LocalExecutor(settings);
+  executor.pool.warmUp();
+  return executor;
 }

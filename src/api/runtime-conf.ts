@@ -68,6 +68,11 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "true",
     check: isBoolean,
   },
+  "spark.sql.streaming.statefulOperator.checkCorrectness.enabled": {
+    description: "Whether queries whose chained stateful operators could drop rows are refused.",
+    default: "true",
+    check: isBoolean,
+  },
   "spark.sql.streaming.pollingDelay": { description: "Pause after a trigger that found nothing.", default: "10ms", check: isDuration },
   "spark.sql.streaming.noDataProgressEventInterval": {
     description: "Time between events of an idle query.",

@@ -16,6 +16,7 @@ import { DataStreamReader } from "./data-stream-reader.ts";
 import type { Executor, ExecutorFactory } from "./executor.ts";
 import type { OptionValue } from "./option-map.ts";
 import { inferCommonType, rowToEngine } from "./row.ts";
+import { currentLauncher } from "./launcher.ts";
 import { RuntimeConf, RuntimeConfig } from "./runtime-conf.ts";
 import type { SessionState } from "./session-state.ts";
 import { StreamingQueryManager } from "./streaming-query.ts";
@@ -24,6 +25,10 @@ import type { Row, RowOf } from "./typed.ts";
 /** The session that `getOrCreate` returns again. */
 let current: { readonly session: Promise<Session>; readonly master: string } | undefined;
 
+/**
+ * The way in (Spark's SparkSession): frames, SQL, settings, queries. Made by `Session.builder`; its workers run until `stop`, or until the
+ * end of an `await using` block.
+ */
 export class Session implements AsyncDisposable {
   readonly executor: Executor;
   readonly conf: RuntimeConfig;
@@ -106,6 +111,7 @@ export class Session implements AsyncDisposable {
   }
 }
 
+/** Settings of a session to be: `Session.builder().master("local[4]").config(key, value).getOrCreate()`. */
 export class SessionBuilder {
   readonly #open: ExecutorFactory;
   readonly #settings = new Map<string, string>();
@@ -140,7 +146,7 @@ export class SessionBuilder {
     const master = this.#settings.get("spark.master");
     const running = current && (await current.session.catch(() => undefined));
     if (current === undefined || running === undefined || running.isStopped) {
-      current = { session: this.create(), master: master ?? "local[*]" };
+      current = { session: this.create(), master: master ?? currentLauncher()?.conf["spark.master"] ?? "local[*]" };
       return current.session;
     }
     if (master !== undefined && master !== current.master)
@@ -151,13 +157,16 @@ export class SessionBuilder {
   /** A session of its own, beside any other. */
   async create(): Promise<Session> {
     const conf = new RuntimeConf();
+    for (const [key, value] of Object.entries(currentLauncher()?.conf ?? {})) conf.set(key, value);
     for (const [key, value] of this.#settings) conf.set(key, value);
     const executor = await this.#open({
       appName: conf.get("spark.app.name") ?? "millrace",
       workers: workerCount(conf.get("spark.master") ?? "local[*]"),
       conf,
     });
-    return new Session(executor, conf);
+    const session = new Session(executor, conf);
+    currentLauncher()?.opened(session);
+    return session;
   }
 }
 

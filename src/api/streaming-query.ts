@@ -3,6 +3,7 @@ import type { StreamingQueryError } from "../base/errors.ts";
 import type { StreamingQueryStatus } from "../coordinator/query-status.ts";
 import type { Executor, ExplainMode, ProgressJson, QueryHandle, StreamingQueryListener } from "./executor.ts";
 
+/** A started query: status, progress, waiting for it, stopping it. A failure rejects `awaitTermination` and stays in `exception`. */
 export class StreamingQuery {
   readonly #executor: Executor;
   readonly #handle: QueryHandle;

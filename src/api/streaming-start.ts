@@ -10,12 +10,14 @@ import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { DirectoryLogStore } from "../checkpoint/log-store.ts";
 import { effectiveConf } from "../checkpoint/offset-log.ts";
 import { agreeOnLayouts } from "../checkpoint/operator-metadata.ts";
+import { localPath } from "../connectors/file/file-listing.ts";
 import { ConnectorOptions } from "../connectors/options.ts";
 import type { SinkProvider } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
+import { statisticsText } from "../coordinator/stage-statistics.ts";
 import { tailOutput } from "../coordinator/tail.ts";
 import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
@@ -33,7 +35,9 @@ const CHECKPOINT_CONF = "spark.sql.streaming.checkpointLocation";
 export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
   const { ports, functions } = executor;
   const analyzed = await executor.analyze(plan);
-  checkStreaming(analyzed.plan, request.outputMode);
+  checkStreaming(analyzed.plan, request.outputMode, {
+    checkCorrectness: executor.settings.conf.get("spark.sql.streaming.statefulOperator.checkCorrectness.enabled") !== "false",
+  });
   const provider = executor.connectors.sink(request.format);
   checkSink(provider, request);
   if (request.name !== null && executor.activeQueries().some(({ name }) => name === request.name)) {
@@ -57,7 +61,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     const sink = await provider.create({
       ports,
       options: sinkOptions(provider, request),
-      path: request.path === null ? null : resolve(request.path),
+      path: request.path,
       schema,
       partitionBy: request.partitionBy,
       outputMode: request.outputMode,
@@ -87,7 +91,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       listeners: executor.listeners,
     });
     execution.start();
-    return new LocalQuery(executor, execution, plan, location.isTemporary ? location.path : null);
+    return new LocalQuery(executor, execution, runner, plan, location.isTemporary ? location.path : null);
   } catch (error) {
     await checkpoint.close();
     throw error;
@@ -97,12 +101,20 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
 class LocalQuery implements QueryHandle {
   readonly #executor: LocalExecutor;
   readonly #execution: MicroBatchExecution;
+  readonly #runner: StageRunner;
   readonly #plan: LogicalPlan;
   readonly #ended: Promise<void>;
 
-  constructor(executor: LocalExecutor, execution: MicroBatchExecution, plan: LogicalPlan, temporaryCheckpoint: string | null) {
+  constructor(
+    executor: LocalExecutor,
+    execution: MicroBatchExecution,
+    runner: StageRunner,
+    plan: LogicalPlan,
+    temporaryCheckpoint: string | null,
+  ) {
     this.#executor = executor;
     this.#execution = execution;
+    this.#runner = runner;
     this.#plan = plan;
     this.#ended = execution.awaitTermination().then(async () => {
       if (temporaryCheckpoint !== null) await executor.ports.files.remove(temporaryCheckpoint);
@@ -141,8 +153,10 @@ class LocalQuery implements QueryHandle {
     await this.#execution.stop();
     await this.#ended.catch(() => {});
   }
-  explain(mode: ExplainMode): Promise<string> {
-    return explainText(this.#executor, this.#plan, mode);
+  /** `analyze` adds what the stages of the last batch did. */
+  async explain(mode: ExplainMode): Promise<string> {
+    const text = await explainText(this.#executor, this.#plan, mode);
+    return mode === "analyze" ? `${text}\n== Last Batch ==\n${statisticsText(this.#runner.lastStages)}\n` : text;
   }
 }
 
@@ -184,9 +198,9 @@ function checkpointLocation(
 ): { path: string; isTemporary: boolean } {
   sinkOptions(provider, request);
   const option = Object.entries(request.options).find(([key]) => key.toLowerCase() === CHECKPOINT_OPTION.toLowerCase());
-  if (option) return { path: resolve(option[1]), isTemporary: false };
+  if (option) return { path: localPath(option[1]), isTemporary: false };
   const root = executor.settings.conf.get(CHECKPOINT_CONF);
-  if (root !== undefined) return { path: resolve(root, request.name ?? executor.ports.random.uuid()), isTemporary: false };
+  if (root !== undefined) return { path: resolve(localPath(root), request.name ?? executor.ports.random.uuid()), isTemporary: false };
   if (!provider.allowsTemporaryCheckpoint) throw new AnalysisError("STREAMING_CHECKPOINT_LOCATION_MISSING", {});
   return { path: join(tmpdir(), `millrace-${executor.ports.random.uuid()}`), isTemporary: true };
 }

@@ -5,7 +5,7 @@
 import type { Clock, Scheduler } from "./ports.ts";
 
 /** A manual clock that shows `startMs` (epoch milliseconds). Hand `clock` and `scheduler` to whatever is under test. */
-export function manualClock(startMs: number): ManualClock {
+export function manualClock(startMs = 0): ManualClock {
   return new ManualClock(startMs);
 }
 
@@ -14,6 +14,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
+/** A clock and its sleepers; both stand still until `advance`. Milliseconds. */
 export class ManualClock {
   readonly clock: Clock;
   readonly scheduler: Scheduler;

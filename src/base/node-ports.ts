@@ -263,11 +263,11 @@ async function lockBySocket(directory: string): Promise<DirectoryLock | null> {
 async function lockByFile(directory: string): Promise<DirectoryLock | null> {
   const path = join(directory, ".lock");
   const owner = processIdentity();
-  const write = () => writeLock(path, JSON.stringify(owner));
-  if (!(await write())) {
+  const take = () => writeLock(path, JSON.stringify(owner));
+  if (!(await take())) {
     if (isAlive(JSON.parse(readFileSync(path, "utf8")) as ProcessIdentity, owner)) return null;
     await unlinkAsync(path);
-    if (!(await write())) return null;
+    if (!(await take())) return null;
   }
   return { owner, release: () => unlinkAsync(path) };
 }
@@ -284,7 +284,8 @@ async function writeLock(path: string, text: string): Promise<boolean> {
   }
 }
 
-function isAlive(holder: ProcessIdentity, self: ProcessIdentity): boolean {
+/** Whether the process that `holder` names still runs. */
+export function isAlive(holder: ProcessIdentity, self = processIdentity()): boolean {
   if (holder.bootId !== self.bootId) return false;
   try {
     process.kill(holder.pid, 0);

@@ -12,8 +12,8 @@
 import { crc32c } from "../base/crc32c.ts";
 import { CheckpointError } from "../base/errors.ts";
 
-export const LOG_VERSION = 1;
-export const FORMAT_VERSION = 1;
+const LOG_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -27,7 +27,7 @@ export interface OffsetRecord {
 }
 
 /** Session settings that state depends on: the checkpoint's values win over the session's at every restart (Spark's list). */
-export const LOGGED_CONF_KEYS = [
+const LOGGED_CONF_KEYS = [
   "spark.sql.streaming.stateStore.providerClass",
   "spark.sql.streaming.multipleWatermarkPolicy",
   "spark.sql.streaming.flatMapGroupsWithState.stateFormatVersion",

@@ -16,6 +16,8 @@ export const CHANGES_DIRECTORY = "state/changes";
 export const SNAPSHOTS_DIRECTORY = "state/snapshots";
 export const INDEX_DIRECTORY = "state/index";
 
+/** `<batch>-<worker>-<attempt>` */
+const CHANGE_FILE = /\/(\d+)-\d+-([^/]+)$/;
 const SNAPSHOTS_KEPT = 2;
 /** Batches whose change files a commit record lists itself; older ones go into an index file, all at once. */
 const LISTED_BATCHES_MAX = 128;
@@ -99,6 +101,28 @@ export class StateFiles {
     if ((await this.#firstProblem(files)) !== null) return false;
     for (const file of files) if (crc32c(await this.#files.readFile(`${this.#root}/${file.path}`)) !== file.crc32c) return false;
     return true;
+  }
+
+  /**
+   * The lists up to batch `committedBatch` from what lies in the directories, for a checkpoint that still has all its batches but lost commit
+   * records. Null when there are snapshots, which a crash may have left incomplete, or when a batch has files of several attempts.
+   */
+  async fromFiles(committedBatch: number): Promise<StateFileLists | null> {
+    if ((await this.#files.list(`${this.#root}/${SNAPSHOTS_DIRECTORY}`)).length > 0) return null;
+    const batches = new Map<number, { attempt: string; files: ChangeFile[] }>();
+    for (const { path: fileName, sizeBytes } of await this.#files.list(`${this.#root}/${CHANGES_DIRECTORY}`)) {
+      const path = fileName.slice(this.#root.length + 1);
+      const [, batch, attempt] = CHANGE_FILE.exec(path) ?? [];
+      if (attempt === undefined) return null;
+      const batchId = Number(batch);
+      if (batchId > committedBatch) continue;
+      const found = batches.get(batchId) ?? { attempt, files: [] };
+      if (found.attempt !== attempt) return null;
+      found.files.push({ path, lengthBytes: sizeBytes, crc32c: crc32c(await this.#files.readFile(fileName)) });
+      batches.set(batchId, found);
+    }
+    const changes = [...batches].map(([batchId, { files }]) => ({ batchId, files })).sort((a, b) => a.batchId - b.batchId);
+    return { snapshots: [], indexes: [], changes };
   }
 
   /** Everything that a record needs, relative to the checkpoint; of a record that is being purged, what is left of it. */

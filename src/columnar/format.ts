@@ -8,6 +8,9 @@ import { timeZone, type TimeZone } from "./time-zone.ts";
 import type { DataType } from "./types.ts";
 import type { Value } from "./values.ts";
 
+/** A leading byte order mark is text like any other. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** `zone` is an IANA name; it matters for timestamps only. Null prints as `null` (a cast yields a null instead). */
 export function formatValue(value: Value, type: DataType, zone: string): string {
   if (value === null) return "null";
@@ -29,7 +32,7 @@ export function formatValue(value: Value, type: DataType, zone: string): string 
     case "year_month_interval":
       return `INTERVAL '${formatYearMonth(value as number)}' YEAR TO MONTH`;
     case "binary":
-      return new TextDecoder().decode(value as Uint8Array);
+      return utf8.decode(value as Uint8Array);
     case "array":
       return `[${(value as readonly Value[]).map((element) => formatValue(element, type.elementType, zone)).join(", ")}]`;
     case "map":
@@ -43,16 +46,17 @@ export function formatValue(value: Value, type: DataType, zone: string): string 
   }
 }
 
-/** Java's `Double.toString`: `1.0`, `1.0E10`, `NaN`, `-Infinity`. */
+/** Java's `Double.toString`: `1.0`, `1.0E10`, `NaN`, `-Infinity`. Of the shortest texts with at least two digits, the nearest. */
 export function formatDouble(value: number): string {
-  return javaNotation(value, Math.abs(value).toExponential());
+  const shortest = Math.abs(value).toExponential();
+  return javaNotation(value, shortest.includes(".") ? shortest : Math.abs(value).toExponential(1));
 }
 
 /** Java's `Float.toString`: as few digits as tell the 32-bit value apart. */
 export function formatFloat(value: number): string {
   if (!Number.isFinite(value) || value === 0) return formatDouble(value);
   const magnitude = Math.abs(value);
-  let precision = 0;
+  let precision = 1;
   while (precision < 9 && Math.fround(Number(magnitude.toExponential(precision))) !== magnitude) precision++;
   return javaNotation(value, magnitude.toExponential(precision));
 }
@@ -63,7 +67,7 @@ function javaNotation(value: number, exponential: string): string {
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   if (value === 0) return `${sign}0.0`;
   const [mantissa, exponentText] = exponential.split("e") as [string, string];
-  const digits = mantissa.replace(".", "");
+  const digits = mantissa.replace(/\.0$/, "").replace(".", "");
   const exponent = Number(exponentText);
   if (exponent < -3 || exponent >= 7) return `${sign}${digits[0]}.${digits.slice(1) || "0"}E${exponent}`;
   if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;

@@ -30,10 +30,9 @@ export const EVICT_WATERMARK = 120; // i64
 /** Epoch of the running batch, never 0: rows whose epoch differs are touched for the first time. */
 export const BATCH_EPOCH = 128; // u32
 /** Arena descriptors, 32 bytes each (see `kernels/assembly/memory.ts`). */
-export const ARENAS = 192;
+const ARENAS = 192;
 /** Row counters, i64 each; which is which is decided by the planner. */
-export const COUNTERS = 1024;
-export const COUNTERS_MAX = 1024;
+const COUNTERS = 1024;
 /** Event-time statistics per watermark operator, 32 bytes each: max µs i64, min µs i64, sum of ms f64, count i64. */
 export const EVENT_TIME_STATS = 16384;
 export const EVENT_TIME_STATS_BYTES = 32;
@@ -123,6 +122,7 @@ export function assemblyLayoutSource(): string {
     LAYOUT_BUCKET_OFFSET,
     LAYOUT_BUCKET_NULL_BIT,
     LAYOUT_BUCKET_MICROS,
+    LAYOUT_VALUE_NULLS,
     LAYOUT_VAR_OFFSETS,
   };
   for (const [name, code] of Object.entries(ERROR_CODES)) numbers[`ERROR_${name.toUpperCase()}`] = code;
@@ -140,9 +140,9 @@ export function assemblyLayoutSource(): string {
  * null keys are zero, -0.0 is 0.0, NaN has one pattern; so two keys are equal iff their fixed bytes and their slots' bytes are.
  */
 export const ROW_HASH = 0; // u32, Murmur3_x86_32 of the keys with seed 42, as Spark's
-export const ROW_EPOCH = 4; // u32
+const ROW_EPOCH = 4; // u32
 export const ROW_NEXT = 8; // u32: link of the dirty list in state chunks; chain of equal keys in join tables
-export const ROW_FLAGS = 12; // u32
+const ROW_FLAGS = 12; // u32
 export const ROW_KEY_NULLS = 16;
 export const ROW_KEYS = 24;
 
@@ -155,4 +155,5 @@ export const LAYOUT_BUCKET_OFFSET = 16; // u32: offset of the i64 event time (µ
 /** Bit of the event time in the key null bits: rows without event time are never late nor evicted. */
 export const LAYOUT_BUCKET_NULL_BIT = 20; // u32
 export const LAYOUT_BUCKET_MICROS = 24; // i64: width of a time bucket
-export const LAYOUT_VAR_OFFSETS = 32; // u32 per slot
+export const LAYOUT_VALUE_NULLS = 32; // u32: offset of the values' null bits; 0 = there are no values
+export const LAYOUT_VAR_OFFSETS = 40; // u32 per slot

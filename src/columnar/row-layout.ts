@@ -9,6 +9,7 @@ import {
   LAYOUT_BUCKET_OFFSET,
   LAYOUT_KEY_FIXED_END,
   LAYOUT_ROW_BYTES,
+  LAYOUT_VALUE_NULLS,
   LAYOUT_VAR_COUNT,
   LAYOUT_VAR_KEY_COUNT,
   LAYOUT_VAR_OFFSETS,
@@ -122,6 +123,7 @@ export function writeRowLayout(layout: RowLayout, memory: DataView, address: num
   memory.setUint32(address + LAYOUT_BUCKET_OFFSET, layout.bucket?.offset ?? 0, true);
   memory.setUint32(address + LAYOUT_BUCKET_NULL_BIT, layout.bucket?.keyIndex ?? 0, true);
   memory.setBigInt64(address + LAYOUT_BUCKET_MICROS, layout.bucket?.widthMicros ?? 1n, true);
+  memory.setUint32(address + LAYOUT_VALUE_NULLS, layout.values[0]?.nullsOffset ?? 0, true);
   layout.variableOffsets.forEach((offset, index) => memory.setUint32(address + LAYOUT_VAR_OFFSETS + 4 * index, offset, true));
 }
 

@@ -42,10 +42,12 @@ export interface MapType {
   readonly valueType: DataType;
   readonly valueContainsNull: boolean;
 }
+/** Named fields: the type of a row or of a nested record. */
 export interface StructType {
   readonly kind: "struct";
   readonly fields: readonly StructField[];
 }
+/** One column or nested field. */
 export interface StructField {
   readonly name: string;
   readonly dataType: DataType;

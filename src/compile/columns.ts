@@ -6,7 +6,7 @@ import { BLOCK_COLUMNS, BLOCK_COLUMN_BYTES, BLOCK_ROWS_MAX } from "../columnar/m
 import { type DataType, leafCount, leavesOf, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
 import { type Attribute, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import { CONTEXT_ALL_VALID, CONTEXT_OUT_BLOCKS } from "./stage-context.ts";
+import { CONTEXT_ALL_VALID, outBlockSlot } from "./stage-context.ts";
 import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Pushes `base + row * width`. */
@@ -130,7 +130,7 @@ export class OutBlockWriter {
   constructor(f: FunctionBuilder, context: Local, index: number, attributes: readonly Attribute[]) {
     this.#f = f;
     this.#context = context;
-    this.#slot = CONTEXT_OUT_BLOCKS + 8 * index;
+    this.#slot = outBlockSlot(index);
     const leaves = leavesOf(schemaOf(attributes));
     const block = f.local("i32");
     f.get(context);

@@ -24,7 +24,7 @@ import {
 
 export { FunctionBuilder } from "./function-builder.ts";
 export type { FunctionHandle, GlobalHandle, Instruction, Label, Local } from "./function-builder.ts";
-export type { MemoryOp, PlainOp, WasmType } from "./opcodes.ts";
+export type { MemoryOp, WasmType } from "./opcodes.ts";
 
 export interface ImportedFunction extends FunctionHandle {
   readonly module: string;

@@ -94,7 +94,7 @@ function emitInteger(emission: StrictEmission, operator: Operator): void {
 }
 
 /** Products of two 32-bit numbers need no check; others are divided back. */
-export function emitLongProduct({ f, args, fail }: StrictEmission, code: ErrorCode = "arithmetic_overflow"): void {
+function emitLongProduct({ f, args, fail }: StrictEmission, code: ErrorCode = "arithmetic_overflow"): void {
   const [a, b] = [f.local("i64"), f.local("i64")];
   const product = f.local("i64");
   args[0]!.push();

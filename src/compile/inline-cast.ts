@@ -2,6 +2,7 @@
  * Casts in generated code: among numbers, booleans, decimals, dates, timestamps and intervals. Mirrors
  * Spark's ANSI `Cast`; in `try` mode what does not fit is null.
  */
+import { ERROR_CODE } from "../columnar/memory-layout.ts";
 import { type DataType, type DecimalType, physicalKind, sameType } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
@@ -88,6 +89,7 @@ function conversion(from: DataType, to: DataType, utc: boolean): Conversion | nu
   if (from.kind === "boolean" && to.kind === "string") return booleanToText;
   if (from.kind === "string" && to.kind === "binary") return (_, value) => value.push();
   if (from.kind === "string" && to.kind === "decimal") return textToDecimal(to);
+  if (from.kind === "string" && to.kind === "timestamp") return utc ? textToTimestamp : null;
   if (from.kind === "decimal" && to.kind === "string") return decimalToText(from.scale);
   if (isInteger(from) || from.kind === "boolean") return fromInteger(from, to);
   if (isFractional(from)) return fromFractional(from, to);
@@ -128,6 +130,24 @@ const booleanToText: Conversion = (f, value, _fail, { module }) => {
   for (const text of [true, false]) module.pushLiteralView(f, literalBytes(String(text)));
   value.push();
   f.op("select");
+};
+
+/** The kernel refuses what it does not know, zones by name among them: then the plain parser has the last word. */
+const textToTimestamp: Conversion = (f, value, fail, { module }) => {
+  const result = f.local("i64");
+  value.push();
+  f.call(module.kernel("parse_timestamp", ["i64"], ["i64"]));
+  f.set(result);
+  emitKernelCheck(f, () => {
+    f.i32(0);
+    f.i32(0);
+    f.memory("i32.store", ERROR_CODE);
+    value.push();
+    f.call(module.host("parse_timestamp", ["i64"], ["i64"]));
+    f.set(result);
+    emitKernelCheck(f, fail);
+  });
+  f.get(result);
 };
 
 const textToDecimal =

@@ -156,7 +156,7 @@ function pushEqualStructs(compiler: ExpressionCompiler, a: CompiledValue, b: Com
 }
 
 /** Pushes i32 1 if both are null, or neither is and they are equal. */
-export function pushNullSafeEqual(
+function pushNullSafeEqual(
   compiler: ExpressionCompiler,
   a: CompiledValue,
   b: CompiledValue,
@@ -180,7 +180,7 @@ export function pushNullSafeEqual(
 }
 
 /** Pushes i32 1 if `a order b`; neither is null. */
-export function pushOrdered(compiler: ExpressionCompiler, a: CompiledValue, b: CompiledValue, order: Order): void {
+function pushOrdered(compiler: ExpressionCompiler, a: CompiledValue, b: CompiledValue, order: Order): void {
   const { f } = compiler;
   switch (a.physical) {
     case "i8":

@@ -49,13 +49,7 @@ export function emitTemporalAddition({ f, args, call, fail }: StrictEmission, op
 }
 
 /** Pushes `a + b` or `a - b` of two i64; runs `onOverflow` (which must not fall through) when it does not fit. */
-export function emitCheckedSum(
-  f: FunctionBuilder,
-  operator: "add" | "sub",
-  pushA: () => void,
-  pushB: () => void,
-  onOverflow: () => void,
-): void {
+function emitCheckedSum(f: FunctionBuilder, operator: "add" | "sub", pushA: () => void, pushB: () => void, onOverflow: () => void): void {
   const result = f.local("i64");
   pushA();
   pushB();

@@ -8,7 +8,7 @@ import type { StaticTable, Step } from "../plan/physical/program.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local, ModuleBuilder } from "./emitter.ts";
 import { flattenValue, type RowPlace, valueFromFields, writeKeys, writeNulls } from "./rows.ts";
-import { CONTEXT_JOIN_ROW, CONTEXT_STATIC_TABLES } from "./stage-context.ts";
+import { CONTEXT_JOIN_ROW, staticTableSlot } from "./stage-context.ts";
 import { type CompiledValue, STORE_OPS } from "./value.ts";
 
 export interface JoinTools {
@@ -83,7 +83,7 @@ function payloadFields(f: FunctionBuilder, value: CompiledValue): CompiledValue[
 
 function pushTable({ f, context }: JoinTools, table: number): void {
   f.get(context);
-  f.memory("i32.load", CONTEXT_STATIC_TABLES + 4 * table);
+  f.memory("i32.load", staticTableSlot(table));
 }
 
 function writeKeyRow(tools: JoinTools, probe: Local, table: StaticTable, keys: readonly CompiledValue[]): void {
@@ -92,7 +92,7 @@ function writeKeyRow(tools: JoinTools, probe: Local, table: StaticTable, keys: r
     f,
     probe,
     table.layout,
-    keys.flatMap((key) => flattenValue(f, key)),
+    keys.flatMap((key) => flattenValue(f, key, false)),
   );
   f.get(probe);
   tools.pushHash(keys);
@@ -248,7 +248,7 @@ function nullWithoutRow(f: FunctionBuilder, place: RowPlace, value: CompiledValu
 }
 
 /** Pushes 1 if the condition is TRUE (not null, not false). */
-export function pushTrue(f: FunctionBuilder, condition: CompiledValue): void {
+function pushTrue(f: FunctionBuilder, condition: CompiledValue): void {
   condition.push();
   if (!condition.isNull) return;
   condition.isNull();

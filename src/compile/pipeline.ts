@@ -18,7 +18,7 @@ import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import { pushKeyHash } from "./key-hash.ts";
+import { pushMurmur3 } from "./murmur3.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
@@ -251,12 +251,24 @@ class StageCompiler implements StageTools {
     this.#function("merge", 2, (f, context) => {
       const [row, end] = [f.param(0), f.param(1)];
       const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+      const touched = f.local("i32");
       f.block((done) => {
         f.loop((again) => {
           f.get(row);
           f.get(end);
           f.op("i32.ge_u");
           f.brIf(done);
+          f.get(row);
+          f.get(touched);
+          f.op("i32.ge_u");
+          f.if(() => {
+            f.get(context);
+            f.memory("i32.load", CONTEXT_STORE);
+            f.get(row);
+            f.get(end);
+            f.call(this.#module.kernel(operator.state ? "store_touch" : "table_touch", ["i32", "i32", "i32"], ["i32"]));
+            f.set(touched);
+          });
           callUpsert(f, context, row, () => f.get(row));
           f.tee(place.row);
           f.op("i32.eqz", "i32.eqz");
@@ -299,7 +311,7 @@ class StageCompiler implements StageTools {
       f,
       row,
       operator.layout,
-      keys.flatMap((key) => flattenValue(f, key)),
+      keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
     );
     f.get(row);
     this.pushHash(f, keys);
@@ -307,7 +319,7 @@ class StageCompiler implements StageTools {
   }
 
   pushHash(f: FunctionBuilder, values: readonly CompiledValue[]): void {
-    pushKeyHash(f, this.#module, values);
+    pushMurmur3(f, this.#module, values);
   }
 
   compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue {

@@ -3,9 +3,10 @@
  */
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import { ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
-import { type DataType, leafCount, physicalKind } from "../columnar/types.ts";
+import { type DataType, physicalKind, type StructType } from "../columnar/types.ts";
+import { either } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
+import { type CompiledValue, LOAD_OPS, pushCanonical, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Where a row is: its address, and what its slots are relative to (null: absolute views). */
 export interface RowPlace {
@@ -64,19 +65,22 @@ export function valueFromFields(
   return { value: { dataType, physical: "struct", isNull, push: () => {}, fields: children }, used };
 }
 
-/** Flat values of `value` as key fields want them: a boolean for a struct that may be null, then its fields. */
-export function flattenValue(f: FunctionBuilder, value: CompiledValue, parentNull: (() => void) | null = null): CompiledValue[] {
-  const isNull =
-    parentNull && value.isNull
-      ? (): void => {
-          parentNull();
-          value.isNull!();
-          f.op("i32.or");
-        }
-      : (parentNull ?? value.isNull);
+/**
+ * Flat values of `value` as key fields want them: a boolean for a struct that may be null, then its fields. `nullable` is the column's: in a
+ * block without nulls the value cannot be null, but the layout has the field all the same.
+ */
+export function flattenValue(
+  f: FunctionBuilder,
+  value: CompiledValue,
+  nullable: boolean,
+  parentNull: (() => void) | null = null,
+): CompiledValue[] {
+  const isNull = either(f, parentNull, value.isNull);
   if (!value.fields) return [{ ...value, isNull }];
-  const flag: CompiledValue[] = isNull ? [{ dataType: { kind: "boolean" }, physical: "i8", isNull: null, push: isNull }] : [];
-  return [...flag, ...value.fields.flatMap((field) => flattenValue(f, field, isNull))];
+  const { fields } = value.dataType as StructType;
+  const flag: CompiledValue = { dataType: { kind: "boolean" }, physical: "i8", isNull: null, push: isNull ?? (() => f.i32(0)) };
+  const children = value.fields.flatMap((field, i) => flattenValue(f, field, nullable || fields[i]!.nullable, isNull));
+  return nullable ? [flag, ...children] : children;
 }
 
 /** Writes key fields in canonical form: nulls as zero with their bit set, -0.0 as 0.0, one NaN. Views are stored as they are (base 0). */
@@ -114,34 +118,4 @@ export function writeNulls(
     f.op("i64.shl", "i64.or");
   });
   f.memory("i64.store", nullsOffset);
-}
-
-/** Pushes the value with floats normalised, as grouping and joining compare them. */
-function pushCanonical(f: FunctionBuilder, value: CompiledValue): void {
-  const { physical } = value;
-  if (physical !== "f32" && physical !== "f64") {
-    value.push();
-    return;
-  }
-  f.scratch(physical, (x) => {
-    // x + 0.0 turns -0.0 into 0.0.
-    value.push();
-    if (physical === "f32") f.f32(0);
-    else f.f64(0);
-    f.op(`${physical}.add`);
-    f.set(x);
-    if (physical === "f32") f.f32(Number.NaN);
-    else f.f64(Number.NaN);
-    f.get(x);
-    f.get(x);
-    f.get(x);
-    f.op(`${physical}.ne`);
-    f.op("select");
-  });
-}
-
-/** How many key fields an attribute takes (see `plan-aggregate.ts`). */
-export function keyFieldCount(dataType: DataType, nullable: boolean): number {
-  if (dataType.kind !== "struct") return leafCount(dataType);
-  return (nullable ? 1 : 0) + dataType.fields.reduce((sum, field) => sum + keyFieldCount(field.dataType, nullable || field.nullable), 0);
 }

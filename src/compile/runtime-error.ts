@@ -3,7 +3,7 @@
  * a generated function returned status 1.
  */
 import { assert } from "../base/assert.ts";
-import { type ErrorOptions, MillraceError } from "../base/errors.ts";
+import { ArithmeticError, type ErrorOptions, MillraceError } from "../base/errors.ts";
 import { powerOfTen, rescale } from "../columnar/decimal.ts";
 import { ERROR_CODE, ERROR_CODES, ERROR_OPERAND_0, ERROR_OPERAND_1, ERROR_SITE, type ErrorCode } from "../columnar/memory-layout.ts";
 import { type DataType, type DecimalType, physicalKind } from "../columnar/types.ts";
@@ -17,7 +17,7 @@ import {
   intervalOverflow,
   remainderByZero,
 } from "../functions/arithmetic-errors.ts";
-import { castOverflow, invalidInput, literalSql } from "../functions/cast.ts";
+import { castOverflow, decimalCastError, invalidInput, literalSql } from "../functions/cast.ts";
 import type { Origin } from "../plan/expr/expression.ts";
 import type { ErrorSite } from "./module-context.ts";
 
@@ -73,8 +73,10 @@ function word(code: ErrorCode, site: ErrorSite, operands: readonly Value[]): Mil
       return dateTimeOverflow("add an interval to a timestamp");
     case "out_of_memory":
       return new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
-    case "malformed_record":
     case "invalid_argument":
+      if (site.name === "split_part") return new ArithmeticError("INVALID_INDEX_OF_ZERO", {});
+      return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
+    case "malformed_record":
     case "collection_size_limit":
     case "none":
       return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
@@ -91,6 +93,8 @@ function overflowMessage(site: ErrorSite, first: Value, from: DataType): string 
 /** The number that did not fit: of casts the operand, of arithmetic the exact result. */
 function rangeError(site: ErrorSite, operands: readonly Value[]): MillraceError {
   const type = site.resultType as DecimalType;
+  const [operandType] = site.operandTypes;
+  if (operandType && ["string", "float", "double"].includes(operandType.kind)) return decimalCastError(operands[0]!, operandType, type);
   const scales = site.operandTypes.map((operand) => (operand.kind === "decimal" ? operand.scale : 0));
   const [a = 0n, b = 0n] = operands.map((operand) => (typeof operand === "bigint" ? operand : BigInt(Number(operand))));
   const [scaleA = 0, scaleB = 0] = scales;

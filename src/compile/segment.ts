@@ -13,7 +13,7 @@ import type { ExpressionCompiler } from "./expression.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
 import type { RowPlace } from "./rows.ts";
-import { CONTEXT_DIRECT, CONTEXT_EXCHANGE, CONTEXT_OBSERVED, CONTEXT_TABLE } from "./stage-context.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_SCRATCH, observedSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { emitWindows } from "./window.ts";
 
@@ -200,20 +200,20 @@ export class SegmentCode {
     const { aggregate } = this.#stage.program.observed[index]!;
     const probe = f.local("i32");
     this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
-    this.#updateInTable(aggregate, CONTEXT_OBSERVED + 4 * index, probe, bindings);
+    this.#updateIn(aggregate, observedSlot(index), probe, bindings);
   }
 
-  /** Finds or adds the probe row's group in the scratch table at a context slot, and updates its buffers by the current row. */
-  #updateInTable(operator: AggregateOperator, tableSlot: number, probe: Local, bindings: Bindings): void {
+  /** Finds or adds the probe row's group in the table at a context slot, and updates its buffers by the current row. */
+  #updateIn(operator: AggregateOperator, slot: number, probe: Local, bindings: Bindings): void {
     const f = this.#f;
     const stage = this.#stage;
     const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
     const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
-    const table = (): void => {
+    const pushContainer = (): void => {
       f.get(this.#context);
-      f.memory("i32.load", tableSlot);
+      f.memory("i32.load", slot);
     };
-    table();
+    pushContainer();
     f.get(probe);
     f.i32(0);
     f.call(stage.module.kernel("table_upsert", ["i32", "i32", "i32"], ["i32"]));
@@ -225,7 +225,7 @@ export class SegmentCode {
     f.i32(0);
     f.memory("i32.load", TABLE_INSERTED);
     f.if(() => code.writeInitial(place));
-    code.update(place, bindings, { pushContainer: table, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
+    code.update(place, bindings, { pushContainer, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
   }
 
   #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
@@ -234,22 +234,29 @@ export class SegmentCode {
     const probe = f.local("i32");
     const keys = operator.grouping.map((attribute) => bindings.get(attribute.id)!);
     stage.writeProbe(f, this.#context, operator, probe, keys);
-    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
     f.get(this.#context);
-    f.memory("i32.load", CONTEXT_DIRECT);
+    f.memory("i32.load", CONTEXT_MODE);
+    f.i32(MODE_SCRATCH);
+    f.op("i32.eq");
     f.if(
-      () => {
-        code.writeInitial({ row: probe, base: null });
-        code.update({ row: probe, base: null }, bindings, null);
-        f.get(this.#context);
-        f.memory("i32.load", CONTEXT_EXCHANGE);
-        f.get(probe);
-        f.i32(0);
-        f.call(stage.module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
-        this.#failIfZero();
-      },
-      () => this.#updateInTable(operator, CONTEXT_TABLE, probe, bindings),
+      () => this.#updateIn(operator, CONTEXT_TABLE, probe, bindings),
+      () => this.#sendRow(operator, probe, bindings),
     );
+  }
+
+  /** Writes the group of the current row alone to the exchange. */
+  #sendRow(operator: AggregateOperator, probe: Local, bindings: Bindings): void {
+    const f = this.#f;
+    const stage = this.#stage;
+    const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
+    code.writeInitial({ row: probe, base: null });
+    code.update({ row: probe, base: null }, bindings, null);
+    f.get(this.#context);
+    f.memory("i32.load", CONTEXT_EXCHANGE);
+    f.get(probe);
+    f.i32(0);
+    f.call(stage.module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
+    this.#failIfZero();
   }
 
   #failIfZero(): void {

@@ -2,13 +2,21 @@
  * The context of a stage in a worker's memory: addresses that change from split to split (current tables, output blocks) and that
  * generated code reads through its imported global `env.context`. Written by the worker (`worker/stage-instance.ts`), laid out here.
  */
+import { AnalysisError } from "../base/errors.ts";
+
+/** How many out-blocks, static tables and observed metrics a stage can have, each. */
+const SLOTS_MAX = 64;
 
 /** Scratch hash table of the partial aggregate (u32 address). */
 export const CONTEXT_TABLE = 0;
 /** Exchange that rows are written to (u32 address). */
 export const CONTEXT_EXCHANGE = 4;
-/** 0: aggregate in the scratch table first; 1: the data does not reduce, write every row to the exchange. */
-export const CONTEXT_DIRECT = 8;
+/** Where a partial aggregate goes: `MODE_SCRATCH` or `MODE_EXCHANGE`. */
+export const CONTEXT_MODE = 8;
+/** Aggregate in the scratch table first. */
+export const MODE_SCRATCH = 0;
+/** The data does not reduce: write every row to the exchange. */
+export const MODE_EXCHANGE = 1;
 /** State store (u32), or the scratch table of a merge in a batch query. */
 export const CONTEXT_STORE = 12;
 /** A row's worth of memory for the key and first buffers of the row at hand. */
@@ -17,13 +25,25 @@ export const CONTEXT_PROBE_ROW = 16;
 export const CONTEXT_JOIN_ROW = 20;
 /** `BLOCK_ROWS_MAX` bytes of 1: the validity of a column that has none. */
 export const CONTEXT_ALL_VALID = 24;
-/** Out-blocks, 8 bytes each: block address u32, rows in it u32. Segment i of pipeline p has number `outBlockIndex`. */
-export const CONTEXT_OUT_BLOCKS = 64;
-export const OUT_BLOCKS_MAX = 64;
-/** Static join tables (u32 each). */
-export const CONTEXT_STATIC_TABLES = CONTEXT_OUT_BLOCKS + 8 * OUT_BLOCKS_MAX;
-export const STATIC_TABLES_MAX = 64;
-/** Rows of observed metrics (u32 address each). */
-export const CONTEXT_OBSERVED = CONTEXT_STATIC_TABLES + 4 * STATIC_TABLES_MAX;
-export const OBSERVED_MAX = 64;
-export const CONTEXT_BYTES = CONTEXT_OBSERVED + 4 * OBSERVED_MAX;
+const OUT_BLOCKS = 64;
+const OUT_BLOCK_BYTES = 8;
+const STATIC_TABLES = OUT_BLOCKS + OUT_BLOCK_BYTES * SLOTS_MAX;
+const OBSERVED = STATIC_TABLES + 4 * SLOTS_MAX;
+export const CONTEXT_BYTES = OBSERVED + 4 * SLOTS_MAX;
+
+/** Offset of an out-block: block address u32, rows in it u32. Segment i of pipeline p has number `outBlockIndex`. */
+export const outBlockSlot = (index: number): number => OUT_BLOCKS + OUT_BLOCK_BYTES * slot(index, "pipelines in a stage");
+
+/** Offset of a static join table's address (u32). */
+export const staticTableSlot = (index: number): number => STATIC_TABLES + 4 * slot(index, "joins with static tables");
+
+/** Offset of the address (u32) of an observed metric's row. */
+export const observedSlot = (index: number): number => OBSERVED + 4 * slot(index, "observed metrics");
+
+function slot(index: number, feature: string): number {
+  if (index < SLOTS_MAX) return index;
+  throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+    feature: `a query with more than ${SLOTS_MAX} ${feature}`,
+    remedy: "Split the query in two.",
+  });
+}

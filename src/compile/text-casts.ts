@@ -10,19 +10,13 @@ export function textKernel(
   utc: boolean,
 ): { readonly kernel: string; readonly constants: readonly number[] } | null {
   const found = from.kind === "string" ? parser(to) : to.kind === "string" ? formatter(from) : null;
-  const usesZone = from.kind === "timestamp" || to.kind === "timestamp";
-  return found && hasKernel(found.kernel) && (utc || !usesZone) ? found : null;
+  return found && hasKernel(found.kernel) && (utc || from.kind !== "timestamp") ? found : null;
 }
 
 function parser(to: DataType): { kernel: string; constants: number[] } | null {
   const bits = integerBits(to);
   if (bits !== undefined && bits < 64) return { kernel: "parse_int", constants: [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] };
-  const kernels: Partial<Record<TypeKind, string>> = {
-    long: "parse_long",
-    boolean: "parse_boolean",
-    date: "parse_date",
-    timestamp: "parse_timestamp",
-  };
+  const kernels: Partial<Record<TypeKind, string>> = { long: "parse_long", boolean: "parse_boolean", date: "parse_date" };
   const kernel = kernels[to.kind];
   return kernel === undefined ? null : { kernel, constants: [] };
 }

@@ -24,11 +24,16 @@ const FILE_FORMATS = [csvFormat, jsonFormat, parquetFormat, textFormat];
 
 export class ConnectorRegistry {
   /** Streams that programs fill, by the name in option `stream` of format `memory`. */
-  readonly memoryStreams = new Map<string, MemoryStream>();
-  readonly #sources = new Map<string, SourceProvider>();
-  readonly #sinks = new Map<string, SinkProvider>();
+  readonly memoryStreams: Map<string, MemoryStream>;
+  readonly #sources: Map<string, SourceProvider>;
+  readonly #sinks: Map<string, SinkProvider>;
 
-  constructor() {
+  /** With the formats of `origin`, and its memory streams for ever; else with all that Millrace brings. */
+  constructor(origin?: ConnectorRegistry) {
+    this.memoryStreams = origin?.memoryStreams ?? new Map();
+    this.#sources = new Map(origin ? origin.#sources : []);
+    this.#sinks = new Map(origin ? origin.#sinks : []);
+    if (origin) return;
     const sources = [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource, socketSource];
     for (const source of [...sources, ...FILE_FORMATS.map(fileSource)]) this.addSource(source);
     const sinks = [consoleSink, foreachBatchSink, foreachSink, memorySink, noopSink];

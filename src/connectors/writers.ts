@@ -28,7 +28,7 @@ const formats = [
   format("text", textOptions, textBlockEncoder),
 ];
 
-const fileWriter = fileWriterOver(new Map(formats.map((format) => [format.name, format])));
+const fileWriter = fileWriterOver(new Map(formats.map((written) => [written.name, written])));
 const writers = new Map<string, SplitWriter>([fileWriter, noopWriter].map((writer) => [writer.name, writer]));
 
 export function splitWriter(name: string): SplitWriter {

@@ -32,10 +32,10 @@ export async function executeBatch(
 ): Promise<BatchOutput> {
   const { checkpoint, runner, reporter } = parts;
   const { record, output } = await reporter.time("addBatch", async () => {
-    const { attempt, output } = await runAttempts(parts, batchId, input);
-    const receipt = { rows: output.sink.rows };
-    const fields = { batchId, attempt: attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(output), receipt };
-    return { record: await publish(parts, attempt, fields, output), output };
+    const last = await runAttempts(parts, batchId, input);
+    const receipt = { rows: last.output.sink.rows };
+    const fields = { batchId, attempt: last.attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(last.output), receipt };
+    return { record: await publish(parts, last.attempt, fields, last.output), output: last.output };
   });
   await reporter.time("commitOffsets", () => checkpoint.commit(record));
   await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));

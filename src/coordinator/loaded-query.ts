@@ -3,7 +3,6 @@
  * and streaming queries alike go through it. Main thread.
  */
 import type { TableBatches } from "./tail.ts";
-import { createMemory } from "../kernels/load.ts";
 import { compileStage } from "../compile/pipeline.ts";
 import { loadModule } from "../compile/module-cache.ts";
 import type { SinkOutput } from "../connectors/sink.ts";
@@ -24,7 +23,8 @@ import type {
   TaskResult,
 } from "../protocol/messages.ts";
 import type { EventTimeStats } from "./batch-runner.ts";
-import type { WorkerPool } from "./worker-pool.ts";
+import { type StageStatistics, stageStatistics } from "./stage-statistics.ts";
+import type { MemorySet, WorkerPool } from "./worker-pool.ts";
 
 /** Splits of one source of the program, with the rows of sources that live here. */
 export interface SourceSplits {
@@ -37,6 +37,7 @@ export interface StagesResult {
   /** Per source of the program. */
   readonly inputRows: readonly number[];
   readonly eventTime: readonly (EventTimeStats | null)[];
+  readonly stages: readonly StageStatistics[];
   /** Buffers of observed metrics, per worker. */
   readonly observed: readonly ScanReply["observed"][];
   /** Per stateful aggregate, in program order: the replies of all workers. */
@@ -53,6 +54,7 @@ export class LoadedQuery {
   readonly #output: OutputTarget;
   readonly #checkpoint: CheckpointTarget | null;
   #memories: readonly WebAssembly.Memory[] = [];
+  #memorySet: MemorySet | null = null;
   #tables: readonly TableBatches[] = [];
 
   constructor(
@@ -75,7 +77,8 @@ export class LoadedQuery {
   /** Loads program and static tables into every worker; called again after a worker died: then all start afresh. */
   async load(tables: readonly TableBatches[]): Promise<void> {
     this.#tables = tables;
-    this.#memories = Array.from({ length: this.#pool.size }, createMemory);
+    this.#memorySet = this.#pool.takeMemories();
+    this.#memories = this.#memorySet.memories;
     await this.#pool.all({
       kind: "load",
       query: this.number,
@@ -83,6 +86,7 @@ export class LoadedQuery {
       stages: this.#stages,
       kernels: this.#pool.kernels,
       memories: this.#memories,
+      memorySet: this.#memorySet.id,
       output: this.#output,
       checkpoint: this.#checkpoint,
     });
@@ -100,6 +104,7 @@ export class LoadedQuery {
     const state = new Map<number, readonly StateReply[]>();
     let tasks: readonly TaskOfWorker[] = [];
     let statistics: readonly ScanReply[] = [];
+    const stages: StageStatistics[] = [];
     for (const stage of this.program.stages) {
       if (stage.input.kind === "scan") {
         const scanned = await this.#scan(stage, sources);
@@ -114,14 +119,19 @@ export class LoadedQuery {
         if (stateReplies.length > 0) state.set(aggregate, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
       }
+      stages.push(stageStatistics(stage.index, tasks, this.#pool.size));
     }
     const observed = statistics.map((reply) => reply.observed);
-    return { sink: this.#sinkOutput(tasks), inputRows, eventTime: mergeEventTime(statistics), observed, state };
+    return { sink: this.#sinkOutput(tasks), inputRows, eventTime: mergeEventTime(statistics), observed, state, stages };
   }
 
   async unload(): Promise<void> {
-    await this.#pool.all({ kind: "unload", query: this.number });
+    // State lives in the heap, not in arenas: its memory goes with the query.
+    const keepMemory = !this.program.aggregates.some(({ state }) => state);
+    await this.#pool.all({ kind: "unload", query: this.number, keepMemory });
+    if (keepMemory && this.#memorySet) this.#pool.returnMemories(this.#memorySet);
     this.#memories = [];
+    this.#memorySet = null;
   }
 
   async #scan(stage: Stage, sources: readonly SourceSplits[]): Promise<{ tasks: TaskOfWorker[]; replies: readonly ScanReply[] }> {

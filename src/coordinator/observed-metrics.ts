@@ -39,7 +39,7 @@ function metricResult(
       .reduce(
         (left, right) => {
           const [a, b] = [bind(plan, 0), bind(plan, plan.buffer.length)];
-          const values = new Map([...left, ...right].map((value, id) => [id, value]));
+          const values = new Map(left.concat(right).map((value, id) => [id, value]));
           return plan.merge(a, b).map((expression) => compute(expression, values));
         },
         plan.buffer.map(({ initial }) => initial),

@@ -1,5 +1,6 @@
-/** What a query says it is doing right now (Spark's StreamingQueryStatus). Written by the micro-batch loop, read by anyone. */
+/** Statuses of queries, in Spark's words. Written by the micro-batch loop, read by anyone. */
 
+/** What a query says it is doing right now. */
 export interface StreamingQueryStatus {
   readonly message: string;
   readonly isDataAvailable: boolean;

@@ -9,6 +9,7 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { StateReply } from "../protocol/messages.ts";
 import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
+import type { StageStatistics } from "./stage-statistics.ts";
 import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -27,11 +28,17 @@ export interface StageRunnerParts {
 export class StageRunner implements BatchRunner {
   readonly #parts: StageRunnerParts;
   #evictWatermarkMs = 0;
+  #lastStages: readonly StageStatistics[] = [];
   #isSnapshotDue = false;
   #loaded = false;
 
   constructor(parts: StageRunnerParts) {
     this.#parts = parts;
+  }
+
+  /** What the stages of the newest batch did. */
+  get lastStages(): readonly StageStatistics[] {
+    return this.#lastStages;
   }
 
   async restore(start: StateStart): Promise<void> {
@@ -53,6 +60,7 @@ export class StageRunner implements BatchRunner {
     });
     const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
     const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits);
+    this.#lastStages = result.stages;
     failpoint("before-change-files");
     const changes = result.state.size > 0 ? await pool.all({ kind: "changes", query: query.number }) : [];
     failpoint("after-change-files");

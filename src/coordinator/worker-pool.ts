@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { MillraceError } from "../base/errors.ts";
-import { compileKernels } from "../kernels/load.ts";
+import { compileKernels, createMemory } from "../kernels/load.ts";
 import { type Command, CONTROL_WORDS, type Envelope, type Replies, type Reply, STOP, WAKE } from "../protocol/messages.ts";
 
 type ReplyOf<C extends Command> = Replies[C["kind"]];
@@ -16,14 +16,46 @@ export interface WorkerHandle {
   send<C extends Command>(command: C): Promise<ReplyOf<C>>;
 }
 
+/** Memories, by worker; address space is scarce (each reserves about 10 GB of it), so those of ended queries are used again. */
+export interface MemorySet {
+  readonly id: number;
+  /** Of the pool when they were made: after a worker's death the kernels of the others may be in any state. */
+  readonly generation: number;
+  readonly memories: readonly WebAssembly.Memory[];
+}
+
 export class WorkerPool {
   readonly size: number;
   readonly kernels: WebAssembly.Module = compileKernels();
   readonly #slots: Slot[];
+  #idleMemories: MemorySet[] = [];
+  #nextMemorySet = 0;
 
   constructor(size: number) {
     this.size = size;
     this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size));
+  }
+
+  /** Starts the threads now, in the background, so that the first query finds them ready. */
+  warmUp(): void {
+    for (const slot of this.#slots) slot.start();
+  }
+
+  /** One memory per worker for a query. */
+  takeMemories(): MemorySet {
+    this.#idleMemories = this.#idleMemories.filter(({ generation }) => generation === this.generation);
+    return (
+      this.#idleMemories.pop() ?? {
+        id: this.#nextMemorySet++,
+        generation: this.generation,
+        memories: Array.from({ length: this.size }, createMemory),
+      }
+    );
+  }
+
+  /** Memories whose workers keep the kernels for them (`unload` with `keepMemory`). */
+  returnMemories(set: MemorySet): void {
+    if (set.generation === this.generation) this.#idleMemories.push(set);
   }
 
   worker(index: number): WorkerHandle {
@@ -38,6 +70,11 @@ export class WorkerPool {
   /** A command of its own for every worker. */
   async each<C extends Command>(command: (index: number) => C): Promise<ReplyOf<C>[]> {
     return settle(this.#slots.map((slot) => slot.send(command(slot.index))));
+  }
+
+  /** How many workers have died. */
+  get generation(): number {
+    return this.#slots.reduce((sum, { deaths }) => sum + deaths, 0);
   }
 
   async stop(): Promise<void> {
@@ -72,14 +109,19 @@ class Slot implements WorkerHandle {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
+  deaths = 0;
 
   constructor(index: number, workerCount: number) {
     this.index = index;
     this.#workerCount = workerCount;
   }
 
+  start(): Thread {
+    return (this.#thread ??= this.#start());
+  }
+
   send<C extends Command>(command: C): Promise<ReplyOf<C>> {
-    const { port, control } = (this.#thread ??= this.#start());
+    const { port, control } = this.start();
     const id = this.#nextId++;
     return new Promise<ReplyOf<C>>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
@@ -136,6 +178,7 @@ class Slot implements WorkerHandle {
   #ended(cause: unknown): void {
     const thread = this.#thread;
     this.#thread = null;
+    this.deaths++;
     if (!this.#stopping) {
       thread?.port.close();
       void thread?.pool.destroy().catch(() => {});

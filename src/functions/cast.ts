@@ -101,10 +101,10 @@ export function invalidInput(value: string, from: DataType, to: DataType): Arith
   });
 }
 
-function notFinite(value: number, from: DataType, to: DataType): ArithmeticError {
+function notFinite(value: number, to: DataType): ArithmeticError {
   return new ArithmeticError("CAST_INVALID_INPUT", {
-    expression: literalSql(value, from),
-    sourceType: `"${sqlType(from)}"`,
+    expression: formatDouble(value),
+    sourceType: '"DOUBLE"',
     targetType: `"${sqlType(to)}"`,
     ansiConfig: ANSI_CONFIG,
   });
@@ -211,7 +211,13 @@ function toDecimal(value: Value, from: DataType, to: DecimalType): bigint {
   const { unscaled, scale } = exactDecimal(value, from, to);
   const result = scale < 0 ? rescale(unscaled * powerOfTen(-scale), 0, to.scale) : rescale(unscaled, scale, to.scale);
   if (fitsPrecision(result, to.precision)) return result;
-  throw scale < 0 ? decimalOutOfRange(unscaled * powerOfTen(-scale), 0, to) : decimalOutOfRange(unscaled, scale, to);
+  throw decimalCastError(value, from, to);
+}
+
+/** The error of a value that has more digits than `to`. */
+export function decimalCastError(value: Value, from: DataType, to: DecimalType): ArithmeticError {
+  const { unscaled, scale } = exactDecimal(value, from, to);
+  return scale < 0 ? decimalOutOfRange(unscaled * powerOfTen(-scale), 0, to) : decimalOutOfRange(unscaled, scale, to);
 }
 
 function exactDecimal(value: Value, from: DataType, to: DecimalType): { readonly unscaled: bigint; readonly scale: number } {
@@ -265,7 +271,7 @@ function toTimestamp(value: Value, from: DataType, to: DataType, zone: string): 
       return timeZone(zone).localToUtc(value as bigint);
     case "float":
     case "double": {
-      if (!Number.isFinite(value as number)) throw notFinite(value as number, from, to);
+      if (!Number.isFinite(value as number)) throw notFinite(value as number, to);
       return saturate(BigInt(Math.trunc((value as number) * 1_000_000)));
     }
     case "decimal":

@@ -26,7 +26,7 @@ export interface TypeSpec {
   coerce(type: DataType): DataType | undefined;
 }
 
-export const quotedType = (type: DataType): string => `"${sqlType(type)}"`;
+const quotedType = (type: DataType): string => `"${sqlType(type)}"`;
 
 /** Takes what casts implicitly to the one type. */
 export const only = (type: DataType): TypeSpec => ({ required: quotedType(type), coerce: (from) => implicitCast(from, type) });
@@ -49,7 +49,6 @@ export const NUMERIC: TypeSpec = {
   required: '"NUMERIC"',
   coerce: (from) => (isNumeric(from) ? from : from.kind === "string" || from.kind === "void" ? DoubleType : undefined),
 };
-export const ANY: TypeSpec = { required: '"ANY"', coerce: (from) => from };
 
 type Evaluate = (args: readonly any[], types: readonly DataType[], returnType: DataType, context: EvaluationContext) => Value;
 

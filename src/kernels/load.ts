@@ -21,9 +21,12 @@ export interface Kernels {
 const INITIAL_PAGES = 64;
 const MAXIMUM_PAGES = 65536;
 
-/** Compiles the kernels; synchronous, a few milliseconds, once per process. */
+let compiled: WebAssembly.Module | undefined;
+
+/** The kernels, compiled on first use: synchronous, a few milliseconds, once per thread. */
 export function compileKernels(): WebAssembly.Module {
-  return new WebAssembly.Module(readFileSync(new URL("./kernels.wasm", import.meta.url)));
+  compiled ??= new WebAssembly.Module(readFileSync(new URL("./kernels.wasm", import.meta.url)));
+  return compiled;
 }
 
 export function createMemory(): WebAssembly.Memory {

@@ -23,6 +23,8 @@ export type Command =
       readonly stages: readonly LoadedStage[];
       readonly kernels: WebAssembly.Module;
       readonly memories: readonly WebAssembly.Memory[];
+      /** Names the set of memories: one that was kept by `unload` comes with the kernels that a worker has for it. */
+      readonly memorySet: number;
       readonly output: OutputTarget;
       /** Where change files and snapshots go; null: no durable state. */
       readonly checkpoint: CheckpointTarget | null;
@@ -44,7 +46,8 @@ export type Command =
   | { readonly kind: "commit"; readonly query: QueryNumber }
   | { readonly kind: "abort"; readonly query: QueryNumber }
   | { readonly kind: "snapshot"; readonly query: QueryNumber; readonly batchId: number }
-  | { readonly kind: "unload"; readonly query: QueryNumber };
+  /** `keepMemory`: the memory is empty but for what the query put into arenas, and goes to a later query. */
+  | { readonly kind: "unload"; readonly query: QueryNumber; readonly keepMemory: boolean };
 
 export interface LoadedStage extends Omit<CompiledStage, "bytes"> {
   readonly module: WebAssembly.Module;
@@ -101,6 +104,11 @@ export interface TaskResult {
   readonly inputRows: number;
   readonly malformedRows: number;
   readonly outputRows: number;
+  /** Blocks (or runs of merged rows) that went through generated code. */
+  readonly blocks: number;
+  /** Calls between JavaScript and generated code, both ways: a few per block, never one per row. */
+  readonly calls: number;
+  readonly elapsedMs: number;
   /** Per destination worker: blocks for the next stage. */
   readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */
@@ -158,6 +166,4 @@ export type Reply =
 export const WAKE = 0;
 /** 1: the worker must leave its loop. */
 export const STOP = 1;
-/** Incremented by the worker as it makes progress; the coordinator's deadline reads it. */
-export const HEARTBEAT = 2;
 export const CONTROL_WORDS = 16;

@@ -92,6 +92,12 @@ export class StateBuffer {
     return this.kernels.bytes().subarray(this.address, this.address + length);
   }
 
+  /** `seed`, the checksum of what comes before, continued over the finished frame at `offset` without reading its payload. */
+  frameCrc(offset: number, length: number, seed: number): number {
+    const { crc32c_shift, frame_crc } = this.kernels.exports;
+    return ((crc32c_shift!(seed, length) as number) ^ (frame_crc!(this.address + offset) as number)) >>> 0;
+  }
+
   crc(offset: number, length: number, seed: number): number {
     return (this.kernels.exports["crc32c"]!(this.address + offset, length, seed) as number) >>> 0;
   }
@@ -100,15 +106,15 @@ export class StateBuffer {
 /** Writes one file. `file` has just been created; `finish` makes it durable and closes it. */
 export class StateFileWriter {
   readonly buffer: StateBuffer;
-  private readonly file: SyncFile;
-  private crc = 0;
-  private fileCrc = 0;
-  private frames = 0;
-  private lengthBytes = 0;
+  readonly #file: SyncFile;
+  #crc = 0;
+  #fileCrc = 0;
+  #frames = 0;
+  #lengthBytes = 0;
 
   constructor(buffer: StateBuffer, file: SyncFile, header: StateFileHeader) {
     this.buffer = buffer;
-    this.file = file;
+    this.#file = file;
     const json = Buffer.from(JSON.stringify(header));
     const padded = Math.ceil(json.length / 8) * 8;
     const bytes = Buffer.alloc(HEADER_FIXED_BYTES + padded + 8, " ");
@@ -120,40 +126,43 @@ export class StateFileWriter {
     buffer.view(bytes.length).set(bytes);
     bytes.writeUInt32LE(buffer.crc(0, HEADER_FIXED_BYTES + padded, 0), HEADER_FIXED_BYTES + padded);
     buffer.view(bytes.length).set(bytes);
-    this.crc = buffer.crc(0, bytes.length, 0);
-    this.append(bytes.length);
+    this.#crc = buffer.crc(0, bytes.length, 0);
+    this.#fileCrc = this.#crc;
+    this.#append(bytes.length);
   }
 
   /** Appends the frames in the first `length` bytes of the buffer. */
   appendFrames(length: number): void {
     const memory = this.buffer.kernels.view();
     for (let offset = 0; offset < length;) {
-      this.crc = this.buffer.crc(offset, FRAME_HEADER_BYTES, this.crc);
-      this.frames++;
-      offset += FRAME_HEADER_BYTES + memory.getUint32(this.buffer.address + offset + 24, true);
+      this.#crc = this.buffer.crc(offset, FRAME_HEADER_BYTES, this.#crc);
+      this.#frames++;
+      const bytes = FRAME_HEADER_BYTES + memory.getUint32(this.buffer.address + offset + 24, true);
+      this.#fileCrc = this.buffer.frameCrc(offset, bytes, this.#fileCrc);
+      offset += bytes;
     }
-    this.append(length);
+    this.#append(length);
   }
 
   finish(): FinishedStateFile {
     const footer = Buffer.alloc(FOOTER_BYTES);
     footer.writeUInt32LE(FOOTER_MAGIC, 0);
-    footer.writeUInt32LE(this.frames, 4);
-    footer.writeBigUInt64LE(BigInt(this.lengthBytes + FOOTER_BYTES), 8);
+    footer.writeUInt32LE(this.#frames, 4);
+    footer.writeBigUInt64LE(BigInt(this.#lengthBytes + FOOTER_BYTES), 8);
     this.buffer.view(FOOTER_BYTES).set(footer);
-    const crc32c = this.buffer.crc(0, 16, this.crc);
+    const crc32c = this.buffer.crc(0, 16, this.#crc);
     footer.writeUInt32LE(crc32c, 16);
     this.buffer.view(FOOTER_BYTES).set(footer);
-    this.append(FOOTER_BYTES);
-    this.file.sync();
-    this.file.close();
-    return { lengthBytes: this.lengthBytes, crc32c, fileCrc32c: this.fileCrc };
+    this.#fileCrc = this.buffer.crc(0, FOOTER_BYTES, this.#fileCrc);
+    this.#append(FOOTER_BYTES);
+    this.#file.sync();
+    this.#file.close();
+    return { lengthBytes: this.#lengthBytes, crc32c, fileCrc32c: this.#fileCrc };
   }
 
-  private append(length: number): void {
-    this.fileCrc = this.buffer.crc(0, length, this.fileCrc);
-    this.file.append(this.buffer.view(length));
-    this.lengthBytes += length;
+  #append(length: number): void {
+    this.#file.append(this.buffer.view(length));
+    this.#lengthBytes += length;
   }
 }
 
@@ -207,86 +216,86 @@ export function restoreStateFile(
 /** A window on a file, in the worker's memory. */
 class Reader {
   headerCrc = 0;
-  private readonly buffer: StateBuffer;
-  private readonly file: SyncFile;
-  private readonly expected: StateFileExpectation;
-  private readonly size: number;
-  private windowStart = 0;
-  private windowEnd = 0;
+  readonly #buffer: StateBuffer;
+  readonly #file: SyncFile;
+  readonly #expected: StateFileExpectation;
+  readonly #size: number;
+  #windowStart = 0;
+  #windowEnd = 0;
 
   constructor(buffer: StateBuffer, file: SyncFile, expected: StateFileExpectation) {
-    this.buffer = buffer;
-    this.file = file;
-    this.expected = expected;
-    this.size = file.sizeBytes();
+    this.#buffer = buffer;
+    this.#file = file;
+    this.#expected = expected;
+    this.#size = file.sizeBytes();
   }
 
   corrupt(offset: number, reason: string): never {
-    const condition = this.expected.kind === "changes" ? "STATE_CHANGE_FILE_CORRUPT" : "STATE_SNAPSHOT_FILE_CORRUPT";
-    throw new CheckpointError(condition, { path: this.expected.path, offset: String(offset), reason });
+    const condition = this.#expected.kind === "changes" ? "STATE_CHANGE_FILE_CORRUPT" : "STATE_SNAPSHOT_FILE_CORRUPT";
+    throw new CheckpointError(condition, { path: this.#expected.path, offset: String(offset), reason });
   }
 
   offsetOf(position: number): number {
-    return position - this.windowStart;
+    return position - this.#windowStart;
   }
 
   /** The bytes [position, position + length) as a copy of the first 4096 at most; they are in the buffer as a whole. */
   at(position: number, length: number, limit: number): Buffer {
     if (position + length > limit) this.corrupt(position, "the file ends too early");
-    if (position < this.windowStart || position + length > this.windowEnd) {
-      this.buffer.reserve(length);
-      const wanted = Math.min(this.buffer.bytes, this.size - position);
-      this.windowStart = position;
-      this.windowEnd = position;
-      while (this.windowEnd < position + wanted) {
-        const from = this.windowEnd - position;
-        const read = this.file.read(this.buffer.view(wanted).subarray(from), this.windowEnd);
-        if (read === 0) this.corrupt(this.windowEnd, "the file ends too early");
-        this.windowEnd += read;
+    if (position < this.#windowStart || position + length > this.#windowEnd) {
+      this.#buffer.reserve(length);
+      const wanted = Math.min(this.#buffer.bytes, this.#size - position);
+      this.#windowStart = position;
+      this.#windowEnd = position;
+      while (this.#windowEnd < position + wanted) {
+        const from = this.#windowEnd - position;
+        const read = this.#file.read(this.#buffer.view(wanted).subarray(from), this.#windowEnd);
+        if (read === 0) this.corrupt(this.#windowEnd, "the file ends too early");
+        this.#windowEnd += read;
       }
     }
-    const start = this.buffer.address + this.offsetOf(position);
-    return Buffer.from(this.buffer.kernels.bytes().slice(start, start + Math.min(length, HEADER_BYTES_MAX)));
+    const start = this.#buffer.address + this.offsetOf(position);
+    return Buffer.from(this.#buffer.kernels.bytes().slice(start, start + Math.min(length, HEADER_BYTES_MAX)));
   }
 
   readHeader(): { header: StateFileHeader; end: number } {
-    const fixed = this.at(0, HEADER_FIXED_BYTES, this.size);
+    const fixed = this.at(0, HEADER_FIXED_BYTES, this.#size);
     if (!fixed.subarray(0, 8).equals(MAGIC)) this.corrupt(0, "the file does not begin as a state file");
     const version = fixed.readUInt32LE(8);
     if (version !== FORMAT_VERSION) this.corrupt(8, `the format version is ${version}, this Millrace reads ${FORMAT_VERSION}`);
     const jsonBytes = fixed.readUInt32LE(12);
     const end = HEADER_FIXED_BYTES + jsonBytes + 8;
     if (end > HEADER_BYTES_MAX) this.corrupt(12, "the header is too long");
-    const bytes = this.at(0, end, this.size);
-    if (this.buffer.crc(0, end - 8, 0) !== bytes.readUInt32LE(end - 8)) this.corrupt(0, "the checksum of the header is wrong");
-    this.headerCrc = this.buffer.crc(0, end, 0);
+    const bytes = this.at(0, end, this.#size);
+    if (this.#buffer.crc(0, end - 8, 0) !== bytes.readUInt32LE(end - 8)) this.corrupt(0, "the checksum of the header is wrong");
+    this.headerCrc = this.#buffer.crc(0, end, 0);
     const header = JSON.parse(bytes.toString("utf8", HEADER_FIXED_BYTES, end - 8)) as StateFileHeader;
     for (const field of ["kind", "queryId", "batchId"] as const) {
-      if (header[field] !== this.expected[field]) {
-        const [found, wanted] = [String(header[field]), String(this.expected[field])];
-        throw new CheckpointError("STATE_FILE_FOREIGN", { path: this.expected.path, field, found, wanted });
+      if (header[field] !== this.#expected[field]) {
+        const [found, wanted] = [String(header[field]), String(this.#expected[field])];
+        throw new CheckpointError("STATE_FILE_FOREIGN", { path: this.#expected.path, field, found, wanted });
       }
     }
     return { header, end };
   }
 
   readFooter(): { frames: number; crc32c: number; footerAt: number } {
-    const footerAt = this.size - FOOTER_BYTES;
-    if (footerAt < 0) this.corrupt(this.size, "the file ends too early");
-    const bytes = this.at(footerAt, FOOTER_BYTES, this.size);
+    const footerAt = this.#size - FOOTER_BYTES;
+    if (footerAt < 0) this.corrupt(this.#size, "the file ends too early");
+    const bytes = this.at(footerAt, FOOTER_BYTES, this.#size);
     if (bytes.readUInt32LE(0) !== FOOTER_MAGIC) this.corrupt(footerAt, "the footer is missing");
     const crc32c = bytes.readUInt32LE(16);
-    const { seal } = this.expected;
-    if (bytes.readBigUInt64LE(8) !== BigInt(this.size)) this.corrupt(footerAt, "the length in the footer is not that of the file");
+    const { seal } = this.#expected;
+    if (bytes.readBigUInt64LE(8) !== BigInt(this.#size)) this.corrupt(footerAt, "the length in the footer is not that of the file");
     if (bytes.readUInt32LE(20) !== 0) this.corrupt(footerAt + 20, "the footer is malformed");
-    if (seal && (seal.lengthBytes !== this.size || seal.crc32c !== crc32c)) {
+    if (seal && (seal.lengthBytes !== this.#size || seal.crc32c !== crc32c)) {
       this.corrupt(footerAt, "length or checksum are not those of the commit record");
     }
     return { frames: bytes.readUInt32LE(4), crc32c, footerAt };
   }
 
   footerCrc(footerAt: number, seed: number): number {
-    this.at(footerAt, FOOTER_BYTES, this.size);
-    return this.buffer.crc(this.offsetOf(footerAt), 16, seed);
+    this.at(footerAt, FOOTER_BYTES, this.#size);
+    return this.#buffer.crc(this.offsetOf(footerAt), 16, seed);
   }
 }

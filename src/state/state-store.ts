@@ -49,93 +49,93 @@ export class StateStore {
   readonly layoutAddress: number;
   /** The store in memory, as `store_*` kernels take it. */
   readonly handle: number;
-  private readonly kernels: Kernels;
-  private readonly options: StateStoreOptions;
-  private readonly cursor: number;
+  readonly #kernels: Kernels;
+  readonly #options: StateStoreOptions;
+  readonly #cursor: number;
 
   constructor(kernels: Kernels, options: StateStoreOptions) {
     assert(options.partitionCount > 0 && options.workerIndex < options.workerCount, "partitions and workers of a state store");
-    this.kernels = kernels;
-    this.options = options;
+    this.#kernels = kernels;
+    this.#options = options;
     this.operatorId = options.operatorId;
     this.layout = options.layout;
-    this.layoutAddress = this.address("arena_alloc", ARENA_QUERY, rowLayoutDescriptorBytes(options.layout));
+    this.layoutAddress = this.#address("arena_alloc", ARENA_QUERY, rowLayoutDescriptorBytes(options.layout));
     writeRowLayout(options.layout, kernels.view(), this.layoutAddress);
-    this.handle = this.address("store_new", this.layoutAddress, options.partitionCount);
-    this.cursor = this.address("heap_alloc", CURSOR_BYTES);
-    this.kernel("store_set_late_check", options.dropsLateRows ? 1 : 0);
+    this.handle = this.#address("store_new", this.layoutAddress, options.partitionCount);
+    this.#cursor = this.#address("heap_alloc", CURSOR_BYTES);
+    this.#kernel("store_set_late_check", options.dropsLateRows ? 1 : 0);
   }
 
   ownsPartition(partition: number): boolean {
-    return partition % this.options.workerCount === this.options.workerIndex;
+    return partition % this.#options.workerCount === this.#options.workerIndex;
   }
 
   /** Starts a batch. `epoch` is never 0 and differs from that of every earlier batch of this process. */
   begin(epoch: number): void {
-    this.kernel("store_begin", epoch);
+    this.#kernel("store_begin", epoch);
   }
 
   /** Forgets the undo records of the batch. */
   commit(): void {
-    this.kernel("store_commit");
+    this.#kernel("store_commit");
   }
 
   /** Restores the state of before the batch. */
   abort(): void {
-    this.kernel("store_abort");
+    this.#kernel("store_abort");
   }
 
   /** Appends what the running batch did to a change file; returns the bytes, 0 if nothing changed. */
   writeChanges(writer: StateFileWriter, batchId: number): number {
-    return this.write("store_changes", writer, batchId);
+    return this.#write("store_changes", writer, batchId);
   }
 
   /** Appends all state to a snapshot file, between batches; returns the bytes. */
   writeSnapshot(writer: StateFileWriter, batchId: number): number {
-    return this.write("store_snapshot", writer, batchId);
+    return this.#write("store_snapshot", writer, batchId);
   }
 
   /** Applies the frame at `address`; returns the kernel's code, 0 = done (`state-file.ts` names them). */
   applyFrame(address: number, length: number): number {
-    return this.kernel("store_apply_frame", address, length);
+    return this.#kernel("store_apply_frame", address, length);
   }
 
   /** To be called when all snapshot files are read, before change files and batches. `path` is for the message. */
   endSnapshot(path: string): void {
-    if (this.kernel("store_load_end") === 1) return;
+    if (this.#kernel("store_load_end") === 1) return;
     throw new CheckpointError("STATE_SNAPSHOT_FILE_CORRUPT", { path, offset: "0", reason: "chunks of a table are missing" });
   }
 
   /** Whether a watermark (µs) would evict anything. */
   hasEvictable(watermarkMicros: bigint): boolean {
-    return this.kernel("store_has_evictable", watermarkMicros) === 1;
+    return this.#kernel("store_has_evictable", watermarkMicros) === 1;
   }
 
   metrics(): StateStoreMetrics {
     return {
-      rows: this.kernel("store_row_count"),
-      updatedRows: this.kernel("store_updated_rows"),
-      removedRows: this.kernel("store_removed_rows"),
-      lateGroups: this.kernel("store_late_groups"),
-      memoryBytes: this.kernel("store_memory_bytes"),
+      rows: this.#kernel("store_row_count"),
+      updatedRows: this.#kernel("store_updated_rows"),
+      removedRows: this.#kernel("store_removed_rows"),
+      lateGroups: this.#kernel("store_late_groups"),
+      memoryBytes: this.#kernel("store_memory_bytes"),
     };
   }
 
   /** Gives the memory back; only between batches. */
   close(): void {
-    this.kernel("store_free");
-    this.kernels.exports["heap_free"]!(this.cursor, CURSOR_BYTES);
+    this.#kernel("store_free");
+    this.#kernels.exports["heap_free"]!(this.#cursor, CURSOR_BYTES);
   }
 
-  private write(kernel: string, writer: StateFileWriter, batchId: number): number {
+  #write(kernel: string, writer: StateFileWriter, batchId: number): number {
     const { buffer } = writer;
-    this.kernels.bytes().fill(0, this.cursor, this.cursor + CURSOR_BYTES);
+    this.#kernels.bytes().fill(0, this.#cursor, this.#cursor + CURSOR_BYTES);
     let total = 0;
     for (;;) {
-      const bytes = this.kernel(kernel, this.cursor, buffer.address, buffer.bytes, this.operatorId, BigInt(batchId)) >>> 0;
+      const bytes = this.#kernel(kernel, this.#cursor, buffer.address, buffer.bytes, this.operatorId, BigInt(batchId)) >>> 0;
       if (bytes === 0) return total;
       if (bytes === BUFFER_TOO_SMALL) {
-        buffer.reserve(this.kernels.view().getUint32(this.cursor + CURSOR_NEEDED, true));
+        buffer.reserve(this.#kernels.view().getUint32(this.#cursor + CURSOR_NEEDED, true));
       } else {
         writer.appendFrames(bytes);
         total += bytes;
@@ -143,13 +143,13 @@ export class StateStore {
     }
   }
 
-  private kernel(name: string, ...args: (number | bigint)[]): number {
-    return this.kernels.exports[name]!(this.handle, ...args) as number;
+  #kernel(name: string, ...args: (number | bigint)[]): number {
+    return this.#kernels.exports[name]!(this.handle, ...args) as number;
   }
 
-  private address(name: string, ...args: number[]): number {
-    const address = (this.kernels.exports[name]!(...args) as number) >>> 0;
-    if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.options.operatorId}` });
+  #address(name: string, ...args: number[]): number {
+    const address = (this.#kernels.exports[name]!(...args) as number) >>> 0;
+    if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.#options.operatorId}` });
     return address;
   }
 }

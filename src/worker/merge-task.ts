@@ -47,6 +47,8 @@ export class MergeTask {
     this.#instance.setContext(CONTEXT_STORE, store);
 
     const started = ports.clock.monotonicMs();
+    const startedCalls = this.#instance.calls;
+    let emittedRows = 0;
     for (const block of blocks) this.#merge(block);
     if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex)
       this.#instance.call("initial");
@@ -64,6 +66,7 @@ export class MergeTask {
         const count = kernels.exports[scanKernel(operator)]!(store, cursor, pairs, max) as number;
         if (count === 0) return 0;
         this.#instance.call("emit", pairs, count);
+        emittedRows += count;
         partial?.afterBlock(count);
         return count;
       });
@@ -74,7 +77,17 @@ export class MergeTask {
       const lanes = partial ? partial.finish() : [];
       return {
         state: state && { ...state, removalsMs },
-        result: { index: workerIndex, inputRows: 0, malformedRows: 0, outputRows: output.rows, lanes, ...output.finish() },
+        result: {
+          index: workerIndex,
+          inputRows: emittedRows,
+          malformedRows: 0,
+          outputRows: output.rows,
+          blocks: blocks.length,
+          calls: this.#instance.calls - startedCalls,
+          lanes,
+          ...output.finish(),
+          elapsedMs: ports.clock.monotonicMs() - started,
+        },
       };
     } catch (error) {
       output.abort();

@@ -5,7 +5,7 @@
 import { ARENA_BATCH } from "../columnar/memory-layout.ts";
 import { readRowField } from "../columnar/row-reader.ts";
 import type { Value } from "../columnar/values.ts";
-import { CONTEXT_OBSERVED } from "../compile/stage-context.ts";
+import { observedSlot } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { StageInstance } from "./stage-instance.ts";
@@ -30,7 +30,7 @@ export class ObservedTables {
     this.#tables = this.#layouts.map((layout, index) => {
       const table = this.#kernels.exports["table_new"]!(layout, ARENA_BATCH + 1) as number;
       if (table === 0) throw outOfMemory();
-      for (const stage of stages) stage.setContext(CONTEXT_OBSERVED + 4 * index, table);
+      for (const stage of stages) stage.setContext(observedSlot(index), table);
       return table;
     });
   }

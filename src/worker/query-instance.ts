@@ -6,6 +6,7 @@ import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import {
   ARENA_BATCH,
+  ARENA_COUNT,
   ARENA_QUERY,
   ARENA_SPLIT,
   BATCH_EPOCH,
@@ -16,10 +17,10 @@ import {
   LATE_WATERMARK,
 } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
-import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, CONTEXT_STATIC_TABLES } from "../compile/stage-context.ts";
+import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
-import { instantiateKernels, type Kernels } from "../kernels/load.ts";
+import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { BatchParameters, ChangesReply, Command, ExchangeBlock, MergeReply, ScanReply, ScanSplit } from "../protocol/messages.ts";
 import { Interpreter } from "./interpret.ts";
@@ -60,12 +61,12 @@ export class QueryInstance {
   /** Per stage: rows do not reduce, so partial aggregation is skipped. */
   readonly #direct: boolean[];
 
-  constructor(load: Extract<Command, { kind: "load" }>, workerIndex: number, workerCount: number, ports: Ports) {
+  constructor(load: Extract<Command, { kind: "load" }>, kernels: Kernels, workerIndex: number, workerCount: number, ports: Ports) {
     this.#load = load;
     this.#ports = ports;
     this.#workerIndex = workerIndex;
     this.#workerCount = workerCount;
-    this.#kernels = instantiateKernels(load.kernels, load.memories[workerIndex]!);
+    this.#kernels = kernels;
     const { program } = load;
     this.#layouts = program.aggregates.map(({ layout }) => this.#writeLayout(layout));
     this.#observed = new ObservedTables(
@@ -90,13 +91,23 @@ export class QueryInstance {
       : null;
   }
 
+  get memorySet(): number {
+    return this.#load.memorySet;
+  }
+
+  /** Ends the query and empties its arenas; the kernels and their memory can serve another. Not for queries with state. */
+  release(): Kernels {
+    for (let arena = 0; arena < ARENA_COUNT; arena++) this.#kernels.exports["arena_reset"]!(arena);
+    return this.#kernels;
+  }
+
   loadTable(index: number, batches: readonly Uint8Array[]): null {
     const kernels = this.#kernels;
     const table = this.#load.program.staticTables[index]!;
     const address = kernels.exports["table_new"]!(this.#writeLayout(table.layout), ARENA_QUERY + 1) as number;
     this.#tables[index] = address;
     this.#load.stages.forEach(({ tables }, i) => {
-      if (tables.includes(index)) this.#stages[i]!.setContext(CONTEXT_STATIC_TABLES + 4 * index, address);
+      if (tables.includes(index)) this.#stages[i]!.setContext(staticTableSlot(index), address);
     });
     const stage = this.#stages[this.#load.stages.findIndex(({ tables }) => tables.includes(index))];
     if (!stage) return null;
@@ -229,6 +240,8 @@ export class QueryInstance {
   #allocate(bytes: number): number {
     const address = this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
     if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
+    // The memory may have served another query, and new groups begin as copies of the probe row.
+    this.#kernels.bytes().fill(0, address, address + bytes);
     return address;
   }
 }

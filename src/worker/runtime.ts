@@ -1,6 +1,7 @@
 /** What a worker does with each command. In a worker thread, or on any thread under a simulator: it never waits. */
 import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
+import { instantiateKernels, type Kernels } from "../kernels/load.ts";
 import type { Command, QueryNumber, Replies } from "../protocol/messages.ts";
 import { QueryInstance } from "./query-instance.ts";
 
@@ -9,6 +10,8 @@ export class WorkerRuntime {
   readonly #workerCount: number;
   readonly #ports: Ports;
   readonly #queries = new Map<QueryNumber, QueryInstance>();
+  /** Kernels of memories that wait for their next query, by memory set. */
+  readonly #keptKernels = new Map<number, Kernels>();
 
   constructor(workerIndex: number, workerCount: number, ports: Ports) {
     this.#workerIndex = workerIndex;
@@ -20,10 +23,13 @@ export class WorkerRuntime {
   handle(command: Command): Replies[keyof Replies] {
     switch (command.kind) {
       case "load":
-        this.#queries.set(command.query, new QueryInstance(command, this.#workerIndex, this.#workerCount, this.#ports));
+        this.#queries.set(
+          command.query,
+          new QueryInstance(command, this.#kernelsFor(command), this.#workerIndex, this.#workerCount, this.#ports),
+        );
         return null;
       case "unload":
-        this.#queries.delete(command.query);
+        this.#unload(command.query, command.keepMemory);
         return null;
       case "table":
         return this.#query(command.query).loadTable(command.table, command.batches);
@@ -46,10 +52,22 @@ export class WorkerRuntime {
     }
   }
 
+  #kernelsFor({ memorySet, memories, kernels }: Extract<Command, { kind: "load" }>): Kernels {
+    const kept = this.#keptKernels.get(memorySet);
+    this.#keptKernels.delete(memorySet);
+    return kept ?? instantiateKernels(kernels, memories[this.#workerIndex]!);
+  }
+
+  #unload(query: QueryNumber, keepMemory: boolean): void {
+    const instance = this.#queries.get(query);
+    this.#queries.delete(query);
+    if (instance && keepMemory) this.#keptKernels.set(instance.memorySet, instance.release());
+  }
+
+  /** A worker that does not know a query has taken the place of one that died; the query then starts over from its checkpoint. */
   #query(query: QueryNumber): QueryInstance {
     const instance = this.#queries.get(query);
-    // The worker that had loaded it is gone, and this one took its place.
-    if (!instance) throw new MillraceError("WORKER_DIED", { worker: String(this.#workerIndex), reason: "a new worker took its place" });
+    if (!instance) throw new MillraceError("WORKER_DIED", { worker: String(this.#workerIndex), reason: "another one has taken its place" });
     return instance;
   }
 }

@@ -53,24 +53,31 @@ export class ScanTask {
       attachment,
     );
     const output = new TaskOutput(this.#context, index);
+    const [startedMs, startedCalls] = [ports.clock.monotonicMs(), this.#instance.calls];
+    let blocks = 0;
     try {
       this.#instance.output = (block) => output.write(block);
       const partial = this.#partialAggregate();
       for (let block = cursor.next(); block !== 0; block = cursor.next()) {
         this.#instance.runBlock(pipeline, block);
+        blocks++;
         partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
         if (rowLimit !== null && output.rows >= rowLimit) break;
       }
       this.#instance.drain();
       const lanes = partial ? partial.finish() : [];
       if (partial) this.direct = partial.direct;
+      const finished = output.finish();
       return {
         index,
         inputRows: cursor.metrics.rows,
         malformedRows: cursor.metrics.malformed,
         outputRows: output.rows,
+        blocks,
+        calls: this.#instance.calls - startedCalls,
+        elapsedMs: ports.clock.monotonicMs() - startedMs,
         lanes,
-        ...output.finish(),
+        ...finished,
       };
     } catch (error) {
       output.abort();

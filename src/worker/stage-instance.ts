@@ -18,7 +18,7 @@ import { leavesOf, physicalWidthBytes } from "../columnar/types.ts";
 import type { OutBlock } from "../compile/pipeline.ts";
 import { hostHelpers } from "../compile/host-helpers.ts";
 import { runtimeError } from "../compile/runtime-error.ts";
-import { CONTEXT_ALL_VALID, CONTEXT_BYTES, CONTEXT_OUT_BLOCKS } from "../compile/stage-context.ts";
+import { CONTEXT_ALL_VALID, CONTEXT_BYTES, outBlockSlot } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
 import type { LoadedStage } from "../protocol/messages.ts";
@@ -49,13 +49,13 @@ export class StageInstance {
     kernels.bytes().set(stage.literalBytes, literals);
     this.#blocks = stage.outBlocks.map((block, index) => {
       const address = this.#allocateBlock(block);
-      this.setContext(CONTEXT_OUT_BLOCKS + 8 * index, address);
+      this.setContext(outBlockSlot(index), address);
       return address;
     });
     const instance = new WebAssembly.Instance(stage.module, {
       env: { memory: kernels.memory, context: this.#context, literals },
       kernels: kernels.exports as Record<string, unknown>,
-      host: { ...hostHelpers, flush: (index: number) => this.#flush(index) },
+      host: { ...hostHelpers(kernels), flush: (index: number) => this.#flush(index) },
     });
     this.#exports = instance.exports as Record<string, (...args: number[]) => number>;
   }
@@ -64,8 +64,12 @@ export class StageInstance {
     this.#kernels.view().setUint32(this.#context + offset, value, true);
   }
 
+  /** Calls between JavaScript and generated code so far, both ways. */
+  calls = 0;
+
   /** Runs an exported function; raises the typed error that it reports. */
   call(name: string, ...args: number[]): void {
+    this.calls++;
     const status = this.#exports[name]!(...args);
     if (status !== 0 || this.#kernels.view().getUint32(ERROR_CODE, true) !== 0) throw this.#error();
   }
@@ -76,15 +80,20 @@ export class StageInstance {
     if (this.#kernels.exports["arena_bytes"]!(ARENA_BLOCK) > BLOCK_ARENA_BYTES_MAX) this.drain();
   }
 
-  /** Hands over all rows that wait in out-blocks and frees the temporary strings. */
+  /**
+   * Hands over all rows that wait in out-blocks and frees the temporary strings. Blocks with a segment behind them come first: pipelines
+   * share the block of rows that leave the stage, whichever of them made it.
+   */
   drain(): void {
-    this.#blocks.forEach((_block, index) => this.#take(index));
+    const { outBlocks } = this.#stage;
+    outBlocks.forEach(({ next }, index) => next && this.#take(index));
+    outBlocks.forEach(({ next }, index) => next ?? this.#take(index));
     this.#kernels.exports["arena_reset"]!(ARENA_BLOCK);
   }
 
   /** Forgets rows in out-blocks, after a failed task. */
   discard(): void {
-    this.#blocks.forEach((_block, index) => this.setContext(CONTEXT_OUT_BLOCKS + 8 * index + 4, 0));
+    this.#blocks.forEach((_block, index) => this.setContext(outBlockSlot(index) + 4, 0));
     this.#kernels.exports["arena_reset"]!(ARENA_BLOCK);
     this.#kernels.view().setUint32(ERROR_CODE, 0, true);
   }
@@ -93,6 +102,7 @@ export class StageInstance {
 
   /** Called by generated code: an exception must not cross it. */
   #flush(index: number): number {
+    this.calls++;
     try {
       this.#take(index);
       return 0;
@@ -103,7 +113,7 @@ export class StageInstance {
   }
 
   #take(index: number): void {
-    const counter = this.#context + CONTEXT_OUT_BLOCKS + 8 * index + 4;
+    const counter = this.#context + outBlockSlot(index) + 4;
     const view = this.#kernels.view();
     const rows = view.getUint32(counter, true);
     if (rows === 0) return;

@@ -12,7 +12,7 @@ export class FakeExecutor implements Executor {
   readonly printed: string[] = [];
   readonly written: WriteRequest[] = [];
   readonly started: StartRequest[] = [];
-  readonly views_ = new Map<string, LogicalPlan>();
+  readonly names = new Map<string, LogicalPlan>();
   queries: QueryHandle[] = [];
   stops = 0;
   #schema: StructType = parseSchema("value INT");
@@ -70,13 +70,13 @@ export class FakeExecutor implements Executor {
     this.printed.push(text);
   }
   async createView(name: string, plan: LogicalPlan) {
-    this.views_.set(name, plan);
+    this.names.set(name, plan);
   }
   async dropView(name: string) {
-    return this.views_.delete(name);
+    return this.names.delete(name);
   }
   async views() {
-    return [...this.views_.keys()];
+    return [...this.names.keys()];
   }
   async stop() {
     this.stops++;

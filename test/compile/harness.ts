@@ -24,7 +24,7 @@ export interface Column {
 }
 
 /** A registry without functions: enough for what has inline emitters. */
-export const emptyRegistry: FunctionRegistry = {
+const emptyRegistry: FunctionRegistry = {
   find: () => undefined,
   scalar: (name) => {
     throw new Error(`no function ${name}`);
@@ -88,7 +88,7 @@ export function moduleOf(expression: Expression, columns: readonly Attribute[], 
             return { dataType, physical, push: () => {}, isNull, fields };
           }
           pushElement(f, inputs, index * 8, row, physicalWidthBytes[physical]);
-          f.memory(LOAD_OPS[physical as Exclude<typeof physical, "struct">]);
+          f.memory(LOAD_OPS[physical]);
           const local = f.local(physical === "f32" || physical === "f64" ? physical : physicalWidthBytes[physical] === 8 ? "i64" : "i32");
           f.set(local);
           return { dataType, physical, push: () => f.get(local), isNull };
@@ -145,7 +145,7 @@ export function evaluateCompiled(
   const instance = new WebAssembly.Instance(compiled, {
     env: { memory: kernels.memory, literals },
     kernels: kernels.exports as Record<string, unknown>,
-    host: hostHelpers,
+    host: hostHelpers(kernels),
   });
   const run = instance.exports.run as (rowCount: number, inputs: number, outputs: number) => number;
 

@@ -17,7 +17,7 @@ import {
   TimestampType,
 } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
-import { murmur3Row } from "../../src/functions/hash/hash.ts";
+import { murmur3Row, xxhash64Row } from "../../src/functions/hash/hash.ts";
 import { call, literal } from "../../src/plan/expr/expression.ts";
 import { attribute, evaluateCompiled } from "./harness.ts";
 
@@ -42,7 +42,7 @@ const columns: readonly [DataType, Value[]][] = [
   [struct, [[1, "x"], [null, null], null]],
 ];
 
-describe("Murmur3 of typed values", () => {
+describe("hashes of typed values", () => {
   test("a number that Spark documents", () => {
     expect(evaluateCompiled(call("hash", [literal(1, IntegerType)], IntegerType, false), [], 1)).toEqual([-559580957]);
   });
@@ -51,6 +51,12 @@ describe("Murmur3 of typed values", () => {
     const column = attribute(0, type);
     const expression = call("hash", [column], IntegerType, false);
     expect(evaluateCompiled(expression, [{ attribute: column, values }], 3)).toEqual(values.map((value) => murmur3Row([value], [type])));
+  });
+
+  test.each(columns)("the 64-bit hash of %o", (type, values) => {
+    const column = attribute(0, type);
+    const expression = call("xxhash64", [column], LongType, false);
+    expect(evaluateCompiled(expression, [{ attribute: column, values }], 3)).toEqual(values.map((value) => xxhash64Row([value], [type])));
   });
 
   test("several values continue one hash; nulls leave it as it is", () => {

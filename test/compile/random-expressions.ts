@@ -97,6 +97,7 @@ export function valueOf(type: DataType): fc.Arbitrary<Value> {
           "true",
           "2024-02-29",
           "2024-02-29 12:30:01.5",
+          "2024-07-01 00:00:00 Europe/Berlin",
         ],
         fc.string({ unit: "binary", maxLength: 20 }),
       );

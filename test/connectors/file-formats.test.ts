@@ -10,6 +10,7 @@ import {
   DoubleType,
   IntegerType,
   LongType,
+  simpleString,
   StringType,
   structField,
   structType,
@@ -57,9 +58,9 @@ async function write(
     timeZone: "UTC",
     openLog: (path) => new DirectoryLog(path),
   };
-  const stream = await sink.create(context);
+  const written = await sink.create(context);
   const batch = { batchId: 0, attempt: "a", epoch: 1 };
-  await stream.commit(batch, runTasks({ kernels, writer: splitWriter("file"), sink: stream, schema }, batch, [rows]));
+  await written.commit(batch, runTasks({ kernels, writer: splitWriter("file"), sink: written, schema }, batch, [rows]));
 }
 
 async function stream(format: string, schema: StructType | null, entries: Record<string, string> = {}): Promise<Value[][]> {
@@ -142,4 +143,26 @@ test("workers know every option that the coordinator's half accepts", () => {
     const options = readerOptions(format, {});
     for (const name of Object.keys(registry.source(format).options)) expect(() => options.get(name)).not.toThrow();
   }
+});
+
+test("batch reads infer the schema: JSON from all fields, CSV from header and values", async () => {
+  const schemaOf = async (format: string, name: string, text: string, entries: Record<string, string> = {}) => {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(join(directory, "k=1"), { recursive: true });
+    writeFileSync(join(directory, "k=1", name), text);
+    const source = registry.source(format);
+    const options = new ConnectorOptions(format, entries, source.options);
+    const schema = await source.schema(sourceContext(options, { ports: nodePorts(), paths: [directory], log: null }), false);
+    return schema.fields.map((field) => `${field.name} ${simpleString(field.dataType)}`);
+  };
+  expect(await schemaOf("json", "a.json", '{"b":1,"a":"x"}\n{"b":2.5,"c":[1]}\n')).toEqual([
+    "a string",
+    "b double",
+    "c array<bigint>",
+    "k int",
+  ]);
+  expect(await schemaOf("json", "a.json", '[{"b":1},\n{"b":2}]', { multiLine: "true" })).toEqual(["b bigint", "k int"]);
+  expect(await schemaOf("csv", "a.csv", "x,y\n1,a\n")).toEqual(["_c0 string", "_c1 string", "k int"]);
+  expect(await schemaOf("csv", "a.csv", "x,y\n1,a\n", { header: "true", inferSchema: "true" })).toEqual(["x int", "y string", "k int"]);
+  await expect(schemaOf("csv", "a.csv", "")).rejects.toMatchObject({ condition: "UNABLE_TO_INFER_SCHEMA" });
 });

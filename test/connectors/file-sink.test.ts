@@ -206,6 +206,8 @@ test("only append; partition columns must exist and leave something; a path is n
   await expect(provider.create(context({ partitionBy: ["n", "s"] }))).rejects.toMatchObject({
     condition: "ALL_PARTITION_COLUMNS_NOT_ALLOWED",
   });
+  await write(await provider.create(context({ path: null }, { path: directory })), 0, [[[1n, "a"]]]);
+  expect(await readBack()).toEqual([[1n, "a"]]);
   await expect(provider.create(context({ path: null }))).rejects.toMatchObject({ condition: "DATA_SOURCE_OPTION_MISSING" });
 });
 

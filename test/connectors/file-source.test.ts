@@ -192,7 +192,9 @@ test("globs, pathGlobFilter, recursiveFileLookup", async () => {
   expect(await all({ pathGlobFilter: "*.lines" }, "2025")).toEqual([2]);
   expect(await all({ recursiveFileLookup: "true" }, "")).toEqual([1, 2, 3, 4]);
   expect(await all({ recursiveFileLookup: "true", pathGlobFilter: "[!ab]*" }, "")).toEqual([4]);
-  await expect(open(context({}, { paths: [join(directory, "nowhere")] }))).rejects.toMatchObject({ condition: "PATH_NOT_FOUND" });
+  await expect(provider.schema(context({}, { paths: [join(directory, "nowhere")] }), true)).rejects.toMatchObject({
+    condition: "PATH_NOT_FOUND",
+  });
 });
 
 test("key=value directories become columns at the end; types are inferred, the user's win", async () => {
@@ -284,6 +286,8 @@ test("options that have no meaning in a stream are refused, a schema is required
   await expect(provider.schema(context({}, { paths: [] }), true)).rejects.toMatchObject({ condition: "DATA_SOURCE_OPTION_MISSING" });
   expect(() => context({ maxFilePerTrigger: "1" })).toThrow(/maxFilesPerTrigger/);
   put("a", 1, 1);
+  const byOption = context({ path: directory }, { paths: [] });
+  expect(await batches(await open(byOption), byOption)).toEqual([[1]]);
   const conf = new Map([["spark.sql.streaming.schemaInference", "true"]]);
   expect(await provider.schema(context({}, { schema: null, conf }), true)).toEqual(schema);
 });

@@ -1,6 +1,7 @@
 /** What the coordinator and its workers do with a sink that workers write to, for tests. */
 import { readFileSync, readdirSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { FileSystem } from "../../src/base/ports.ts";
 import { nodePorts } from "../../src/base/node-ports.ts";
 import { ARENA_BLOCK, ARENA_SPLIT } from "../../src/columnar/memory-layout.ts";
 import type { StructType } from "../../src/columnar/types.ts";
@@ -15,6 +16,8 @@ export interface Writing {
   readonly writer: SplitWriter;
   readonly sink: StreamSink;
   readonly schema: StructType;
+  /** The real ones if not given. */
+  readonly files?: FileSystem;
 }
 
 /** Runs one task per list of rows; returns what `commit` takes. */
@@ -25,7 +28,7 @@ export function runTasks(writing: Writing, attempt: BatchAttempt, tasks: readonl
   const messages = tasks.map((rows, taskIndex): JsonValue => {
     const task = writer.open({
       kernels,
-      files: nodePorts().files,
+      files: writing.files ?? nodePorts().files,
       schema,
       settings,
       attempt,

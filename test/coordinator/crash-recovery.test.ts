@@ -138,8 +138,8 @@ test("exact after storms: many faults of every kind, one after another, worker d
     const world = new World();
     for (let round = 0; round < 12; round++) {
       const kind = (["crash", "crash", "tear", "ENOSPC", "EIO"] as const)[below(5)]!;
-      const deaths = Array.from({ length: below(3) }, () => (below(3) === 0 ? workerDied() : null));
-      if ((await runUntilDone(world, { at: below(160), kind }, options, deaths)) === null) break;
+      const died = Array.from({ length: below(3) }, () => (below(3) === 0 ? workerDied() : null));
+      if ((await runUntilDone(world, { at: below(160), kind }, options, died)) === null) break;
       if (below(2) === 0) world.files.restart();
       else world.files.powerLoss(below(40));
     }

@@ -149,6 +149,26 @@ describe("aggregates", () => {
         ],
       ),
     ).toBe("b");
+    expect(
+      of(
+        "first",
+        [i, b],
+        [
+          [null, true],
+          [7, true],
+        ],
+      ),
+    ).toBe(7);
+    expect(
+      of(
+        "last",
+        [i, b],
+        [
+          [7, false],
+          [null, false],
+        ],
+      ),
+    ).toBeNull();
     expect(of("collect_list", [i], [[1], [null], [2]])).toEqual([1, 2]);
     expect(() => of("sum", [l], [[2n ** 63n - 1n], [1n]])).toThrow(/ARITHMETIC_OVERFLOW/);
     expect(of("try_sum", [l], [[2n ** 63n - 1n], [1n]])).toBeNull();

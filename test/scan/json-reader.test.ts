@@ -159,6 +159,18 @@ describe("records", () => {
     ]);
   });
 
+  test("of a struct only the fields that are read are converted", () => {
+    const nested = schemaOf({ o: schemaOf({ a: IntegerType, b: StringType }), _corrupt_record: StringType });
+    const text = '{"o":{"a":1,"b":"x"}}\n{"o":{"a":"bad","b":"y"}}\n{"o":null}\n{"o":{"b":"z","a":2},"o":{"a":3}}\n{"o":[]}';
+    expect(readText(text, { ...json, schema: nested, needed: [false, false, true, true] })).toEqual([
+      [[null, "x"], null],
+      [[null, "y"], null],
+      [null, null],
+      [[null, null], null],
+      [null, '{"o":[]}'],
+    ]);
+  });
+
   test("a line with an array of objects gives several rows, in order", () => {
     const text = '{"a":0}\n[{"a":1},{"a":2}]\n{"a":3}\n[]\n{"a":4}\n';
     const read = readBytes(Buffer.from(text), { ...json, schema });

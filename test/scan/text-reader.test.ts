@@ -24,3 +24,9 @@ test("wherever a file is cut, every line is read exactly once, also in blocks of
   const read = readBytes(many, { ...text, cuts: [50_001] });
   expect(read.rows.map((row) => Number(row[0]))).toEqual(Array.from({ length: 20_000 }, (_, index) => index));
 });
+
+test("a line far longer than its split", () => {
+  const long = "x".repeat(300_000);
+  const bytes = Buffer.from(`a\n${long}\nb`);
+  expect(readBytes(bytes, { ...text, cuts: [1, 5, 10, 299_000] }).rows).toEqual([["a"], [long], ["b"]]);
+});

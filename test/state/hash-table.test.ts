@@ -100,6 +100,18 @@ describe("hash table", () => {
     expect(kernels.exports["table_memory_bytes"]!(table)).toBeLessThan(8 * list.length);
   });
 
+  test("a value that shrinks and grows again and again does not use up memory", () => {
+    const kernels = newKernels();
+    const codec = new RowCodec(kernels, stringKey);
+    const table = kernels.exports["table_new"]!(codec.layoutAddress, 0) as number;
+    let row = kernels.exports["table_upsert"]!(table, codec.write(["a", 0n], [0n, "", ""]), 0) as number;
+    for (let i = 0; i < 5000; i++) {
+      const { address, length } = codec.writeText("x".repeat(i % 2 === 0 ? 3000 : 8));
+      row = kernels.exports["table_set_variable"]!(table, row, stringKey.values[1]!.offset, address, length) as number;
+    }
+    expect(kernels.exports["table_memory_bytes"]!(table)).toBeLessThan(20_000);
+  });
+
   test("chains keep rows of equal key in the order of insertion while other keys make chunks split", () => {
     const kernels = newKernels();
     const codec = new RowCodec(kernels, stringKey);

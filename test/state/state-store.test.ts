@@ -103,6 +103,22 @@ describe("state store", () => {
     expect(harness.kernels.exports["heap_live_bytes"]!() as number).toBeLessThanOrEqual(before + 2 * 64);
   });
 
+  test("epochs of the process that wrote a snapshot mean nothing to the one that reads it", () => {
+    const before = new Harness({ partitionCount: 2 });
+    before.begin(1);
+    for (let i = 0; i < 50; i++) before.upsert([minute(i % 3), BigInt(i), "n"], "text");
+    before.end("commit");
+    const after = new Harness({ partitionCount: 2 });
+    restore(after, "snapshot", 0, before.writeFile("snapshot", 0).bytes);
+    after.store.endSnapshot("snapshot");
+    after.model = copyOf(before.model);
+    after.begin(1);
+    for (let i = 0; i < 50; i++) after.setText([minute(i % 3), BigInt(i), "n"], "another");
+    expect(after.store.metrics().updatedRows).toBe(50);
+    after.end("abort");
+    expect(after.contents()).toEqual(before.model);
+  });
+
   test("an aborted batch leaves no trace, whatever it did, and a committed one is what the model says", () => {
     const key = fc.record({ minute: fc.option(fc.nat(12), { freq: 12 }), id: fc.nat(60), long: fc.boolean() });
     const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(500)), fc.constant("z".repeat(9000)));

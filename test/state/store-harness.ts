@@ -87,8 +87,8 @@ export class Harness {
     this.kernels.view().setBigInt64(EVICT_WATERMARK, evict, true);
   }
 
-  begin(): void {
-    this.store.begin(++epochs);
+  begin(epoch = ++epochs): void {
+    this.store.begin(epoch);
   }
 
   end(how: "commit" | "abort"): void {
@@ -146,13 +146,13 @@ export class Harness {
     return found;
   }
 
-  writeFile(kind: StateFileHeader["kind"], batchId: number): { bytes: Uint8Array; seal: StateFileSeal } {
+  writeFile(kind: StateFileHeader["kind"], batchId: number): { bytes: Uint8Array; seal: StateFileSeal; fileCrc32c: number } {
     const file = new MemoryFile();
     const writer = new StateFileWriter(this.buffer, file, header(kind, batchId));
     if (kind === "changes") this.store.writeChanges(writer, batchId);
     else this.store.writeSnapshot(writer, batchId);
-    const seal = writer.finish();
-    return { bytes: file.bytes, seal };
+    const { fileCrc32c, ...seal } = writer.finish();
+    return { bytes: file.bytes, seal, fileCrc32c };
   }
 
   private variable(kernel: string, field: number, keys: TestRow, text: string): void {

@@ -15,8 +15,8 @@ import { ListenerBus, type StreamingQueryListener } from "../../src/metrics/list
 import { MemoryFileSystem } from "./memory-file-system.ts";
 import { testPorts, type TestPorts } from "./test-ports.ts";
 
-export const CHECKPOINT = "/checkpoint";
-export const DEFAULT_TRIGGER: Trigger = { kind: "processing_time", intervalMs: 0 };
+const CHECKPOINT = "/checkpoint";
+const DEFAULT_TRIGGER: Trigger = { kind: "processing_time", intervalMs: 0 };
 
 /** What the sink shows for one batch. */
 export interface SinkBatch {

@@ -54,13 +54,13 @@ export function call_function<const A extends readonly ColumnOrName[]>(
   return functionColumn(name, columns.map(columnExpression));
 }
 
-export const asc = <const A extends ColumnOrName>(column: A) => new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(column)).asc();
+export const asc = <const A extends ColumnOrName>(operand: A) => new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(operand)).asc();
 export const asc_nulls_first = asc;
-export const asc_nulls_last = <const A extends ColumnOrName>(column: A) =>
-  new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(column)).asc_nulls_last();
-export const desc = <const A extends ColumnOrName>(column: A) => new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(column)).desc();
-export const desc_nulls_first = <const A extends ColumnOrName>(column: A) =>
-  new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(column)).desc_nulls_first();
+export const asc_nulls_last = <const A extends ColumnOrName>(operand: A) =>
+  new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(operand)).asc_nulls_last();
+export const desc = <const A extends ColumnOrName>(operand: A) => new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(operand)).desc();
+export const desc_nulls_first = <const A extends ColumnOrName>(operand: A) =>
+  new Column<NameOf<A>, any, UsesOf<A>>(columnExpression(operand)).desc_nulls_first();
 export const desc_nulls_last = desc;
 
 export const struct = variadic<any>("struct");

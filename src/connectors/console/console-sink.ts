@@ -39,13 +39,14 @@ export const consoleSink: SinkProvider = {
     return {
       description: `ConsoleTable[numRows=${numRows}, truncate=${truncate > 0}]`,
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         // One row more than is shown tells that there are more.
-        const rows = [];
+        const rows: ReturnType<typeof decodeColumnBatch>[number][] = [];
         for (const batch of batches) {
           if (rows.length > numRows) break;
-          rows.push(...decodeColumnBatch(schema, batch));
+          for (const row of decodeColumnBatch(schema, batch).slice(0, numRows + 1)) rows.push(row);
         }
         print(`${RULE}\nBatch: ${batchId}\n${RULE}\n${showTable(schema, rows, { numRows, truncate, timeZone })}\n`);
       },

@@ -124,18 +124,16 @@ async function filesIn(
   options: ListingOptions,
   partitions: Readonly<Record<string, string | null>>,
 ): Promise<FoundFile[]> {
-  const files: FoundFile[] = [];
-  for (const child of await fileSystem.list(directory)) {
-    const name = basename(child.path);
-    if (isHidden(name)) continue;
-    if (!child.isDirectory) files.push(found(child, partitions));
-    else if (options.isRecursive) files.push(...(await filesIn(fileSystem, child.path, options, {})));
-    else {
-      const partition = parsePartitionDirectory(name);
-      if (partition) files.push(...(await filesIn(fileSystem, child.path, options, { ...partitions, [partition[0]]: partition[1] })));
-    }
-  }
-  return files;
+  const children = (await fileSystem.list(directory)).filter((child) => !isHidden(basename(child.path)));
+  const parts = await Promise.all(
+    children.map(async (child) => {
+      if (!child.isDirectory) return [found(child, partitions)];
+      if (options.isRecursive) return filesIn(fileSystem, child.path, options, {});
+      const partition = parsePartitionDirectory(basename(child.path));
+      return partition ? filesIn(fileSystem, child.path, options, { ...partitions, [partition[0]]: partition[1] }) : [];
+    }),
+  );
+  return parts.flat();
 }
 
 const found = (stat: FileStat, partitions: Readonly<Record<string, string | null>>): FoundFile => ({

@@ -24,7 +24,10 @@ export function fileSink(format: FileFormat): SinkProvider {
     async create(context) {
       if (context.outputMode !== "append")
         throw new AnalysisError("STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", { className: format.name, outputMode: context.outputMode });
-      return new FileStreamSink(context, format, await targetDirectory(context, format));
+      const directory = await targetDirectory(context, format);
+      // From here on readers go by the manifest, so they never see files of a batch that is not committed.
+      await makeDurableDirectory(context.ports.files, join(directory, MANIFEST_DIRECTORY));
+      return new FileStreamSink(context, format, directory);
     },
     async createBatch(context, mode) {
       const directory = await targetDirectory(context, format);
@@ -38,7 +41,9 @@ export function fileSink(format: FileFormat): SinkProvider {
   };
 }
 
-async function targetDirectory({ path, ports, partitionBy, schema }: SinkContext, format: FileFormat): Promise<string> {
+async function targetDirectory(context: SinkContext, format: FileFormat): Promise<string> {
+  const { ports, partitionBy, schema, options } = context;
+  const path = context.path ?? options.get<string | null>("path");
   if (path === null)
     throw new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", { option: "path", format: format.name, reason: "it says where to write" });
   for (const column of partitionBy) {
@@ -50,12 +55,19 @@ async function targetDirectory({ path, ports, partitionBy, schema }: SinkContext
   format.checkSchema?.(structType(schema.fields.filter((field) => !isPartition(field.name))));
   const directory = localPath(path);
   try {
-    await ports.files.makeDirectory(directory);
-    await ports.files.syncDirectory(dirname(directory));
+    await makeDurableDirectory(ports.files, directory);
   } catch (cause) {
     throw new ConnectorError("TASK_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
   }
   return directory;
+}
+
+/** Makes the directory and those above it; their names survive a power loss. */
+async function makeDurableDirectory(files: FileSystem, directory: string): Promise<void> {
+  const missing: string[] = [];
+  for (let path = directory; !(await files.stat(path)); path = dirname(path)) missing.push(path);
+  await files.makeDirectory(directory);
+  for (const path of missing) await files.syncDirectory(dirname(path));
 }
 
 const delivery = ({ options, partitionBy, queryId }: SinkContext, format: FileFormat, directory: string): StreamSink["delivery"] => {

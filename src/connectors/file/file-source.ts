@@ -17,17 +17,28 @@ export function fileSource(format: FileFormat): SourceProvider {
   return {
     name: format.name,
     options: { ...fileReadOptions, ...format.readOptions },
-    async schema(context, isStreaming) {
+    async schema(given, isStreaming) {
+      const context = withPaths(given);
       if (isStreaming) refuseTimeFilters(context);
       return fileSchema(context, format, isStreaming);
     },
-    createStream: (context) => FileStreamSource.open(context, format, () => list(context, true)),
-    async planBatch(context) {
+    async createStream(given) {
+      const context = withPaths(given);
+      return FileStreamSource.open(context, format, () => list(context, true));
+    },
+    async planBatch(given) {
+      const context = withPaths(given);
       const { files } = await list(context, false);
       const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
       return fileSplits(sorted, format.name, format.isSplittable(context.options), context.parallelism);
     },
   };
+}
+
+/** The paths given to load(), or else the option `path`. */
+function withPaths(context: SourceContext): SourceContext {
+  const path = context.options.get<string | null>("path");
+  return context.paths.length > 0 || path === null ? context : { ...context, paths: [path] };
 }
 
 function list({ ports, options, paths, conf }: SourceContext, isStreaming: boolean): Promise<Listing> {
@@ -74,9 +85,9 @@ async function fileSchema(context: SourceContext, format: FileFormat, isStreamin
 
   let columns = schema ?? format.fixedSchema;
   if (columns === null) {
-    const paths = files.filter((file) => file.sizeBytes > 0).map((file) => file.path);
-    if (paths.length === 0) throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: format.label });
-    columns = await format.inferSchema(paths, { fileSystem: ports.files, options, timeZone: zoneOf(conf) });
+    const filled = files.filter((file) => file.sizeBytes > 0).map((file) => file.path);
+    if (filled.length === 0) throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: format.label });
+    columns = await format.inferSchema(filled, { fileSystem: ports.files, options, timeZone: zoneOf(conf) });
   }
   const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
   const partitionNames = options.get<boolean>("recursiveFileLookup")

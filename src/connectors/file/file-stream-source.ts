@@ -60,7 +60,7 @@ export class FileStreamSource implements StreamSource {
   /** Goes on from the source's log. `list` lists what is there now. */
   static async open(context: SourceContext, format: FileFormat, list: () => Promise<Listing>): Promise<FileStreamSource> {
     const source = new FileStreamSource(context, format, list);
-    checkCleanSource(context, (await list()).hasManifest);
+    if (context.options.get<string>("cleanSource") !== "off") checkCleanSource(context, (await list()).hasManifest);
     source.#logOffset = await source.#log.latest();
     for (const { path, timestamp } of (await source.#log.all()).map(parseLine)) source.#seen.add(pathOfUri(path), timestamp);
     source.#seen.purge();
@@ -193,7 +193,6 @@ function fileLimit(options: ConnectorOptions): ReadLimit {
 
 function checkCleanSource({ options, paths }: SourceContext, hasManifest: boolean): void {
   const mode = options.get<string>("cleanSource");
-  if (mode === "off") return;
   const refuse = (reason: string) =>
     new IllegalArgumentError("DATA_SOURCE_OPTION_INVALID", { option: "cleanSource", format: "file", value: mode, reason });
   if (hasManifest) throw refuse("the directory is the output of another query, whose manifest must keep pointing to files that exist");

@@ -1,12 +1,13 @@
 /** `json`, `csv` and `text` as file formats. Main thread; reading and writing are in `formats/`. */
-import { AnalysisError } from "../../base/errors.ts";
 import { csvOptions } from "../formats/csv-options.ts";
 import { checkCsvSchema, isCsvSplittable } from "../formats/csv-reader.ts";
+import { inferCsvSchema, inferJsonSchema } from "../formats/infer-schema.ts";
 import { jsonOptions } from "../formats/json-options.ts";
 import { isJsonSplittable } from "../formats/json-reader.ts";
 import { textOptions } from "../formats/text-options.ts";
 import { checkTextSchema, isTextSplittable, textSchema } from "../formats/text-reader.ts";
 import type { FileFormat } from "./file-format.ts";
+import { sampleLines, sampleTexts } from "./file-sample.ts";
 
 export const jsonFormat: FileFormat = {
   name: "json",
@@ -16,8 +17,10 @@ export const jsonFormat: FileFormat = {
   writeOptions: jsonOptions,
   fixedSchema: null,
   isSplittable: isJsonSplittable,
-  async inferSchema() {
-    throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: "JSON" });
+  async inferSchema(paths, { fileSystem, options, timeZone }) {
+    const texts = sampleTexts(fileSystem, paths);
+    const records = options.get<boolean>("multiLine") ? texts : sampleLines(texts, options.get("lineSep"));
+    return inferJsonSchema(records, options, timeZone);
   },
 };
 
@@ -30,9 +33,7 @@ export const csvFormat: FileFormat = {
   fixedSchema: null,
   checkSchema: checkCsvSchema,
   isSplittable: isCsvSplittable,
-  async inferSchema() {
-    throw new AnalysisError("UNABLE_TO_INFER_SCHEMA", { format: "CSV" });
-  },
+  inferSchema: async (paths, { fileSystem, options, timeZone }) => inferCsvSchema(sampleTexts(fileSystem, paths), options, timeZone),
 };
 
 export const textFormat: FileFormat = {

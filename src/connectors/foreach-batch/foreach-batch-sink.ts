@@ -18,6 +18,7 @@ export const foreachBatchSink: SinkProvider = {
     return {
       description: "ForeachBatchSink",
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         try {

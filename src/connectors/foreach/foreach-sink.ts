@@ -6,6 +6,7 @@
 import { ConnectorError } from "../../base/errors.ts";
 import type { SinkProvider, StreamSink } from "../sink.ts";
 
+/** What `foreach` calls. Methods may return a Promise: the next call waits for it; an error fails the query. */
 export interface ForeachWriter<Row> {
   open?(partitionId: number, epochId: number): boolean | Promise<boolean>;
   process(row: Row): void | Promise<void>;
@@ -28,6 +29,7 @@ export const foreachSink: SinkProvider = {
     return {
       description: "ForeachWriterTable",
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         try {

@@ -74,7 +74,7 @@ export class KernelEncoder implements BlockEncoder {
       row = exports[this.#kernel]!(this.#encoder, address, row);
       if (row === rowCount) return;
       const pending = this.#kernels.view().getBigInt64(this.#encoder + 24, true);
-      if (this.#zoneCovers(pending) && length === this.#length()) outOfMemory();
+      if (this.#zoneCovers(pending) && length === this.#length()) outOfMemory(2 * length);
       this.#setZone(pending);
     }
   }
@@ -121,12 +121,12 @@ export function writeBytes(kernels: Kernels, bytes: Uint8Array): number {
 
 function batchMemory(kernels: Kernels, bytes: number): number {
   const address = kernels.exports["arena_alloc"]!(ARENA_BATCH, bytes) >>> 0;
-  if (address === 0) outOfMemory();
+  if (address === 0) outOfMemory(bytes);
   return address;
 }
 
-function outOfMemory(): never {
-  throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
+function outOfMemory(bytes: number | "more"): never {
+  throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
 }
 
 export class PlainEncoder implements BlockEncoder {
@@ -159,8 +159,8 @@ function blockRows(kernels: Kernels, schema: StructType, address: number): Value
   const kinds = Uint32Array.from(leavesOf(schema), (leaf) => PHYSICAL_CODES[leaf.physical]);
   const kindsAddress = writeBytes(kernels, new Uint8Array(kinds.buffer));
   const encoder = exports["batch_encode_begin"]!(kindsAddress, kinds.length) >>> 0;
-  if (encoder === 0 || !exports["batch_append"]!(encoder, address)) outOfMemory();
+  if (encoder === 0 || !exports["batch_append"]!(encoder, address)) outOfMemory("more");
   const batch = exports["batch_finish"]!(encoder) >>> 0;
-  if (batch === 0) outOfMemory();
+  if (batch === 0) outOfMemory("more");
   return decodeColumnBatch(schema, kernels.bytes().subarray(batch, batch + (exports["batch_length"]!(batch) >>> 0)));
 }

@@ -13,7 +13,8 @@ import { parseCsvRecords } from "./csv-syntax.ts";
 import { type DateTimeFormats, dateTimeFormats, hasPattern } from "./datetime-formats.ts";
 import { parsedSchema, type ParsedRecords, recordPolicy } from "./record-mode.ts";
 import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
-import { allocate, ScanMemory } from "./scan-memory.ts";
+import { allocate } from "../block-memory.ts";
+import { ScanMemory } from "./scan-memory.ts";
 import { fileSplit, readLines, readWhole, type SplitInput } from "./split-input.ts";
 
 export const csvReader: SplitReader = { name: "csv", open };

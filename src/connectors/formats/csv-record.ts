@@ -56,7 +56,7 @@ export function convertCsvRecord({ values }: CsvRecord, columns: CsvColumns, opt
 }
 
 /** The value that `text` stands for; undefined if it is none of the type. */
-export function convertText(text: string, type: DataType, options: CsvRecordOptions): Value | undefined {
+function convertText(text: string, type: DataType, options: CsvRecordOptions): Value | undefined {
   switch (type.kind) {
     case "string":
       return text;

@@ -10,7 +10,8 @@ import { type DateTimeFormats, dateTimeFormats, hasPattern } from "./datetime-fo
 import { type JsonRecordOptions, parseJsonRecord } from "./json-record.ts";
 import { parsedSchema, recordPolicy } from "./record-mode.ts";
 import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
-import { allocate, type ScanField, ScanMemory } from "./scan-memory.ts";
+import { allocate } from "../block-memory.ts";
+import { type ScanField, ScanMemory } from "./scan-memory.ts";
 import { fileSplit, readLines, readWhole } from "./split-input.ts";
 
 export const jsonReader: SplitReader = { name: "json", open };

@@ -54,6 +54,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: "\t",
 };
 
+// oxlint-disable-next-line no-control-regex -- control characters end a run
+const PLAIN_CHARACTERS = /[^"'\\\0-\x1f]*/y;
 const LONE_SURROGATE = /\p{Cs}/gu;
 
 class JsonParser {
@@ -159,6 +161,11 @@ class JsonParser {
     const quote = this.#text[this.#at++]!;
     let value = "";
     for (;;) {
+      // Ordinary characters up to the next one that may mean something, at once.
+      PLAIN_CHARACTERS.lastIndex = this.#at;
+      const plain = PLAIN_CHARACTERS.exec(this.#text)![0];
+      value += plain;
+      this.#at += plain.length;
       const unit = this.#text[this.#at++];
       if (unit === undefined) this.#fail();
       if (unit === quote) return value.replace(LONE_SURROGATE, "\ufffd");

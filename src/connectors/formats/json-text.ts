@@ -25,7 +25,7 @@ export function jsonObject(row: readonly Value[], type: StructType, options: Jso
 }
 
 /** Any value as JSON; timestamps, dates and binary become strings, maps objects. */
-export function jsonValue(value: Value, type: DataType, options: JsonTextOptions): string {
+function jsonValue(value: Value, type: DataType, options: JsonTextOptions): string {
   if (value === null) return "null";
   switch (type.kind) {
     case "float":

@@ -11,7 +11,8 @@ import { MillraceError } from "../../base/errors.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import type { SplitCursor } from "../source.ts";
 import { applyPolicy, type ParsedRecords, type RecordPolicy } from "./record-mode.ts";
-import { allocate, type ScanMemory } from "./scan-memory.ts";
+import { allocate } from "../block-memory.ts";
+import type { ScanMemory } from "./scan-memory.ts";
 import type { SplitInput } from "./split-input.ts";
 
 interface Metrics {
@@ -49,7 +50,7 @@ export class ScanCursor implements SplitCursor {
     while (this.#ready.length === 0) {
       const block = kernels.exports[this.#nextBlock]!(this.#scan.address) >>> 0;
       if (kernels.view().getUint32(ERROR_CODE, true) !== 0) {
-        throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
+        throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(input.end - input.begin) });
       }
       if (block === 0) return 0;
       this.metrics.bytes = Math.min(this.#scan.position, input.end) - input.begin;

@@ -2,10 +2,10 @@
  * The TypeScript half of the scanners' memory (`kernels/assembly/scan-block.ts` draws it): writes the scan descriptor and its fields,
  * and stores the rows of deferred lines into the block under construction. Used by the JSON and CSV readers, on workers.
  */
-import { MillraceError } from "../../base/errors.ts";
 import { PHYSICAL_CODES } from "../../columnar/column-batch.ts";
 import { variableBytes } from "../../columnar/list-encoding.ts";
-import { ARENA_SPLIT, BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import { BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import { allocate } from "../block-memory.ts";
 import { kernelTypeCode, TYPE_SKIPPED } from "./kernel-types.ts";
 import { type DataType, type Leaf, leavesOf, type StructType } from "../../columnar/types.ts";
 import type { TimeZone } from "../../columnar/time-zone.ts";
@@ -24,13 +24,19 @@ const SCAN_DEFERRED_COUNT = 28;
 const SCAN_ZONE_FROM = 32;
 const SCAN_ZONE_UNTIL = 40;
 const SCAN_ZONE_OFFSET = 48;
+const SCAN_ZONE_TRIES = 124;
 /** Where the words of one format begin. */
-export const SCAN_FORMAT = 56;
+const SCAN_FORMAT = 56;
 const COLUMN_BYTES = 16;
 const FIELD_BYTES = 48;
 const DEFERRED_BYTES = 12;
 
 const MICROS_PER_DAY = 86_400_000_000n;
+
+/** How many blocks of a split may end early to move the range of local times that the kernel converts. */
+const ZONE_TRIES = 16;
+/** A timestamp that was last seen, per zone: those of the next split will be near. */
+const lastMoments = new WeakMap<TimeZone, bigint>();
 
 /** A value that a scanner converts: which leaf it goes to, and what it is called in the data. */
 export interface ScanField {
@@ -41,13 +47,6 @@ export interface ScanField {
   readonly plainOnly?: boolean;
   /** Not converted at all (CSV, where every value has its place). */
   readonly isSkipped?: boolean;
-}
-
-/** Allocates `bytes` from the split arena; throws when the worker has no memory left. */
-export function allocate(kernels: Kernels, bytes: number): number {
-  const address = kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) >>> 0;
-  if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
-  return address;
 }
 
 /** The scan descriptor of one split. All of its memory is in the split arena. */
@@ -86,7 +85,8 @@ export class ScanMemory {
     // A line feed behind the input stops every loop of the scanners.
     kernels.bytes().fill(0, input.end, input.end + PADDING_BYTES);
     kernels.bytes()[input.end] = 10;
-    this.#setZone(0n);
+    this.#word(SCAN_ZONE_TRIES, ZONE_TRIES);
+    this.#setZone(lastMoments.get(zone) ?? 0n);
   }
 
   /** Writes `fields` one after the other; returns the address of each. Called once. */
@@ -159,7 +159,7 @@ export class ScanMemory {
       case "i32":
         return view.setInt32(values + 4 * row, value as number, true);
       case "i64":
-        if (type.kind === "timestamp") this.#setZone(value as bigint);
+        if (type.kind === "timestamp") this.#moveZone(value as bigint);
         return view.setBigInt64(values + 8 * row, value as bigint, true);
       case "f32":
         return view.setFloat32(values + 4 * row, value as number, true);
@@ -174,6 +174,15 @@ export class ScanMemory {
         view.setUint32(values + 8 * row + 4, bytes.length, true);
       }
     }
+  }
+
+  #moveZone(utcMicros: bigint): void {
+    const view = this.#kernels.view();
+    const local = utcMicros + view.getBigInt64(this.address + SCAN_ZONE_OFFSET, true);
+    const from = view.getBigInt64(this.address + SCAN_ZONE_FROM, true);
+    if (local >= from && local < view.getBigInt64(this.address + SCAN_ZONE_UNTIL, true)) return;
+    lastMoments.set(this.#zone, utcMicros);
+    this.#setZone(utcMicros);
   }
 
   /**

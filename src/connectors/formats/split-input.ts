@@ -5,7 +5,7 @@
 import { ConnectorError, MillraceError } from "../../base/errors.ts";
 import { PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import type { ReaderContext, Split, SyncFile } from "../source.ts";
-import { allocate } from "./scan-memory.ts";
+import { allocate } from "../block-memory.ts";
 
 /** What splits of text-based files hold, whichever reader they name. */
 export interface FileSplit {

@@ -66,6 +66,7 @@ export const memorySink: SinkProvider = {
     return {
       description: "MemorySink",
       delivery: { kind: "main" },
+      remembersCommits: false,
       lookup: async (batchId) => table.attemptOf(batchId),
       commit: async (batch: BatchAttempt, output: SinkOutput) => table.add(batch, outputMode, output.batches),
       async abort() {},

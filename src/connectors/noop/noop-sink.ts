@@ -10,6 +10,7 @@ export const noopSink: SinkProvider = {
     return {
       description: "NoopTable",
       delivery: { kind: "worker", writer: "noop", settings: null },
+      remembersCommits: false,
       lookup: async () => null,
       async commit() {},
       async abort() {},

@@ -9,6 +9,7 @@ import type { AggregateFunction, AggregateOracle } from "../../plan/expr/functio
 import { allNotNull, when } from "../../plan/expr/null-logic.ts";
 import { xxhash64Row } from "../hash/hash.ts";
 import { checkCount } from "../signature.ts";
+import { biases, rawEstimates } from "./estimate-bias.ts";
 
 const PRECISION = 9;
 const REGISTERS = 1 << PRECISION;
@@ -29,7 +30,23 @@ function estimate(registers: Uint8Array): bigint {
     const linear = REGISTERS * Math.log(REGISTERS / empty);
     if (linear <= LINEAR_COUNTING_MAX || raw <= 2.5 * REGISTERS) return BigInt(Math.round(linear));
   }
-  return BigInt(Math.round(raw));
+  return BigInt(Math.round(raw < 5 * REGISTERS ? raw - biasOf(raw) : raw));
+}
+
+/** Known biases that are averaged. */
+const NEIGHBOURS = 6;
+
+/** Mean of the biases measured at the raw estimates nearest to `raw`. */
+function biasOf(raw: number): number {
+  const at = rawEstimates.findIndex((estimated) => estimated >= raw);
+  const distance = (index: number): number => (raw - rawEstimates[index]!) ** 2;
+  let low = Math.max((at < 0 ? rawEstimates.length : at) - NEIGHBOURS + 1, 0);
+  let high = Math.min(low + NEIGHBOURS, rawEstimates.length);
+  while (high < rawEstimates.length && distance(high) < distance(low)) {
+    low++;
+    high++;
+  }
+  return biases.slice(low, high).reduce((sum, bias) => sum + bias, 0) / (high - low);
 }
 
 function registersOracle(type: DataType): AggregateOracle<Uint8Array> {

@@ -23,8 +23,9 @@ function endPlan(end: End, type: DataType, ignoreNulls: boolean): DeclarativeAgg
       { name: end, dataType: type, nullable: true, initial: null },
       { name: "value_set", dataType: BooleanType, nullable: false, initial: false },
     ],
-    update: ([kept, isSet], [value]) => {
-      const counts: Expression = (ignoreNulls ? allNotNull([value!]) : undefined) ?? trueLiteral;
+    update: ([kept, isSet], [value, skipsNulls]) => {
+      const skips = ignoreNulls || (skipsNulls?.kind === "literal" && skipsNulls.value === true);
+      const counts: Expression = (skips ? allNotNull([value!]) : undefined) ?? trueLiteral;
       const taken = when(counts, value!, kept!);
       return [end === "first" ? when(isSet, kept!, taken) : taken, either(isSet!, counts)];
     },
@@ -45,19 +46,19 @@ function endOracle(end: End, ignoreNulls: boolean): AggregateOracle<EndState> {
   };
   return {
     initial: () => [null, false],
-    update: (state, [value]) => choose(state, [value!, !(ignoreNulls && value === null)]),
+    update: (state, [value, skipsNulls]) => choose(state, [value!, !((ignoreNulls || skipsNulls === true) && value === null)]),
     merge: choose,
     evaluate: ([value]) => value,
   };
 }
 
 /** The optional second argument of `first(x, true)` is a literal that asks to skip nulls. */
-const skipsNulls = (args: readonly ArgumentInfo[]): readonly DataType[] => coerceAll("first", args.slice(1), [BOOLEAN]);
+const skipOption = (name: string, args: readonly ArgumentInfo[]): readonly DataType[] => coerceAll(name, args.slice(1), [BOOLEAN]);
 
 function resolveEnd(name: string, args: readonly ArgumentInfo[]): Resolution {
   checkCount(name, args, 1, 2);
   const type = args[0]!.dataType;
-  return { argumentTypes: [type, ...skipsNulls(args)], returnType: type, nullable: true };
+  return { argumentTypes: [type, ...skipOption(name, args)], returnType: type, nullable: true };
 }
 
 function endFunction(name: string, aliases: readonly string[], end: End, description: string): AggregateFunction {

@@ -105,7 +105,7 @@ function checkedTimestamp(days: number, hour: number, minute: number, secondMicr
       BigInt(days) * MICROS_PER_DAY + BigInt(hour) * MICROS_PER_HOUR + BigInt(minute) * MICROS_PER_MINUTE + secondMicros,
     );
   if (secondMicros > MICROS_PER_MINUTE && secondMicros < MICROS_PER_MINUTE + 1_000_000n)
-    throw new ArithmeticError("INVALID_FRACTION_OF_SECOND", { secAndMicros: (Number(secondMicros) / 1e6).toFixed(6) });
+    throw new ArithmeticError("INVALID_FRACTION_OF_SECOND", { secAndMicros: String(Number(secondMicros) / 1e6) });
   throw outOfBounds(`Invalid value for SecondOfMinute (valid values 0 - 59): ${secondMicros / 1_000_000n}`);
 }
 

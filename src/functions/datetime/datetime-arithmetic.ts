@@ -152,7 +152,7 @@ function shift(moved: Value, type: DataType, by: Value, byType: DataType, back: 
 }
 
 /** The local date moves by months, the local time of day stays. */
-export function addMonthsToTimestamp(micros: bigint, months: number, zoneId: string): bigint {
+function addMonthsToTimestamp(micros: bigint, months: number, zoneId: string): bigint {
   const zone = timeZone(zoneId);
   const { days, microsOfDay } = localParts(micros, zone);
   return zone.localToUtc(BigInt(addMonths(days, months)) * MICROS_PER_DAY + microsOfDay);

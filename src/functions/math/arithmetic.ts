@@ -163,7 +163,8 @@ function computeDecimal(operator: Operator, left: bigint, right: bigint, types: 
     // left·10^-a / right·10^-b, scaled to the result's digits and rounded once.
     const shift = type.scale - scaleA + scaleB;
     const quotient = shift >= 0 ? divideHalfUp(left * powerOfTen(shift), right) : divideHalfUp(left, right * powerOfTen(-shift));
-    return toDecimal(quotient, type.scale, type);
+    if (fitsPrecision(quotient, type.precision)) return quotient;
+    throw decimalOutOfRange((left * powerOfTen(39 + scaleB)) / (right * powerOfTen(scaleA)), 39, type);
   }
   const scale = Math.max(scaleA, scaleB);
   const [a, b] = [rescale(left, scaleA, scale), rescale(right, scaleB, scale)];
@@ -179,8 +180,14 @@ function decimalDiv(left: bigint, right: bigint, types: readonly DecimalType[]):
 
 function toDecimal(unscaled: bigint, scale: number, type: DecimalType): bigint {
   const result = rescale(unscaled, scale, type.scale);
-  if (!fitsPrecision(result, type.precision)) throw decimalOutOfRange(unscaled, scale, type);
+  if (!fitsPrecision(result, type.precision)) throw outOfRange(unscaled, scale, type);
   return result;
+}
+
+/** The error shows no more than 39 digits before fraction digits are left out. */
+function outOfRange(unscaled: bigint, scale: number, type: DecimalType): Error {
+  const surplus = Math.min(scale, Math.max(0, absolute(unscaled).toString().length - 39));
+  return decimalOutOfRange(unscaled / powerOfTen(surplus), scale - surplus, type);
 }
 
 function binary(

@@ -88,10 +88,10 @@ function literalScale(name: string, args: readonly { readonly literal?: Value; r
 
 function roundDecimal(value: ExactNumber, scale: number, type: DecimalType, rounding: Rounding): bigint {
   const dropped = value.scale - scale;
-  const rounded = dropped > 0 ? rounding(value.unscaled, powerOfTen(dropped)) : value.unscaled;
+  const kept = dropped > 0 ? rounding(value.unscaled, powerOfTen(dropped)) : value.unscaled;
   const roundedScale = dropped > 0 ? scale : value.scale;
   const shift = type.scale - roundedScale;
-  const unscaled = shift >= 0 ? rounded * powerOfTen(shift) : rounded / powerOfTen(-shift);
+  const unscaled = shift >= 0 ? kept * powerOfTen(shift) : kept / powerOfTen(-shift);
   if (!fitsPrecision(unscaled, type.precision)) throw decimalOutOfRange(unscaled, type.scale, type);
   return unscaled;
 }

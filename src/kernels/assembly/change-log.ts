@@ -1,23 +1,22 @@
 // The change log of a state store: what a batch did, as frames (state-frame.ts), and the redo of such frames; snapshots of
 // whole tables as frames of chunks, and their loading. Called by state/state-store.ts on the worker that owns the memory.
-import { ROW_EPOCH, ROW_FLAGS, ROW_NEXT } from "./memory-layout";
-import { heap_alloc, heap_size } from "./memory";
+import { ROW_EPOCH, ROW_FLAGS, ROW_HASH, ROW_NEXT, TABLE_INSERTED } from "./memory-layout";
+import { heap_alloc, heap_free, heap_size } from "./memory";
 import { table_find, table_free, table_remove, table_row_count, table_upsert } from "./hash-table";
 import { crc32c } from "./crc32c";
 import {
+  CHUNK_BYTES_MIN,
+  CHUNK_HEADER,
   C_BYTES,
   C_DEPTH,
   C_DIRTY_FIRST,
   C_DIRTY_NEXT,
   C_PREFIX,
-  C_ROW_BYTES,
   C_ROWS_LIVE,
   C_ROWS_USED,
+  C_ROW_BYTES,
   C_SLOTS_LOG2,
-  CHUNK_BYTES_MIN,
-  CHUNK_HEADER,
   DEPTH_MAX,
-  ROW_INSERTED,
   ROW_NOT_LIVE,
   SLOTS_LOG2_MAX,
   T_BUCKET,
@@ -27,17 +26,16 @@ import {
   T_DIRTY_FIRST,
   T_LOADING,
   T_PARTITION,
-  T_ROW_BYTES,
   T_ROWS,
+  T_ROW_BYTES,
   T_SHIFT,
   T_VAR_COUNT,
   chunkFirst,
-  chunkFree,
   chunkNext,
-  deepen,
-  enter,
   rowsOf,
-} from "./table-chunk";
+} from "./table-layout";
+import { chunkFree, enter, deepen } from "./table-chunk";
+import { packRow, packedBytes, rowHasNulls, unpackRow } from "./packed-row";
 import {
   P_COUNT,
   P_LAST,
@@ -52,12 +50,12 @@ import {
   bucketTable,
   detach,
   freeIfEmpty,
-  imageBytes,
   partitionEntry,
+  partitionOf,
   tableAt,
   tableOf,
-  writeImage,
 } from "./store-tables";
+import { touchChunk, touchesChunks } from "./touch";
 import {
   BUFFER_TOO_SMALL,
   F_CRC,
@@ -75,8 +73,12 @@ import {
   FRAME_VERSION,
   RECORD_DROP,
   RECORD_HEADER,
+  RECORD_OVERHEAD,
   RECORD_PUT,
   RECORD_REMOVE,
+  RECORD_WITHOUT_NULLS,
+  R_BYTES,
+  R_ROWS,
   frameClose,
   frameCount,
   frameFor,
@@ -84,6 +86,7 @@ import {
   frameTake,
   framesBegin,
   framesEnd,
+  recordTake,
 } from "./state-frame";
 
 // Cursor of the writers, 32 bytes, zero at first.
@@ -99,6 +102,8 @@ const PHASE_DROPS: u32 = 1;
 const PHASE_REMOVES: u32 = 2;
 const PHASE_PUTS: u32 = 3;
 const PHASE_END: u32 = 4;
+
+const DROP_BYTES: u32 = 16;
 
 // What `store_apply_frame` returns.
 const APPLY_DONE: u32 = 0;
@@ -117,22 +122,17 @@ const APPLY_MEMORY: u32 = 7;
 /** Remembers what did not fit. Returns what the writer returns. */
 function stopWriting(cursor: usize, bytes: u32): u32 {
   if (framesEnd() != 0) return framesEnd();
-  store<u32>(cursor, bytes + FRAME_HEADER, W_NEEDED);
+  store<u32>(cursor, bytes + RECORD_OVERHEAD, W_NEEDED);
   return BUFFER_TOO_SMALL;
 }
 
-function writeRow(table: usize, chunk: usize, row: usize, recordKind: u32): u32 {
-  const bytes = imageBytes(table, row);
-  if (!frameFor(load<u32>(table, T_PARTITION), RECORD_HEADER + bytes)) return RECORD_HEADER + bytes;
-  frameCount();
-  const record = frameTake(RECORD_HEADER + bytes);
-  store<u32>(record, recordKind);
-  store<u32>(record, bytes, 4);
-  const image = record + RECORD_HEADER;
-  writeImage(table, image, row, chunk);
-  store<u32>(image, 0, ROW_EPOCH);
-  store<u32>(image, 0, ROW_NEXT);
-  store<u32>(image, load<u32>(image, ROW_FLAGS) & ~(ROW_INSERTED | ROW_NOT_LIVE), ROW_FLAGS);
+/** 0, or the bytes for which there is no room. */
+@inline function writeRow(layout: usize, partition: u32, base: usize, row: usize, recordKind: u32): u32 {
+  const withNulls = rowHasNulls(layout, row);
+  const bytes = packedBytes(layout, row, withNulls);
+  const packed = recordTake(partition, withNulls ? recordKind : recordKind | RECORD_WITHOUT_NULLS, bytes);
+  if (packed == 0) return bytes;
+  packRow(layout, packed, row, base, withNulls);
   return 0;
 }
 
@@ -147,16 +147,12 @@ export function store_changes(state: usize, cursor: usize, out: usize, capacity:
     store<u32>(cursor, load<u32>(state, S_DETACHED), W_LINK);
   }
   if (load<u32>(cursor, W_PHASE) == PHASE_DROPS) {
-    const bytes = RECORD_HEADER + 16;
     for (let table: usize = load<u32>(cursor, W_LINK); table != 0; table = load<u32>(table, T_DETACHED_NEXT)) {
       store<u32>(cursor, <u32>table, W_LINK);
-      if (!frameFor(load<u32>(table, T_PARTITION), bytes)) return stopWriting(cursor, bytes);
-      frameCount();
-      const record = frameTake(bytes);
-      store<u32>(record, RECORD_DROP);
-      store<u32>(record, 16, 4);
-      store<i64>(record, load<i64>(table, T_BUCKET), RECORD_HEADER);
-      store<i64>(record, load<i64>(state, S_BUCKET_MICROS), RECORD_HEADER + 8);
+      const bucket = recordTake(load<u32>(table, T_PARTITION), RECORD_DROP, DROP_BYTES);
+      if (bucket == 0) return stopWriting(cursor, DROP_BYTES);
+      store<i64>(bucket, load<i64>(table, T_BUCKET));
+      store<i64>(bucket, load<i64>(state, S_BUCKET_MICROS), 8);
     }
     store<u32>(cursor, PHASE_REMOVES, W_PHASE);
     store<u32>(cursor, load<u32>(state, S_UNLINKED) != 0 ? load<u32>(state, S_UNDO) : 0, W_LINK);
@@ -165,7 +161,8 @@ export function store_changes(state: usize, cursor: usize, out: usize, capacity:
     for (let undo: usize = load<u32>(cursor, W_LINK); undo != 0; undo = load<u32>(undo)) {
       store<u32>(cursor, <u32>undo, W_LINK);
       if (load<u32>(undo, 8) == UNDO_TOUCHED) continue;
-      const needed = writeRow(load<u32>(undo, 4), undo + UNDO_HEADER, undo + UNDO_HEADER, RECORD_REMOVE);
+      const image = undo + UNDO_HEADER;
+      const needed = writeRow(load<u32>(state, S_LAYOUT), load<u32>(load<u32>(undo, 4), T_PARTITION), image, image, RECORD_REMOVE);
       if (needed != 0) return stopWriting(cursor, needed);
     }
     store<u32>(cursor, PHASE_PUTS, W_PHASE);
@@ -179,6 +176,8 @@ export function store_changes(state: usize, cursor: usize, out: usize, capacity:
 }
 
 function writePuts(state: usize, cursor: usize): u32 {
+  const layout: usize = load<u32>(state, S_LAYOUT);
+  const touches = touchesChunks(state);
   let partition = load<u32>(cursor, W_PARTITION);
   let t = load<u32>(cursor, W_TABLE);
   let chunk: usize = load<u32>(cursor, W_CHUNK);
@@ -190,11 +189,14 @@ function writePuts(state: usize, cursor: usize): u32 {
       const rowBytes = load<u32>(table, T_ROW_BYTES);
       if (chunk == 0) chunk = load<u32>(table, T_DIRTY_FIRST);
       for (; chunk != 0; chunk = load<u32>(chunk, C_DIRTY_NEXT)) {
-        if (index == 0) index = load<u32>(chunk, C_DIRTY_FIRST);
+        if (index == 0) {
+          if (touches) touchChunk(chunk, rowBytes);
+          index = load<u32>(chunk, C_DIRTY_FIRST);
+        }
         while (index != 0) {
           const row = rowsOf(chunk) + (index - 1) * rowBytes;
           if (!(load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE)) {
-            const needed = writeRow(table, chunk, row, RECORD_PUT);
+            const needed = writeRow(layout, partition, chunk, row, RECORD_PUT);
             if (needed != 0) {
               store<u32>(cursor, partition, W_PARTITION);
               store<u32>(cursor, t, W_TABLE);
@@ -273,46 +275,63 @@ export function store_apply_frame(state: usize, address: usize, length: u32): u3
 }
 
 function redo(state: usize, partition: u32, position: usize, end: usize, records: u32): u32 {
-  for (; records != 0; records--) {
-    if (position + RECORD_HEADER > end) return APPLY_RECORD;
-    const recordKind = load<u32>(position);
-    const bytes = load<u32>(position, 4);
-    position += RECORD_HEADER;
-    if (bytes & 7 || bytes > <u32>(end - position)) return APPLY_RECORD;
+  const rowBytes = rowBytesOf(state);
+  const scratch = heap_alloc(rowBytes);
+  if (scratch == 0) return APPLY_MEMORY;
+  let result = APPLY_DONE;
+  for (; records != 0 && result == APPLY_DONE; records--) {
+    if (position + RECORD_HEADER > end || load<u32>(position, R_BYTES) > <u32>(end - position) - RECORD_HEADER) result = APPLY_RECORD;
+    else {
+      result = redoRecord(state, partition, position, scratch);
+      position += RECORD_HEADER + ((load<u32>(position, R_BYTES) + 7) & ~7);
+    }
+  }
+  heap_free(scratch, rowBytes);
+  return result != APPLY_DONE ? result : position == end ? APPLY_DONE : APPLY_RECORD;
+}
+
+function redoRecord(state: usize, partition: u32, record: usize, scratch: usize): u32 {
+  const withNulls = (load<u32>(record) & RECORD_WITHOUT_NULLS) == 0;
+  const recordKind = load<u32>(record) & ~RECORD_WITHOUT_NULLS;
+  let position = record + RECORD_HEADER;
+  const end = position + load<u32>(record, R_BYTES);
+  if (recordKind < RECORD_PUT || recordKind > RECORD_DROP) return APPLY_RECORD;
+  for (let rows = load<u32>(record, R_ROWS); rows != 0; rows--) {
     if (recordKind == RECORD_DROP) {
-      if (bytes != 16 || load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
+      if (position + DROP_BYTES > end) return APPLY_RECORD;
+      if (load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
       const table = bucketTable(state, partition, load<i64>(position), false);
       if (table != 0) {
         detach(partitionEntry(state, partition), table);
         table_free(table);
       }
-    } else if (recordKind == RECORD_PUT || recordKind == RECORD_REMOVE) {
-      if (bytes < rowBytesOf(state)) return APPLY_RECORD;
-      const table = tableOf(state, position, recordKind == RECORD_PUT);
-      if (table != 0) {
-        if (imageBytes(table, position) != bytes || load<u32>(table, T_PARTITION) != partition) return APPLY_RECORD;
-        if (recordKind == RECORD_REMOVE) {
-          const row = table_find(table, position, position);
-          if (row != 0) table_remove(table, row);
-          freeIfEmpty(state, table);
-        } else if (!put(table, position)) return APPLY_MEMORY;
-      } else if (recordKind == RECORD_PUT) return APPLY_MEMORY;
-    } else return APPLY_RECORD;
+      position += DROP_BYTES;
+      continue;
+    }
+    const bytes = unpackRow(load<u32>(state, S_LAYOUT), scratch, position, end, withNulls);
+    if (bytes == 0 || partitionOf(state, load<u32>(scratch, ROW_HASH)) != partition) return APPLY_RECORD;
+    const table = tableOf(state, scratch, recordKind == RECORD_PUT);
+    if (recordKind == RECORD_PUT) {
+      if (table == 0 || !put(table, scratch, position)) return APPLY_MEMORY;
+    } else if (table != 0) {
+      const row = table_find(table, scratch, position);
+      if (row != 0) table_remove(table, row);
+      freeIfEmpty(state, table);
+    }
     position += bytes;
   }
   return position == end ? APPLY_DONE : APPLY_RECORD;
 }
 
-function put(table: usize, image: usize): bool {
-  const row = table_find(table, image, image);
-  if (row != 0) {
-    if (load<u32>(table, T_VAR_COUNT) == 0) {
-      memory.copy(row, image, load<u32>(table, T_ROW_BYTES));
-      return true;
-    }
-    table_remove(table, row);
+function put(table: usize, row: usize, base: usize): bool {
+  const found = table_upsert(table, row, base);
+  if (found == 0 || load<u32>(TABLE_INSERTED) != 0) return found != 0;
+  if (load<u32>(table, T_VAR_COUNT) == 0) {
+    memory.copy(found, row, load<u32>(table, T_ROW_BYTES));
+    return true;
   }
-  return table_upsert(table, image, image) != 0;
+  table_remove(table, found);
+  return table_upsert(table, row, base) != 0;
 }
 
 function loadChunks(state: usize, partition: u32, position: usize, end: usize, chunks: u32): u32 {

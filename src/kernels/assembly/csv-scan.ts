@@ -7,7 +7,7 @@ import { storeDecimal } from "./json-value";
 import { number_scan, numberUndecided, toDouble, toFloat } from "./number-parse";
 import {
   behindTerminator, FIELD_BYTES, FIELD_PRECISION, FIELD_SCALE, FIELD_TYPE, FIELD_VALIDITY, FIELD_VALUES, hasNonAscii, line_end,
-  scan_block_finish, scanBlockBegin, scanDefer, SCAN_DEFERRED_COUNT, SCAN_END, SCAN_FIELD_COUNT, SCAN_FIELDS, SCAN_FORMAT,
+  scan_block_finish, scanBlockBegin, scanDefer, scanEndsEarly, SCAN_DEFERRED_COUNT, SCAN_END, SCAN_FIELD_COUNT, SCAN_FIELDS, SCAN_FORMAT,
   SCAN_POSITION, TYPE_BOOLEAN, TYPE_BYTE, TYPE_DATE, TYPE_DECIMAL, TYPE_DOUBLE, TYPE_FLOAT, TYPE_INTEGER, TYPE_LONG, TYPE_SHORT,
   TYPE_STRING, TYPE_TIMESTAMP, TYPE_TIMESTAMP_NTZ, utf8Valid,
 } from "./scan-block";
@@ -48,6 +48,7 @@ export function csv_next(scan: usize): usize {
       p = behindTerminator(lineEnd, end);
     }
     row++;
+    if (behind == 0 && scanEndsEarly(scan)) break;
     if (load<u8>(p) <= 13 || comment != 0) p = skipLines(p, end, comment);
   }
   store<u32>(scan, <u32>p, SCAN_POSITION);

@@ -1,6 +1,6 @@
 // Dates and timestamps in their usual ISO spelling: `yyyy-MM-dd`, and with `T` or a space `HH:mm:ss`, up to six digits of a
 // fraction, and `Z`, `+hh:mm` or nothing. Other spellings are left to the reader's plain parser. Used by the JSON and CSV scanners.
-import { SCAN_ZONE_FROM, SCAN_ZONE_OFFSET, SCAN_ZONE_UNTIL } from "./scan-block";
+import { SCAN_ZONE_FROM, SCAN_ZONE_MISSED, SCAN_ZONE_OFFSET, SCAN_ZONE_UNTIL } from "./scan-block";
 
 /** Whether the last scan understood its text. */
 export let datetimeOk: bool = false;
@@ -85,7 +85,10 @@ export function scanTimestamp(scan: usize, p: usize, end: usize, withoutZone: bo
     }
   }
   if (!withoutZone) {
-    if (micros < load<i64>(scan, SCAN_ZONE_FROM) || micros >= load<i64>(scan, SCAN_ZONE_UNTIL)) return 0;
+    if (micros < load<i64>(scan, SCAN_ZONE_FROM) || micros >= load<i64>(scan, SCAN_ZONE_UNTIL)) {
+      store<u32>(scan, 1, SCAN_ZONE_MISSED);
+      return 0;
+    }
     micros -= load<i64>(scan, SCAN_ZONE_OFFSET);
   }
   datetimeOk = true;

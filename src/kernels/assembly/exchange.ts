@@ -64,13 +64,18 @@ function newBlock(lane: usize, bytes: u32): bool {
   return true;
 }
 
+/** The worker that owns the row's partition; divisions are slow, and both numbers mostly powers of two. */
+@inline function laneOf(hash: i32, partitions: i32, destinations: u32): u32 {
+  if (destinations == 1) return 0;
+  if (((partitions & (partitions - 1)) | (destinations & (destinations - 1))) == 0) return hash & (partitions - 1) & (destinations - 1);
+  const rest = hash % partitions;
+  return <u32>(rest < 0 ? rest + partitions : rest) % destinations;
+}
+
 /** Appends a copy of `row` (slots relative to `base`) to the lane of the worker that owns its partition; false if out of memory. */
 export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   const layout = load<u32>(exchange);
-  const partitions = load<i32>(exchange, 8);
-  let partition = load<i32>(row, ROW_HASH) % partitions;
-  if (partition < 0) partition += partitions;
-  const lane = exchange + HEADER + LANE * (<u32>partition % load<u32>(exchange, 4));
+  const lane = exchange + HEADER + LANE * laneOf(load<i32>(row, ROW_HASH), load<i32>(exchange, 8), load<u32>(exchange, 4));
   const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
   const variables = load<u32>(layout, LAYOUT_VAR_COUNT);
   let total = rowBytes;
@@ -86,7 +91,7 @@ export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   const block: usize = load<u32>(lane, 4);
   store<u32>(block, load<u32>(block, 8) + 1, 8);
   store<u32>(exchange, load<u32>(exchange, 12) + 1, 12);
-  memory.copy(out, row, rowBytes);
+  for (let i: usize = 0; i < rowBytes; i += 8) store<u64>(out + i, load<u64>(row + i));
   store<u32>(out, total, ROW_NEXT);
   store<u32>(out, 0, ROW_EPOCH);
   let end = rowBytes;

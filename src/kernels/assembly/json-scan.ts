@@ -6,7 +6,7 @@
 import { BLOCK_ROW_COUNT } from "./memory-layout";
 import {
   behindTerminator, FIELD_BYTES, FIELD_CHILD, FIELD_NAME, FIELD_NAME_LENGTH, FIELD_TYPE, FIELD_VALIDITY, line_end, scan_block_finish,
-  scanBlockBegin, scanDefer, SCAN_DEFERRED_COUNT, SCAN_END, SCAN_FORMAT, SCAN_POSITION, TYPE_STRUCT,
+  scanBlockBegin, scanDefer, scanEndsEarly, SCAN_DEFERRED_COUNT, SCAN_END, SCAN_FORMAT, SCAN_POSITION, TYPE_STRUCT,
 } from "./scan-block";
 import { convertValue, skipSpace, skipString, skipValue, stringStop } from "./json-value";
 
@@ -64,6 +64,7 @@ export function json_next(scan: usize): usize {
     scanDefer(scan, row, begin, lineEnd);
     row++;
     p = behindTerminator(lineEnd, end);
+    if (scanEndsEarly(scan)) break;
   }
   store<u32>(scan, <u32>p, SCAN_POSITION);
   store<u32>(block, row, BLOCK_ROW_COUNT);

@@ -2,7 +2,7 @@
 // Every function returns the address behind the value, or 0 to defer the line (see scan-block.ts). White space is space and tab:
 // a line ends at a line feed or carriage return, and so do all loops here, since one of them always follows the input.
 import {
-  FIELD_PRECISION, FIELD_SCALE, FIELD_TYPE, FIELD_VALIDITY, FIELD_VALUES, hasNonAscii, TYPE_BOOLEAN, TYPE_BYTE, TYPE_DATE,
+  FIELD_PRECISION, FIELD_SCALE, FIELD_TYPE, FIELD_VALIDITY, FIELD_VALUES, TYPE_BOOLEAN, TYPE_BYTE, TYPE_DATE,
   TYPE_DECIMAL, TYPE_DOUBLE, TYPE_FLOAT, TYPE_INTEGER, TYPE_LONG, TYPE_SHORT, TYPE_STRING, TYPE_TIMESTAMP, TYPE_TIMESTAMP_NTZ, utf8Valid,
 } from "./scan-block";
 import { ARENA_SPLIT, PADDING_BYTES } from "./memory-layout";
@@ -215,9 +215,23 @@ export function convertValue(scan: usize, p: usize, field: usize, row: u32): usi
 }
 
 @inline function convertString(p: usize, target: usize, validity: usize): usize {
-  const end = stringStop(p);
+  const quote = i8x16.splat(34);
+  const backslash = i8x16.splat(92);
+  const space = i8x16.splat(32);
+  let end = p;
+  let high: i32 = 0;
+  let found: i32;
+  while (true) {
+    const chunk = v128.load(end);
+    found = i8x16.bitmask(v128.or(v128.or(i8x16.eq(chunk, quote), i8x16.eq(chunk, backslash)), i8x16.lt_u(chunk, space)));
+    high |= i8x16.bitmask(chunk);
+    if (found != 0) break;
+    end += 16;
+  }
+  end += ctz(found);
   if (load<u8>(end) != QUOTE) return convertEscapedString(p, end, target, validity);
-  if (hasNonAscii(p, end) && !utf8Valid(p, end)) return 0;
+  // Bytes behind the string may have set a bit, too: the check is the slower, not the wrong one then.
+  if (high != 0 && !utf8Valid(p, end)) return 0;
   store<u64>(target, (<u64>(end - p) << 32) | p);
   store<u8>(validity, 1);
   return end + 1;

@@ -22,6 +22,8 @@ export const SCAN_ZONE_FROM: usize = 32; // i64: local times (µs) in [from, unt
 export const SCAN_ZONE_UNTIL: usize = 40; // i64
 export const SCAN_ZONE_OFFSET: usize = 48; // i64, µs
 export const SCAN_FORMAT: usize = 56; // what belongs to one format
+export const SCAN_ZONE_MISSED: usize = 120; // u32: 1 if a line was deferred because its local time is outside of the range above
+export const SCAN_ZONE_TRIES: usize = 124; // u32: how often more a block ends early then, so that the reader can move the range
 
 // Column table: kind u32, needed u32, values u32, validity u32 (of the block under construction).
 const COLUMN_BYTES: u32 = 16;
@@ -92,6 +94,16 @@ export function scanBlockBegin(scan: usize): usize {
   }
   store<u32>(scan, 0, SCAN_DEFERRED_COUNT);
   return block;
+}
+
+/** Whether the block should end after a deferred line, because the reader can make the following ones convertible. */
+export function scanEndsEarly(scan: usize): bool {
+  if (load<u32>(scan, SCAN_ZONE_MISSED) == 0) return false;
+  store<u32>(scan, 0, SCAN_ZONE_MISSED);
+  const tries = load<u32>(scan, SCAN_ZONE_TRIES);
+  if (tries == 0) return false;
+  store<u32>(scan, tries - 1, SCAN_ZONE_TRIES);
+  return true;
 }
 
 /** Leaves the line [begin, end) of row `row` to the reader. */

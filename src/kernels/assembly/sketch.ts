@@ -1,5 +1,7 @@
 // HyperLogLog++ for approx_count_distinct: 512 registers of one byte inside the aggregate's buffer (zero at first). The
 // oracle is functions/aggregate/distinct-estimate.ts.
+import { BIASES, RAW_ESTIMATES } from "./sketch-bias";
+
 const PRECISION: u32 = 9;
 const REGISTERS: u32 = 1 << PRECISION;
 
@@ -33,5 +35,29 @@ export function hll_evaluate(buffer: u32): i64 {
     const linear = m * Math.log(m / <f64>empty);
     if (linear <= 400 || raw <= 2.5 * m) return <i64>Math.floor(linear + 0.5);
   }
-  return <i64>Math.floor(raw + 0.5);
+  return <i64>Math.floor((raw < 5 * m ? raw - biasOf(raw) : raw) + 0.5);
+}
+
+/** Known biases that are averaged. */
+const NEIGHBOURS: i32 = 6;
+
+/** Mean of the biases measured at the raw estimates nearest to `raw`. */
+function biasOf(raw: f64): f64 {
+  const count = RAW_ESTIMATES.length;
+  let at: i32 = 0;
+  while (at < count && unchecked(RAW_ESTIMATES[at]) < raw) at++;
+  let low = max(at - NEIGHBOURS + 1, 0);
+  let high = min(low + NEIGHBOURS, count);
+  while (high < count && distance(raw, high) < distance(raw, low)) {
+    low++;
+    high++;
+  }
+  let sum: f64 = 0;
+  for (let i = low; i < high; i++) sum += unchecked(BIASES[i]);
+  return sum / <f64>(high - low);
+}
+
+@inline function distance(raw: f64, index: i32): f64 {
+  const difference = raw - unchecked(RAW_ESTIMATES[index]);
+  return difference * difference;
 }

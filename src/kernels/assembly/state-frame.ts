@@ -1,19 +1,20 @@
-// Frames: the unit in which state goes to change files and snapshot files, each of one partition. No kernels.
+// Frames: the unit in which state goes to change files and snapshot files, each of one partition. `frame_crc` is called by
+// state/state-file.ts, the rest by change-log.ts.
 //
 // frame:   header 48 | payload (multiple of 8 bytes)
 // header:  magic u32 | format version u16, kind u16 | operator u32 | partition u32 | batch id i64 | payload bytes u32 |
 //          records u32 | row bytes u32 | partitions u32 | CRC-32C u32 of the frame with this field zero | 0 u32
 //
-// kind 1, changes: records of (kind u32, bytes u32, content)
-//   put:    a row with its variable bytes behind it, slots relative to the row
+// kind 1, changes: records of (kind u32, rows u32, content bytes u32, 0 u32, content, padded to 8 bytes)
+//   put:    packed rows (packed-row.ts); with nulls or, if no field of these rows is null, without (kind + 16)
 //   remove: the same; only the keys count
-//   drop:   time bucket i64, width of buckets i64
+//   drop:   per row a time bucket i64, width of buckets i64
 // kind 2, chunks: time bucket i64, width i64, then chunks of that table as they lie in memory (`records` of them)
-import { crc32c } from "./crc32c";
+import { crc32c, crc32c_shift } from "./crc32c";
 
 export const FRAME_HEADER: u32 = 48;
 export const FRAME_MAGIC: u32 = 0x4653524d; // "MRSF"
-export const FRAME_VERSION: u32 = 1;
+export const FRAME_VERSION: u32 = 2;
 export const FRAME_CHANGES: u32 = 1;
 export const FRAME_CHUNKS: u32 = 2;
 export const F_VERSION: u32 = 4;
@@ -27,10 +28,16 @@ export const F_ROW_BYTES: u32 = 32;
 export const F_PARTITIONS: u32 = 36;
 export const F_CRC: u32 = 40;
 
-export const RECORD_HEADER: u32 = 8;
+export const R_ROWS: u32 = 4;
+export const R_BYTES: u32 = 8;
+export const RECORD_HEADER: u32 = 16;
 export const RECORD_PUT: u32 = 1;
 export const RECORD_REMOVE: u32 = 2;
 export const RECORD_DROP: u32 = 3;
+/** Added to put and remove: the rows have no null words. */
+export const RECORD_WITHOUT_NULLS: u32 = 16;
+/** What a buffer needs besides the payload of one row. */
+export const RECORD_OVERHEAD: u32 = FRAME_HEADER + RECORD_HEADER + 8;
 
 /** Returned instead of a length when a single record is larger than the buffer. */
 export const BUFFER_TOO_SMALL: u32 = ~0;
@@ -39,6 +46,7 @@ export const BUFFER_TOO_SMALL: u32 = ~0;
 let position: usize = 0;
 let limit: usize = 0;
 let frame: usize = 0;
+let record: usize = 0;
 let start: usize = 0;
 let kind: u32 = 0;
 let operator: u32 = 0;
@@ -51,6 +59,7 @@ export function framesBegin(out: usize, capacity: u32, kindOfAll: u32, operatorI
   position = out;
   limit = out + capacity;
   frame = 0;
+  record = 0;
   kind = kindOfAll;
   operator = operatorId;
   batch = batchId;
@@ -93,8 +102,39 @@ export function frameCount(): void {
   store<u32>(frame, load<u32>(frame, F_RECORDS) + 1, F_RECORDS);
 }
 
+/** `bytes` for one more row of a record of this partition and kind; a new record begins where need be. 0: the buffer is full. */
+@inline export function recordTake(partition: u32, recordKind: u32, bytes: u32): usize {
+  // Up to 7 bytes of padding may follow.
+  if (record == 0 || load<u32>(record) != recordKind || load<u32>(frame, F_PARTITION) != partition) {
+    if (!recordBegin(partition, recordKind, bytes)) return 0;
+  } else if (<u64>position + bytes + 7 > <u64>limit) return 0;
+  store<u32>(record, load<u32>(record, R_ROWS) + 1, R_ROWS);
+  const taken = position;
+  position += bytes;
+  return taken;
+}
+
+function recordBegin(partition: u32, recordKind: u32, bytes: u32): bool {
+  recordClose();
+  if (!frameFor(partition, RECORD_HEADER + bytes + 7)) return false;
+  frameCount();
+  record = frameTake(RECORD_HEADER);
+  store<u32>(record, recordKind);
+  store<u32>(record, 0, R_ROWS);
+  store<u64>(record, 0, R_BYTES);
+  return true;
+}
+
+function recordClose(): void {
+  if (record == 0) return;
+  store<u32>(record, <u32>(position - record) - RECORD_HEADER, R_BYTES);
+  for (; position & 7; position++) store<u8>(position, 0);
+  record = 0;
+}
+
 export function frameClose(): void {
   if (frame == 0) return;
+  recordClose();
   store<u32>(frame, <u32>(position - frame) - FRAME_HEADER, F_PAYLOAD_BYTES);
   store<u32>(frame, crc32c(frame, <u32>(position - frame), 0), F_CRC);
   frame = 0;
@@ -104,4 +144,15 @@ export function frameClose(): void {
 export function framesEnd(): u32 {
   frameClose();
   return <u32>(position - start);
+}
+
+/** CRC-32C of a finished frame as it stands, from the one in its header: the payload is not read again. */
+export function frame_crc(address: usize): u32 {
+  const payload = load<u32>(address, F_PAYLOAD_BYTES);
+  const crc = load<u32>(address, F_CRC);
+  const real = crc32c(address, FRAME_HEADER, 0);
+  store<u32>(address, 0, F_CRC);
+  const zeroed = crc32c(address, FRAME_HEADER, 0);
+  store<u32>(address, crc, F_CRC);
+  return crc ^ crc32c_shift(real ^ zeroed, payload);
 }

@@ -36,7 +36,6 @@ import {
   ROW_INSERTED,
   ROW_NOT_LIVE,
   T_BUCKET,
-  T_BYTES,
   T_DEAD_ROWS,
   T_DETACHED,
   T_DETACHED_NEXT,
@@ -45,19 +44,19 @@ import {
   T_DIRTY_NEXT,
   T_EPOCH,
   T_PARTITION,
-  T_ROW_BYTES,
   T_ROWS,
+  T_ROW_BYTES,
   chunkFirst,
   chunkNext,
   chunkOf,
-  freeRow,
-  linkDirty,
   remix,
   rowsOf,
-  unlinkRow,
-} from "./table-chunk";
+} from "./table-layout";
+import { freeRow, linkDirty, unlinkRow } from "./table-chunk";
 import {
   BUCKET_NONE,
+  EVICT_SOME,
+  EVICT_WHOLE,
   P_BYTES,
   P_CAPACITY,
   P_COUNT,
@@ -83,7 +82,9 @@ import {
   UNDO_REMOVED,
   UNDO_REMOVED_LATER,
   UNDO_TOUCHED,
-  floorDivide,
+  attach,
+  detach,
+  evictability,
   freeIfEmpty,
   hasNoTime,
   imageBytes,
@@ -92,8 +93,6 @@ import {
   tableOf,
   timeOf,
   writeImage,
-  attach,
-  detach,
 } from "./store-tables";
 
 /** An empty store. `layout` must outlive it. */
@@ -247,103 +246,6 @@ function removeRow(state: usize, table: usize, chunk: usize, row: usize): bool {
   return true;
 }
 
-const SCAN_ALL: u32 = 0;
-const SCAN_EVICTABLE: u32 = 1;
-const SCAN_DIRTY: u32 = 2;
-
-/**
- * Rows changed in this batch, by partition, bucket, chunk, first change. Like all scans: writes up to `max` pairs
- * (row u32, base u32) to `out`, returns how many, 0 at the end; `cursor` is 16 bytes, zero at first; no change in between.
- */
-export function store_scan_dirty(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_DIRTY);
-}
-
-/** All rows, by partition and bucket. */
-export function store_scan_all(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_ALL);
-}
-
-/** Rows whose event time is at or before EVICT_WATERMARK, by partition and bucket. */
-export function store_scan_evictable(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_EVICTABLE);
-}
-
-/** What a watermark means for a table: nothing evictable, some rows, all rows. */
-const EVICT_NONE: u32 = 0;
-const EVICT_SOME: u32 = 1;
-const EVICT_WHOLE: u32 = 2;
-function evictability(state: usize, table: usize, watermark: i64): u32 {
-  const bucket = load<i64>(table, T_BUCKET);
-  if (load<u32>(state, S_BUCKET_OFFSET) == 0 || bucket == BUCKET_NONE || watermark == i64.MIN_VALUE) return EVICT_NONE;
-  const width = load<i64>(state, S_BUCKET_MICROS);
-  const watermarkBucket = floorDivide(watermark, width);
-  if (bucket < watermarkBucket) return EVICT_WHOLE;
-  if (bucket > watermarkBucket) return EVICT_NONE;
-  return watermark - bucket * width == width - 1 ? EVICT_WHOLE : EVICT_SOME;
-}
-
-function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32): u32 {
-  // Cursor: partition, index of the table, chunk (0 = start of the table), next row index (dirty: + 1, 0 = start of the chunk).
-  const partitions = load<u32>(state, S_PARTITIONS);
-  const watermark = load<i64>(EVICT_WATERMARK);
-  let partition = load<u32>(cursor);
-  let t = load<u32>(cursor, 4);
-  let chunk: usize = load<u32>(cursor, 8);
-  let index = load<u32>(cursor, 12);
-  let count: u32 = 0;
-  for (; partition < partitions; partition++, t = 0) {
-    const entry = partitionEntry(state, partition);
-    for (; t < load<u32>(entry, P_COUNT); t++) {
-      const table = tableAt(entry, t);
-      const evict = mode == SCAN_EVICTABLE ? evictability(state, table, watermark) : EVICT_WHOLE;
-      if (evict == EVICT_NONE) continue;
-      if (chunk == 0) chunk = mode == SCAN_DIRTY ? <usize>load<u32>(table, T_DIRTY_FIRST) : chunkFirst(table);
-      const rowBytes = load<u32>(table, T_ROW_BYTES);
-      while (chunk != 0) {
-        const rows = rowsOf(chunk);
-        if (mode == SCAN_DIRTY) {
-          if (index == 0) index = load<u32>(chunk, C_DIRTY_FIRST);
-          while (index != 0 && count < max) {
-            const row = rows + (index - 1) * rowBytes;
-            index = load<u32>(row, ROW_NEXT);
-            if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
-            store<u32>(out + 8 * count, <u32>row);
-            store<u32>(out + 8 * count, <u32>chunk, 4);
-            count++;
-          }
-          if (index != 0) return pause(cursor, partition, t, chunk, index, count);
-          chunk = load<u32>(chunk, C_DIRTY_NEXT);
-        } else {
-          const used = load<u32>(chunk, C_ROWS_USED);
-          while (index < used && count < max) {
-            const row = rows + index * rowBytes;
-            index++;
-            if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
-            if (evict == EVICT_SOME && timeOf(state, row) > watermark) continue;
-            store<u32>(out + 8 * count, <u32>row);
-            store<u32>(out + 8 * count, <u32>chunk, 4);
-            count++;
-          }
-          if (index < used) return pause(cursor, partition, t, chunk, index, count);
-          chunk = chunkNext(table, chunk);
-          index = 0;
-        }
-        if (count == max && chunk != 0) return pause(cursor, partition, t, chunk, 0, count);
-      }
-    }
-  }
-  return pause(cursor, partition, 0, 0, 0, count);
-}
-
-function pause(cursor: usize, partition: u32, table: u32, chunk: usize, index: u32, count: u32): u32 {
-  store<u32>(cursor, partition);
-  store<u32>(cursor, table, 4);
-  store<u32>(cursor, <u32>chunk, 8);
-  store<u32>(cursor, index, 12);
-  return count;
-}
-
 /** 1 if some row has an event time at or before `watermark`. */
 export function store_has_evictable(state: usize, watermark: i64): u32 {
   const partitions = load<u32>(state, S_PARTITIONS);
@@ -469,41 +371,4 @@ function clearDirty(table: usize, remove: bool): void {
   store<u32>(table, 0, T_DIRTY_LAST);
   store<u32>(table, 0, T_DEAD_ROWS);
   store<u32>(table, 0, T_EPOCH);
-}
-
-/** Rows in all tables. */
-export function store_row_count(state: usize): f64 {
-  let rows: f64 = 0;
-  for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
-    const entry = partitionEntry(state, partition);
-    for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) rows += table_row_count(tableAt(entry, t));
-  }
-  return rows;
-}
-
-/** Bytes of memory of all tables. */
-export function store_memory_bytes(state: usize): f64 {
-  let bytes: u64 = STORE_BYTES + P_BYTES * load<u32>(state, S_PARTITIONS);
-  for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
-    const entry = partitionEntry(state, partition);
-    bytes += 4 * load<u32>(entry, P_CAPACITY);
-    for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) bytes += load<u64>(tableAt(entry, t), T_BYTES);
-  }
-  return <f64>bytes;
-}
-
-/** Rows inserted or changed in this batch. */
-export function store_updated_rows(state: usize): u32 {
-  return load<u32>(state, S_UPDATED);
-}
-
-/** Rows removed in this batch. */
-export function store_removed_rows(state: usize): u32 {
-  return load<u32>(state, S_REMOVED);
-}
-
-/** Distinct groups of this batch that were dropped as late. */
-export function store_late_groups(state: usize): u32 {
-  const table: usize = load<u32>(state, S_LATE_GROUPS);
-  return table == 0 ? 0 : table_row_count(table);
 }

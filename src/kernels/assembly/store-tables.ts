@@ -3,7 +3,7 @@
 import { LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_KEY_NULLS } from "./memory-layout";
 import { heap_alloc, heap_free } from "./memory";
 import { table_free, table_new, table_row_count } from "./hash-table";
-import { T_BUCKET, T_LAYOUT, T_PARTITION, T_ROW_BYTES, T_VAR_COUNT, copyVariable } from "./table-chunk";
+import { T_BUCKET, T_LAYOUT, T_PARTITION, T_ROW_BYTES, T_VAR_COUNT, copyVariable } from "./table-layout";
 
 // Store, 128 bytes on the state heap.
 export const S_LAYOUT: u32 = 0;
@@ -187,4 +187,18 @@ export function freeIfEmpty(state: usize, table: usize): void {
   if (table_row_count(table) != 0) return;
   detach(partitionEntry(state, load<u32>(table, T_PARTITION)), table);
   table_free(table);
+}
+
+/** What a watermark means for a table: nothing evictable, some rows, all rows. */
+export const EVICT_NONE: u32 = 0;
+export const EVICT_SOME: u32 = 1;
+export const EVICT_WHOLE: u32 = 2;
+export function evictability(state: usize, table: usize, watermark: i64): u32 {
+  const bucket = load<i64>(table, T_BUCKET);
+  if (load<u32>(state, S_BUCKET_OFFSET) == 0 || bucket == BUCKET_NONE || watermark == i64.MIN_VALUE) return EVICT_NONE;
+  const width = load<i64>(state, S_BUCKET_MICROS);
+  const watermarkBucket = floorDivide(watermark, width);
+  if (bucket < watermarkBucket) return EVICT_WHOLE;
+  if (bucket > watermarkBucket) return EVICT_NONE;
+  return watermark - bucket * width == width - 1 ? EVICT_WHOLE : EVICT_SOME;
 }

@@ -171,6 +171,8 @@ export function parse_timestamp(text: i64): i64 {
 function readTimestamp(): i64 {
   const BAD = i64.MIN_VALUE;
   if (!readDate(6)) return BAD;
+  // Too near the ends of the range for sums without overflow: the plain path decides.
+  if (parsedDays > 106751989 || parsedDays < -106751989) return BAD;
   const midnight = <i64>parsedDays * DAY;
   if (at == end) return midnight;
   if (fields != 3 || !isDateEnd(load<u8>(at))) return BAD;

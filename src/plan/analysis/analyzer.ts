@@ -34,7 +34,7 @@ import { resolveSetOperation } from "./resolve-set-operation.ts";
 import { resolveWatermark } from "./resolve-watermark.ts";
 import { extractTimeWindows } from "./time-windows.ts";
 
-export type { AnalysisContext, Catalog } from "./context.ts";
+export type { AnalysisContext } from "./context.ts";
 
 /** Nodes that analysis has made; they are taken as they are when a new plan is built over them. */
 const analyzed = new WeakSet<LogicalPlan>();

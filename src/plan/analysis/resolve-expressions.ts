@@ -3,7 +3,7 @@
  * steps, unnamed results get Spark's names and time windows are taken out (`time-windows.ts`). Called by the rules of the
  * analyzer, main thread.
  */
-import { suggest } from "../../base/errors.ts";
+import { type AnalysisError, suggest } from "../../base/errors.ts";
 import { DateType, sameType, TimestampNTZType, type DataType } from "../../columnar/types.ts";
 import {
   alias,
@@ -141,6 +141,8 @@ export class ExpressionResolver {
 
   /** Spark's names of unnamed results: the last part of a nested name, the column under a cast, else the SQL text. */
   #automaticName(bound: Expression, written: Expression): string {
+    if (bound.kind === "unresolved_function" && bound.args.length === 1 && TYPE_FUNCTIONS.has(bound.name.toLowerCase()))
+      return prettyName(withoutInnerAliases(bound.args[0]!));
     if (written.kind === "unresolved_attribute") return written.nameParts.at(-1)!;
     if (bound.kind === "cast" && bound.child.kind === "attribute") return bound.child.name;
     if (bound.kind === "cast" && bound.child.kind === "alias") return bound.child.name;
@@ -194,6 +196,11 @@ export class ExpressionResolver {
       const parameters = { sqlExpr: quotedSql(node), srcType: quotedType(from), targetType: quotedType(to) };
       const byFunction =
         isNumeric(from) && to.kind === "date" ? "DATE_FROM_UNIX_DATE" : from.kind === "date" && isNumeric(to) ? "UNIX_DATE" : null;
+      const isBytes = to.kind === "binary" && ["byte", "short", "integer", "long"].includes(from.kind);
+      if (isBytes) {
+        const setting = { config: '"spark.sql.ansi.enabled"', configVal: "'false'" };
+        throw analysisError("DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION", { ...parameters, ...setting }, node.origin);
+      }
       throw byFunction
         ? analysisError("DATATYPE_MISMATCH.CAST_WITH_FUNC_SUGGESTION", { ...parameters, functionNames: `\`${byFunction}\`` }, node.origin)
         : analysisError("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", parameters, node.origin);
@@ -255,7 +262,7 @@ export class ExpressionResolver {
       case "aggregate":
         return this.#finishAggregate(definition, node, args, infos);
       case "planned":
-        throw notYet(`the function ${definition.name}`, "Use another function for now: see the list in the documentation.");
+        throw notYet(`the function ${definition.name}`, "Write it with other functions, or with foreachBatch.");
       case "special":
         throw analysisError("UNSUPPORTED_EXPR_FOR_OPERATOR", { invalidExprSqls: quotedSql(node) });
     }
@@ -312,6 +319,7 @@ export class ExpressionResolver {
 
   /** Functions that become kinds of their own. */
   #finishSpecial(name: string, args: readonly Expression[]): Expression | undefined {
+    if (CLOCK_FUNCTIONS.has(name) && args.length > 0) throw wrongArgumentCount(name, 0, args);
     switch (name) {
       case "current_timestamp":
       case "now":
@@ -333,8 +341,14 @@ export class ExpressionResolver {
       case "session_window":
         throw notYet("session_window", "Group by window(...) instead.");
       default:
-        return undefined;
+        return TYPE_FUNCTIONS.has(name) ? this.#finishTypeFunction(name, args) : undefined;
     }
+  }
+
+  /** `int(x)` is `CAST(x AS INT)`. */
+  #finishTypeFunction(name: string, args: readonly Expression[]): Expression {
+    if (args.length === 1) return this.#finishCast(cast(args[0]!, name));
+    throw wrongArgumentCount(name, 1, args);
   }
 
   /** A cast of a literal is computed at once, unless it fails: then it fails where and when the query reaches it. */
@@ -348,6 +362,21 @@ export class ExpressionResolver {
     }
   }
 }
+
+const CLOCK_FUNCTIONS: ReadonlySet<string> = new Set(["current_timestamp", "now", "localtimestamp", "current_date", "curdate"]);
+
+const wrongArgumentCount = (name: string, expected: number, args: readonly Expression[]): AnalysisError =>
+  analysisError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {
+    functionName: quotedName([name]),
+    expectedNum: String(expected),
+    actualNum: String(args.length),
+    docroot: "https://spark.apache.org/docs/latest",
+  });
+
+/** Types that are also functions of one argument. */
+const TYPE_FUNCTIONS: ReadonlySet<string> = new Set(
+  "boolean tinyint smallint int bigint float double decimal date timestamp binary string".split(" "),
+);
 
 const batchTimestamp: Expression = Object.freeze({ kind: "batch_timestamp" });
 

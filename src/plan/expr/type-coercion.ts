@@ -29,7 +29,7 @@ export const isIntegral = (type: DataType): boolean => INTEGRAL.includes(type.ki
 export const isNumeric = (type: DataType): boolean => type.kind === "decimal" || NUMERIC_ORDER.includes(type.kind);
 export const isAtomic = (type: DataType): boolean =>
   type.kind !== "void" && type.kind !== "array" && type.kind !== "map" && type.kind !== "struct";
-export const isDateTime = (type: DataType): boolean => type.kind === "date" || type.kind === "timestamp" || type.kind === "timestamp_ntz";
+const isDateTime = (type: DataType): boolean => type.kind === "date" || type.kind === "timestamp" || type.kind === "timestamp_ntz";
 const isInterval = (type: DataType): boolean => type.kind === "day_time_interval" || type.kind === "year_month_interval";
 
 /** True if the type has an order (`<`, min, sort). Maps have none. */
@@ -65,7 +65,7 @@ export function decimalForType(type: DataType): DecimalType | undefined {
 }
 
 /** Cuts a precision over 38: whole digits are kept, the scale shrinks to no less than 6 (or what it was). */
-export function adjustedDecimal(precision: number, scale: number): DecimalType {
+function adjustedDecimal(precision: number, scale: number): DecimalType {
   if (precision <= MAX_PRECISION) return decimalType(precision, scale);
   const wholeDigits = precision - scale;
   return decimalType(MAX_PRECISION, Math.max(MAX_PRECISION - wholeDigits, Math.min(scale, MIN_ADJUSTED_SCALE)));
@@ -99,7 +99,7 @@ export function decimalResult(operator: "+" | "-" | "*" | "/" | "%" | "pmod" | "
 }
 
 /** The decimal that holds both; whole digits go before fraction digits where 38 are not enough. */
-export function widerDecimal(a: DecimalType, b: DecimalType): DecimalType {
+function widerDecimal(a: DecimalType, b: DecimalType): DecimalType {
   const scale = Math.max(a.scale, b.scale);
   const precision = Math.max(a.precision - a.scale, b.precision - b.scale) + scale;
   return precision <= MAX_PRECISION

@@ -3,7 +3,7 @@
  * (`api/dataframe.ts`), the analyzer resolves them, the optimizer rewrites them, the planner turns them into stages.
  * Children per kind: `plan/tree.ts`.
  */
-import type { DataType, StructType } from "../../columnar/types.ts";
+import type { StructType } from "../../columnar/types.ts";
 import type { Alias, Attribute, Expression, SortOrder } from "../expr/expression.ts";
 
 export type LogicalPlan =
@@ -207,6 +207,3 @@ export interface CollectMetrics extends Node {
 }
 
 export type LogicalKind = LogicalPlan["kind"];
-
-/** A type used by connectors to describe what they read: name, type, options. */
-export type DeclaredSchema = StructType | DataType;

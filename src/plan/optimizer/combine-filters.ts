@@ -1,6 +1,6 @@
 /** A filter over a filter is one filter; the inner condition is tested first. Main thread. */
 import { transformPlanUp } from "../tree.ts";
-import { conjunctsOf, filtered } from "./conjunction.ts";
+import { conjunctsOf, filtered } from "../logical/conjunction.ts";
 import type { Rule } from "./rule-context.ts";
 
 export const combineFilters: Rule = (plan) =>

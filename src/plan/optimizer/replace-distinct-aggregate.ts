@@ -11,7 +11,7 @@ import { aliasOf, attributeOf } from "../expr/expression-type.ts";
 import type { Aggregate, Join, LogicalPlan } from "../logical/nodes.ts";
 import { outputOf } from "../logical/output.ts";
 import { transformPlanUp } from "../tree.ts";
-import { conjunctionOf } from "./conjunction.ts";
+import { conjunctionOf } from "../logical/conjunction.ts";
 import type { OptimizerContext, Rule } from "./rule-context.ts";
 
 export const replaceDistinctAggregate: Rule = (plan, context) =>

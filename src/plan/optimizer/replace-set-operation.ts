@@ -8,7 +8,7 @@ import { alias, call, type Expression } from "../expr/expression.ts";
 import type { LogicalPlan, SetOperation } from "../logical/nodes.ts";
 import { outputOf } from "../logical/output.ts";
 import { transformPlanUp } from "../tree.ts";
-import { conjunctionOf } from "./conjunction.ts";
+import { conjunctionOf } from "../logical/conjunction.ts";
 import type { Rule } from "./rule-context.ts";
 
 export const replaceSetOperation: Rule = (plan) => transformPlanUp(plan, (node) => (node.kind === "set_operation" ? replaced(node) : node));

@@ -1,7 +1,9 @@
 /** `Join` of a flow with a static side → which side probes, which is built, equality keys and the rest of the condition. */
 import { AnalysisError } from "../../base/errors.ts";
-import { attributeOf } from "../expr/expression-type.ts";
+import { leafCount } from "../../columnar/types.ts";
+import { attributeOf, typeOf } from "../expr/expression-type.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
+import { conjunctionOf, conjunctsOf } from "../logical/conjunction.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
 import { attributesOf } from "./needed-leaves.ts";
@@ -46,6 +48,11 @@ export function splitJoin(join: Join, nextId: () => number): SplitJoin {
   for (const conjunct of join.condition ? conjunctsOf(join.condition) : []) {
     if (conjunct.kind === "call" && (conjunct.name === "=" || conjunct.name === "<=>")) {
       const [a, b] = conjunct.args as [Expression, Expression];
+      // Structs are compared field by field in the rest of the condition; with nothing else every row meets every row.
+      if (leafCount(typeOf(a)) > 1) {
+        rest.push(conjunct);
+        continue;
+      }
       const straight = within(a, probeIds) && within(b, buildIds);
       if (straight || (within(b, probeIds) && within(a, buildIds))) {
         probeKeys.push(straight ? a : b);
@@ -73,19 +80,7 @@ export function splitJoin(join: Join, nextId: () => number): SplitJoin {
     }),
     nullSafe,
     joinType,
-    condition: rest.length === 0 ? null : rest.reduce(and),
+    condition: conjunctionOf(rest),
     outputOrder: (columns) => order.map((id) => columns.find((column) => column.id === id)!),
   };
 }
-
-export function conjunctsOf(condition: Expression): Expression[] {
-  return condition.kind === "call" && condition.name === "and" ? condition.args.flatMap(conjunctsOf) : [condition];
-}
-
-const and = (a: Expression, b: Expression): Expression => ({
-  kind: "call",
-  name: "and",
-  args: [a, b],
-  dataType: { kind: "boolean" },
-  nullable: true,
-});

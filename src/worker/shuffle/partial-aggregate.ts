@@ -3,7 +3,7 @@
  * worker. In a worker; one per task.
  */
 import { ARENA_BATCH, ARENA_SPLIT } from "../../columnar/memory-layout.ts";
-import { CONTEXT_DIRECT, CONTEXT_EXCHANGE, CONTEXT_TABLE } from "../../compile/stage-context.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_EXCHANGE, MODE_SCRATCH } from "../../compile/stage-context.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import type { StageInstance } from "../stage-instance.ts";
 import { outOfMemory } from "../task-output.ts";
@@ -25,6 +25,7 @@ export class PartialAggregate {
   /** Skips the scratch table. Found out on the way; the query keeps it for later splits. */
   direct: boolean;
 
+  /** `direct` as an earlier batch found it. */
   constructor(kernels: Kernels, stage: StageInstance, layout: number, destinations: number, partitions: number, direct: boolean) {
     this.#kernels = kernels;
     this.#stage = stage;
@@ -34,7 +35,7 @@ export class PartialAggregate {
     this.#exchange = kernels.exports["exchange_new"]!(layout, destinations, partitions) as number;
     if (this.#exchange === 0) throw outOfMemory();
     stage.setContext(CONTEXT_EXCHANGE, this.#exchange);
-    stage.setContext(CONTEXT_DIRECT, direct ? 1 : 0);
+    stage.setContext(CONTEXT_MODE, direct ? MODE_EXCHANGE : MODE_SCRATCH);
     if (!direct) this.#newTable();
   }
 
@@ -44,7 +45,7 @@ export class PartialAggregate {
     if (this.direct || this.#rowsInTable() < TABLE_ROWS_MAX) return;
     this.direct = this.#rowsInTable() > USELESS_RATIO * this.#rowsIn;
     this.#flushTable();
-    if (this.direct) this.#stage.setContext(CONTEXT_DIRECT, 1);
+    if (this.direct) this.#stage.setContext(CONTEXT_MODE, MODE_EXCHANGE);
     else this.#newTable();
   }
 

@@ -13,7 +13,7 @@ import type { Value } from "../../../src/columnar/values.ts";
 import { functionRegistry } from "../../../src/functions/registry.ts";
 import { call, cast, literal, type Expression } from "../../../src/plan/expr/expression.ts";
 import { intervalMicros, parseInterval } from "../../../src/plan/expr/interval.ts";
-import { isNullable, typeOf } from "../../../src/plan/expr/null-logic.ts";
+import { nullableOf, typeOf } from "../../../src/plan/expr/expression-type.ts";
 import { canCast, widerTypeOf } from "../../../src/plan/expr/type-coercion.ts";
 
 /** Thrown for syntax or functions outside this reader: such golden cases are skipped. */
@@ -34,7 +34,7 @@ export function evaluateSql(text: string, zone = "UTC"): { readonly value: Value
   return { value, type, text: value === null ? "NULL" : formatValue(value, type, zone) };
 }
 
-export function readExpression(text: string, zone = "UTC"): Sql {
+function readExpression(text: string, zone = "UTC"): Sql {
   const reader = new Reader(text, zone);
   const result = reader.expression();
   reader.end();
@@ -56,20 +56,20 @@ export function readSelect(text: string, zone: string): Sql[] {
 }
 
 /** Resolves one call as the analyzer would: type rule, then casts. */
-export function resolveCall(name: string, args: readonly Sql[]): Sql {
+function resolveCall(name: string, args: readonly Sql[]): Sql {
   const definition = functionRegistry.find(name);
   if (definition?.kind !== "scalar") throw new OutOfScope(`function ${name}`);
   const resolved = definition.resolve(
     args.map(({ expression, sql }) => ({
       dataType: typeOf(expression),
-      nullable: isNullable(expression),
+      nullable: nullableOf(expression),
       sql,
       ...(expression.kind === "literal" && { literal: expression.value }),
     })),
   );
-  const cast_ = args.map(({ expression }, index) => castTo(expression, resolved.argumentTypes[index]!));
+  const castArgs = args.map(({ expression }, index) => castTo(expression, resolved.argumentTypes[index]!));
   return {
-    expression: call(definition.name, cast_, resolved.returnType, resolved.nullable),
+    expression: call(definition.name, castArgs, resolved.returnType, resolved.nullable),
     sql: `${name}(${args.map((arg) => arg.sql).join(", ")})`,
   };
 }
@@ -228,7 +228,9 @@ class Reader {
     if (suffix === "D" || (!suffix && /[eE]/.test(digits))) return of(Number(digits), types.DoubleType);
     if (suffix === "F") return of(Math.fround(Number(digits)), types.FloatType);
     if (suffix === "BD" || digits.includes(".")) {
-      const { unscaled, scale } = parseDecimal(digits)!;
+      const exact = parseDecimal(digits)!;
+      const scale = Math.max(exact.scale, 0);
+      const unscaled = exact.unscaled * 10n ** BigInt(scale - exact.scale);
       const precision = Math.max(String(unscaled).replace("-", "").length, scale);
       if (precision > 38) throw new OutOfScope("decimal literal");
       return of(unscaled, types.decimalType(precision, scale));

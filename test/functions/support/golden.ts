@@ -2,12 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const root = [fileURLToPath(new URL("../../../../shared/spark-sql-tests/", import.meta.url)), "/work/shared/spark-sql-tests/"].find(
-  existsSync,
-);
+const folder = fileURLToPath(new URL("../../../../shared/spark-sql-tests/", import.meta.url));
 
 /** Whether the recordings are at hand; they are not part of the repository. */
-export const goldenFilesPresent = root !== undefined;
+export const goldenFilesPresent = existsSync(folder);
 
 export interface GoldenCase {
   readonly file: string;
@@ -18,7 +16,7 @@ export interface GoldenCase {
 }
 
 export function goldenCases(file: string): GoldenCase[] {
-  const text = readFileSync(`${root}results/${file}.sql.out`, "utf8");
+  const text = readFileSync(`${folder}results/${file}.sql.out`, "utf8");
   return text
     .split("\n-- !query\n")
     .slice(1)

@@ -15,7 +15,7 @@ export class KernelError extends Error {
 }
 
 /** Bytes in the block arena, padded, as a view. */
-export function viewOfBytes(bytes: Uint8Array): bigint {
+function viewOfBytes(bytes: Uint8Array): bigint {
   const address = kernels.exports["arena_alloc"]!(layout.ARENA_BLOCK, bytes.length + layout.PADDING_BYTES) as number;
   kernels.bytes().set(bytes, address);
   return BigInt.asIntN(64, (BigInt(bytes.length) << 32n) | BigInt(address >>> 0));
@@ -32,7 +32,7 @@ export function viewOfWide(value: bigint): bigint {
   return viewOfBytes(bytes);
 }
 
-export function bytesOfView(view: bigint): Uint8Array {
+function bytesOfView(view: bigint): Uint8Array {
   const address = Number(view & 0xffff_ffffn);
   return kernels.bytes().slice(address, address + Number(BigInt.asUintN(64, view) >> 32n));
 }

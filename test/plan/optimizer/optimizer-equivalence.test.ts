@@ -30,7 +30,7 @@ function run(plan: LogicalPlan, tables: Tables): Row[] {
     case "filter":
       return run(plan.child, tables).filter((row) => valueOf(plan.condition, row) === true);
     case "project":
-      return run(plan.child, tables).map((row) => new Map(plan.expressions.map((named, index) => [ids[index]!, valueOf(named, row)])));
+      return run(plan.child, tables).map((row) => new Map(plan.expressions.map((column, index) => [ids[index]!, valueOf(column, row)])));
     case "set_operation":
       return plan.inputs.flatMap((input) => {
         const from = outputOf(input).map((attribute) => attribute.id);

@@ -2,7 +2,7 @@
 import { BooleanType } from "../../columnar/types.ts";
 import { call, type Expression } from "../expr/expression.ts";
 import { nullableOf } from "../expr/expression-type.ts";
-import type { LogicalPlan } from "../logical/nodes.ts";
+import type { LogicalPlan } from "./nodes.ts";
 
 /** `a AND (b AND c)` → a, b, c, in order of evaluation. */
 export function conjunctsOf(condition: Expression): Expression[] {

@@ -1,0 +1,39 @@
+/** Runs suites and native programs, each time in a fresh process. */
+import { execFile, fork, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
+const NATIVE = fileURLToPath(new URL("../../native-bench/programs/target/release/native-bench", import.meta.url));
+
+/** Result of one run of the suite `name`. Rejects when the process fails. */
+export function runInProcess(name, data, settings) {
+  return new Promise((resolve, reject) => {
+    const child = fork(CHILD, [JSON.stringify({ name, data, settings })], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    let result;
+    child.on("message", (message) => (result = message));
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      if (result) resolve(result);
+      else reject(new Error(`the process of ${name} ended with ${signal ?? code} and without a result`));
+    });
+  });
+}
+
+/** Whether the native programs are built. */
+export function hasNative() {
+  return existsSync(NATIVE);
+}
+
+/** Result of one run of a native program, in the form that suites give. */
+export async function runNative(args) {
+  const { stdout } = await promisify(execFile)(NATIVE, args.map(String));
+  return JSON.parse(stdout);
+}
+
+/** First line of what a command prints, or null. */
+export function firstLine(command, args) {
+  const { status, stdout } = spawnSync(command, args, { encoding: "utf8" });
+  return status === 0 ? stdout.trim().split("\n")[0] : null;
+}

@@ -1,0 +1,128 @@
+#!/usr/bin/env node
+/**
+ * The command line `millrace`: reads arguments, loads and calls one command, turns its result into the exit code. Main thread.
+ */
+import { createRequire } from "node:module";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { AnalysisError } from "../base/errors.ts";
+import type { DemoOptions } from "./demo/demo.ts";
+import { EXIT_CODES_HELP, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit-code.ts";
+import { reportError } from "./report-error.ts";
+import { processTerminal } from "./terminal.ts";
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+/** Commands that exist in the documentation and not in this version, and what to do instead. */
+const NOT_YET: Readonly<Record<string, string>> = {
+  sql: "Use the DataFrame methods in a program, and expr(...) for SQL expressions.",
+  serve: "Run the program with `millrace run`.",
+  submit: "Run the program with `millrace run`.",
+  list: "spark.streams.active() knows a program's queries.",
+  status: "query.status() and query.lastProgress() tell.",
+  logs: "Add a listener with spark.streams.addListener.",
+  stop: "Send the program SIGTERM: its queries end after the running batch.",
+  state: "`millrace checkpoint inspect` shows the state files.",
+  bench: "Use `npm run bench` in the repository.",
+};
+
+const terminal = processTerminal();
+const program = new Command("millrace")
+  .description("Spark Structured Streaming for Node.")
+  .version(version)
+  .exitOverride()
+  .configureOutput({ writeOut: terminal.write, writeErr: terminal.error })
+  .addHelpText("after", EXIT_CODES_HELP);
+
+let exitCode = EXIT_OK;
+/** A command's action; its result is the exit code. */
+function action<A extends unknown[]>(run: (...args: A) => Promise<number>): (...args: A) => Promise<void> {
+  return async (...args) => {
+    exitCode = await run(...args);
+  };
+}
+
+program
+  .command("demo")
+  .description("run the demonstration: two streaming queries, a screen, Parquet files")
+  .option("--dir <dir>", "directory of everything it reads and writes", "millrace-demo")
+  .option("--seconds <n>", "longest time", positiveNumber, 10)
+  .option("--events <n>", "events to generate, in batches of 500,000 (default: a million for each second)", positiveNumber)
+  .option("--json", "print the result as JSON and nothing else", false)
+  .action(action(async (options: DemoOptions) => (await import("./demo/demo.ts")).runDemo(options, terminal)));
+
+program
+  .command("run")
+  .description("run a program (an ES module that uses millrace) in this process")
+  .argument("<program>", ".js or .mjs, or .ts where tsx is installed")
+  .argument("[args...]", "the program's own arguments; write -- before options among them")
+  .option("--conf <key=value>", "a setting for the program's sessions; repeatable", keyValue, {})
+  .action(
+    action(async (path: string, args: string[], { conf }: { conf: Record<string, string> }) =>
+      (await import("./run.ts")).runProgram(path, { conf, args }, terminal),
+    ),
+  );
+
+const checkpoint = program.command("checkpoint").description("look into a query's checkpoint directory");
+checkpoint
+  .command("inspect")
+  .description("show query, batches, offsets, watermark and state files; also while the query runs")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (directory: string, options: { json: boolean }) =>
+      (await import("./checkpoint-inspect.ts")).inspectCheckpoint(directory, options, terminal),
+    ),
+  );
+checkpoint
+  .command("verify")
+  .description("check every checksum; exit code 2 when the checkpoint is damaged")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (directory: string, options: { json: boolean }) =>
+      (await import("./checkpoint-verify.ts")).verifyCommand(directory, options, terminal),
+    ),
+  );
+for (const name of ["backup", "restore", "rollback"]) {
+  notYet(checkpoint, name, "docs/on-disk-format.md says which files may be copied or removed by hand.");
+}
+
+for (const [name, remedy] of Object.entries(NOT_YET)) notYet(program, name, remedy);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    exitCode = error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+  } else {
+    reportError(error, terminal);
+    exitCode = EXIT_FAILURE;
+  }
+}
+// A program that ran well may have set a code of its own.
+if (exitCode !== EXIT_OK) process.exitCode = exitCode;
+
+/** A command that is listed, and says that it is not there. */
+function notYet(parent: Command, name: string, remedy: string): void {
+  parent
+    .command(name)
+    .description("not part of this version")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      const command = parent === program ? name : `${parent.name()} ${name}`;
+      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `\`millrace ${command}\``, remedy });
+    });
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1e9)) throw new InvalidArgumentError("It must be a positive number.");
+  return value;
+}
+
+function keyValue(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new InvalidArgumentError("It must have the form key=value.");
+  return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1) };
+}

@@ -1,0 +1,158 @@
+// Reading a state store: scans, and the numbers that progress reports show. Called by the worker's merge stage and by
+// state/state-store.ts, on the worker that owns the memory.
+import { EVICT_WATERMARK, ROW_FLAGS, ROW_NEXT } from "./memory-layout";
+import { table_row_count } from "./hash-table";
+import {
+  C_DIRTY_FIRST,
+  C_DIRTY_NEXT,
+  C_ROWS_USED,
+  ROW_NOT_LIVE,
+  T_BYTES,
+  T_DIRTY_FIRST,
+  T_ROW_BYTES,
+  chunkFirst,
+  chunkNext,
+  rowsOf,
+} from "./table-layout";
+import { touchChunk, touchesChunks } from "./touch";
+import {
+  EVICT_NONE,
+  EVICT_SOME,
+  EVICT_WHOLE,
+  P_BYTES,
+  P_CAPACITY,
+  P_COUNT,
+  STORE_BYTES,
+  S_LATE_GROUPS,
+  S_PARTITIONS,
+  S_REMOVED,
+  S_UPDATED,
+  evictability,
+  partitionEntry,
+  tableAt,
+  timeOf,
+} from "./store-tables";
+
+const SCAN_ALL: u32 = 0;
+const SCAN_EVICTABLE: u32 = 1;
+const SCAN_DIRTY: u32 = 2;
+
+/**
+ * Rows changed in this batch, by partition, bucket, chunk, first change. Like all scans: writes up to `max` pairs
+ * (row u32, base u32) to `out`, returns how many, 0 at the end; `cursor` is 16 bytes, zero at first; no change in between.
+ */
+export function store_scan_dirty(state: usize, cursor: usize, out: usize, max: u32): u32 {
+  return scan(state, cursor, out, max, SCAN_DIRTY);
+}
+
+/** All rows, by partition and bucket. */
+export function store_scan_all(state: usize, cursor: usize, out: usize, max: u32): u32 {
+  return scan(state, cursor, out, max, SCAN_ALL);
+}
+
+/** Rows whose event time is at or before EVICT_WATERMARK, by partition and bucket. */
+export function store_scan_evictable(state: usize, cursor: usize, out: usize, max: u32): u32 {
+  return scan(state, cursor, out, max, SCAN_EVICTABLE);
+}
+
+function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32): u32 {
+  // Cursor: partition, index of the table, chunk (0 = start of the table), next row index (dirty: + 1, 0 = start of the chunk).
+  const partitions = load<u32>(state, S_PARTITIONS);
+  const watermark = load<i64>(EVICT_WATERMARK);
+  let partition = load<u32>(cursor);
+  let t = load<u32>(cursor, 4);
+  let chunk: usize = load<u32>(cursor, 8);
+  let index = load<u32>(cursor, 12);
+  let count: u32 = 0;
+  const touches = mode == SCAN_DIRTY && touchesChunks(state);
+  for (; partition < partitions; partition++, t = 0) {
+    const entry = partitionEntry(state, partition);
+    for (; t < load<u32>(entry, P_COUNT); t++) {
+      const table = tableAt(entry, t);
+      const evict = mode == SCAN_EVICTABLE ? evictability(state, table, watermark) : EVICT_WHOLE;
+      if (evict == EVICT_NONE) continue;
+      if (chunk == 0) chunk = mode == SCAN_DIRTY ? <usize>load<u32>(table, T_DIRTY_FIRST) : chunkFirst(table);
+      const rowBytes = load<u32>(table, T_ROW_BYTES);
+      while (chunk != 0) {
+        const rows = rowsOf(chunk);
+        if (mode == SCAN_DIRTY) {
+          if (index == 0) {
+            if (touches) touchChunk(chunk, rowBytes);
+            index = load<u32>(chunk, C_DIRTY_FIRST);
+          }
+          while (index != 0 && count < max) {
+            const row = rows + (index - 1) * rowBytes;
+            index = load<u32>(row, ROW_NEXT);
+            if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
+            store<u32>(out + 8 * count, <u32>row);
+            store<u32>(out + 8 * count, <u32>chunk, 4);
+            count++;
+          }
+          if (index != 0) return pause(cursor, partition, t, chunk, index, count);
+          chunk = load<u32>(chunk, C_DIRTY_NEXT);
+        } else {
+          const used = load<u32>(chunk, C_ROWS_USED);
+          while (index < used && count < max) {
+            const row = rows + index * rowBytes;
+            index++;
+            if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
+            if (evict == EVICT_SOME && timeOf(state, row) > watermark) continue;
+            store<u32>(out + 8 * count, <u32>row);
+            store<u32>(out + 8 * count, <u32>chunk, 4);
+            count++;
+          }
+          if (index < used) return pause(cursor, partition, t, chunk, index, count);
+          chunk = chunkNext(table, chunk);
+          index = 0;
+        }
+        if (count == max && chunk != 0) return pause(cursor, partition, t, chunk, 0, count);
+      }
+    }
+  }
+  return pause(cursor, partition, 0, 0, 0, count);
+}
+
+function pause(cursor: usize, partition: u32, table: u32, chunk: usize, index: u32, count: u32): u32 {
+  store<u32>(cursor, partition);
+  store<u32>(cursor, table, 4);
+  store<u32>(cursor, <u32>chunk, 8);
+  store<u32>(cursor, index, 12);
+  return count;
+}
+
+/** Rows in all tables. */
+export function store_row_count(state: usize): f64 {
+  let rows: f64 = 0;
+  for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
+    const entry = partitionEntry(state, partition);
+    for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) rows += table_row_count(tableAt(entry, t));
+  }
+  return rows;
+}
+
+/** Bytes of memory of all tables. */
+export function store_memory_bytes(state: usize): f64 {
+  let bytes: u64 = STORE_BYTES + P_BYTES * load<u32>(state, S_PARTITIONS);
+  for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
+    const entry = partitionEntry(state, partition);
+    bytes += 4 * load<u32>(entry, P_CAPACITY);
+    for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) bytes += load<u64>(tableAt(entry, t), T_BYTES);
+  }
+  return <f64>bytes;
+}
+
+/** Rows inserted or changed in this batch. */
+export function store_updated_rows(state: usize): u32 {
+  return load<u32>(state, S_UPDATED);
+}
+
+/** Rows removed in this batch. */
+export function store_removed_rows(state: usize): u32 {
+  return load<u32>(state, S_REMOVED);
+}
+
+/** Distinct groups of this batch that were dropped as late. */
+export function store_late_groups(state: usize): u32 {
+  const table: usize = load<u32>(state, S_LATE_GROUPS);
+  return table == 0 ? 0 : table_row_count(table);
+}
