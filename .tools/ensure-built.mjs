@@ -41,6 +41,7 @@ if (force || !stampMatches("dist/.millrace-build", sources)) {
   console.error("millrace: building …");
   if (force) rmSync(join(root, "dist"), { recursive: true, force: true });
   mkdirSync(join(root, "dist/kernels"), { recursive: true });
+  run("node", [".tools/error-docs.mjs"]);
   run("node", ["node_modules/typescript/bin/tsc", "--build"]);
   const { assemblyLayoutSource } = await import(pathToFileURL(join(root, "dist/columnar/memory-layout.js")).href);
   const layoutPath = join(root, "src/kernels/assembly/memory-layout.ts");

@@ -20,5 +20,14 @@ async function streamResult() {
 
 const result = process.argv[2] === "batch" ? await batchResult() : await streamResult();
 const end = performance.now();
+const { user, system } = process.cpuUsage();
 await spark.stop();
-console.log(JSON.stringify({ result, processMs: end, importMs: importEnd - importStart, fromImportMs: end - importStart }));
+console.log(
+  JSON.stringify({
+    result,
+    processMs: end,
+    importMs: importEnd - importStart,
+    fromImportMs: end - importStart,
+    cpuMs: (user + system) / 1000,
+  }),
+);

@@ -18,12 +18,11 @@ const request = () =>
     }).on("error", reject);
   });
 
-let isEnded = false;
-process.stdin.on("end", () => (isEnded = true)).resume();
+process.stdin.resume();
 for (let count = 0; count < WARM_UP_REQUESTS; count++) await request();
 process.stdout.write("ready");
 const times = [];
-while (!isEnded || times.length === 0) {
+while (!process.stdin.readableEnded || times.length === 0) {
   times.push(await request());
   await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }

@@ -17,16 +17,18 @@ export const suite = {
 
   async run() {
     const start = performance.now();
-    await node("-e", "0");
+    const emptyProcessCpuMs = Number(await node("-p", "const { user, system } = process.cpuUsage(); (user + system) / 1000"));
     const emptyProcessMs = performance.now() - start;
     const batch = JSON.parse(await node(PROGRAM, "batch"));
     const stream = JSON.parse(await node(PROGRAM, "stream"));
     return {
       emptyProcessMs,
+      emptyProcessCpuMs,
       importMs: batch.importMs,
       importToFirstRowsMs: batch.fromImportMs,
       importToFirstMicroBatchMs: stream.fromImportMs,
       processToFirstMicroBatchMs: stream.processMs,
+      firstMicroBatchCpuMs: stream.cpuMs,
       digest: `${batch.result} ids, ${stream.result} groups of values`,
     };
   },

@@ -5,7 +5,7 @@
 import type { Clock, Scheduler } from "./ports.ts";
 
 /** A manual clock that shows `startMs` (epoch milliseconds). Hand `clock` and `scheduler` to whatever is under test. */
-export function manualClock(startMs: number): ManualClock {
+export function manualClock(startMs = 0): ManualClock {
   return new ManualClock(startMs);
 }
 

@@ -13,7 +13,7 @@ import { commitLog, isPreparedName, preparedName, type BatchFiles, type CommitLo
 import { batchIdsAmong } from "./metadata-log.ts";
 import { offsetLog, type OffsetLog, type OffsetRecord } from "./offset-log.ts";
 import { readQueryId, writeQueryId } from "./query-metadata.ts";
-import { CHANGES_DIRECTORY, INDEX_DIRECTORY, SNAPSHOTS_DIRECTORY, StateFiles } from "./state-files.ts";
+import { CHANGES_DIRECTORY, INDEX_DIRECTORY, SNAPSHOTS_DIRECTORY, StateFiles, type StateFileLists } from "./state-files.ts";
 
 /** What the directory held when it was opened. */
 export interface CheckpointInventory {
@@ -63,13 +63,7 @@ export class Checkpoint {
   static async open(ports: Ports, path: string): Promise<Checkpoint> {
     const { files } = ports;
     const writer = new AtomicFiles(ports, path);
-    for (const directory of [path, `${path}/offsets`, `${path}/commits`]) {
-      try {
-        await files.makeDirectory(directory);
-      } catch (cause) {
-        throw new CheckpointError("CHECKPOINT_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
-      }
-    }
+    for (const directory of [path, `${path}/offsets`, `${path}/commits`]) await writer.makeDirectory(directory);
     const directoryLock = await CheckpointLock.lockDirectory(files, path);
     try {
       const [root, offsetFiles, commitFiles, state] = [
@@ -116,9 +110,15 @@ export class Checkpoint {
     return newest === undefined ? null : ((await this.offsets.get(newest))?.conf ?? null);
   }
 
-  /** Makes `record` the newest commit known to this run, without writing: the state files it lists are the ones to continue from. */
-  resumeFrom(record: CommitRecord): void {
-    this.#state.committed(record);
+  /** Makes `lists` (of the newest commit, as a rule) the state files to continue from, without writing. */
+  resumeFrom(lists: StateFileLists): void {
+    this.#state.committed(lists);
+  }
+
+  /** The state files after `committedBatch` when its commit record was removed, or null when the files alone do not tell for sure. */
+  async stateFromFiles(committedBatch: number): Promise<StateFileLists | null> {
+    const isComplete = this.inventory.offsetBatches[0] === 0;
+    return isComplete ? await this.#state.fromFiles(committedBatch) : null;
   }
 
   /**

@@ -16,6 +16,8 @@ export const CHANGES_DIRECTORY = "state/changes";
 export const SNAPSHOTS_DIRECTORY = "state/snapshots";
 export const INDEX_DIRECTORY = "state/index";
 
+/** `<batch>-<worker>-<attempt>` */
+const CHANGE_FILE = /\/(\d+)-\d+-([^/]+)$/;
 const SNAPSHOTS_KEPT = 2;
 /** Batches whose change files a commit record lists itself; older ones go into an index file, all at once. */
 const LISTED_BATCHES_MAX = 128;
@@ -101,6 +103,28 @@ export class StateFiles {
     return true;
   }
 
+  /**
+   * The lists up to batch `committedBatch` from what lies in the directories, for a checkpoint that still has all its batches but lost commit
+   * records. Null when there are snapshots, which a crash may have left incomplete, or when a batch has files of several attempts.
+   */
+  async fromFiles(committedBatch: number): Promise<StateFileLists | null> {
+    if ((await this.#files.list(`${this.#root}/${SNAPSHOTS_DIRECTORY}`)).length > 0) return null;
+    const batches = new Map<number, { attempt: string; files: ChangeFile[] }>();
+    for (const { path: fileName, sizeBytes } of await this.#files.list(`${this.#root}/${CHANGES_DIRECTORY}`)) {
+      const path = fileName.slice(this.#root.length + 1);
+      const [, batch, attempt] = CHANGE_FILE.exec(path) ?? [];
+      if (attempt === undefined) return null;
+      const batchId = Number(batch);
+      if (batchId > committedBatch) continue;
+      const found = batches.get(batchId) ?? { attempt, files: [] };
+      if (found.attempt !== attempt) return null;
+      found.files.push({ path, lengthBytes: sizeBytes, crc32c: crc32c(await this.#files.readFile(fileName)) });
+      batches.set(batchId, found);
+    }
+    const changes = [...batches].map(([batchId, { files }]) => ({ batchId, files })).sort((a, b) => a.batchId - b.batchId);
+    return { snapshots: [], indexes: [], changes };
+  }
+
   /** Everything that a record needs, relative to the checkpoint; of a record that is being purged, what is left of it. */
   async pathsIn({ snapshots, indexes, changes }: StateFileLists): Promise<readonly string[]> {
     const indexed = await Promise.all(indexes.map(async (index) => (await this.#readIndex(index)) ?? []));
@@ -132,7 +156,7 @@ export class StateFiles {
   async #writeIndex(epoch: number, changes: readonly BatchFiles[]): Promise<ChangeIndex> {
     const { batchId: lastBatch } = changes.at(-1)!;
     const name = `${lastBatch}-${epoch}`;
-    await this.#files.makeDirectory(`${this.#root}/${INDEX_DIRECTORY}`);
+    await this.#writer.makeDirectory(`${this.#root}/${INDEX_DIRECTORY}`);
     await this.#writer.create(`${this.#root}/${INDEX_DIRECTORY}`, name, encodeChangeIndex(this.#queryId, lastBatch, changes));
     await this.#writer.syncDirectory(`${this.#root}/state`);
     return { lastBatch, path: `${INDEX_DIRECTORY}/${name}` };

@@ -32,19 +32,22 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
 
   const sessions: Session[] = [];
   let hasFailed = false;
+  /** Failures of queries, in case nothing in the program waits for them. */
+  const failures: string[] = [];
   setLauncher({
     conf,
     opened(session) {
       sessions.push(session);
       void session.streams.addListener({
         onQueryTerminated: ({ exception }) => {
-          hasFailed ||= exception !== null;
+          if (exception !== null) failures.push(exception);
         },
       });
     },
   });
 
   let isStopping = false;
+  const ended = new AbortController();
   const stopQueries = async (): Promise<void> => {
     for (const session of sessions) await Promise.all((await session.streams.active()).map((query) => query.stop()));
   };
@@ -52,8 +55,8 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
     if (isStopping) process.exit(EXIT_FAILURE);
     isStopping = true;
     void stopQueries().then(async () => {
-      await ports.scheduler.sleep(GRACE_MS);
-      process.exit(hasFailed ? EXIT_FAILURE : EXIT_OK);
+      await ports.scheduler.sleep(GRACE_MS, ended.signal);
+      if (!ended.signal.aborted) process.exit(failures.length > 0 ? EXIT_FAILURE : EXIT_OK);
     });
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
@@ -66,9 +69,11 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
     hasFailed = true;
   } finally {
     for (const session of sessions) await session.stop();
+    ended.abort();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
-  return hasFailed ? EXIT_FAILURE : EXIT_OK;
+  if (!hasFailed) for (const failure of failures) terminal.error(`${failure}\n`);
+  return hasFailed || failures.length > 0 ? EXIT_FAILURE : EXIT_OK;
 }
 
 async function allEnded(session: Session): Promise<void> {

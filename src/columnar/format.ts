@@ -8,6 +8,9 @@ import { timeZone, type TimeZone } from "./time-zone.ts";
 import type { DataType } from "./types.ts";
 import type { Value } from "./values.ts";
 
+/** A leading byte order mark is text like any other. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** `zone` is an IANA name; it matters for timestamps only. Null prints as `null` (a cast yields a null instead). */
 export function formatValue(value: Value, type: DataType, zone: string): string {
   if (value === null) return "null";
@@ -29,7 +32,7 @@ export function formatValue(value: Value, type: DataType, zone: string): string 
     case "year_month_interval":
       return `INTERVAL '${formatYearMonth(value as number)}' YEAR TO MONTH`;
     case "binary":
-      return new TextDecoder().decode(value as Uint8Array);
+      return utf8.decode(value as Uint8Array);
     case "array":
       return `[${(value as readonly Value[]).map((element) => formatValue(element, type.elementType, zone)).join(", ")}]`;
     case "map":

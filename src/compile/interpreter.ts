@@ -8,7 +8,7 @@ import type { Value } from "../columnar/values.ts";
 import { castValue } from "../functions/cast.ts";
 import type { AggregateCall, Call, Expression } from "../plan/expr/expression.ts";
 import type { AggregateOracle, EvaluationContext, FunctionRegistry } from "../plan/expr/function-registry.ts";
-import { typeOf } from "../plan/expr/null-logic.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
 
 export { compareValues } from "../columnar/compare.ts";
 

@@ -18,7 +18,7 @@ import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import { pushKeyHash } from "./key-hash.ts";
+import { pushMurmur3 } from "./murmur3.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
@@ -319,7 +319,7 @@ class StageCompiler implements StageTools {
   }
 
   pushHash(f: FunctionBuilder, values: readonly CompiledValue[]): void {
-    pushKeyHash(f, this.#module, values);
+    pushMurmur3(f, this.#module, values);
   }
 
   compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue {

@@ -6,7 +6,7 @@ import { ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
 import { type DataType, physicalKind, type StructType } from "../columnar/types.ts";
 import { either } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import { type CompiledValue, LOAD_OPS, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
+import { type CompiledValue, LOAD_OPS, pushCanonical, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Where a row is: its address, and what its slots are relative to (null: absolute views). */
 export interface RowPlace {
@@ -118,28 +118,4 @@ export function writeNulls(
     f.op("i64.shl", "i64.or");
   });
   f.memory("i64.store", nullsOffset);
-}
-
-/** Pushes the value with floats normalised, as grouping and joining compare them. */
-function pushCanonical(f: FunctionBuilder, value: CompiledValue): void {
-  const { physical } = value;
-  if (physical !== "f32" && physical !== "f64") {
-    value.push();
-    return;
-  }
-  f.scratch(physical, (x) => {
-    // x + 0.0 turns -0.0 into 0.0.
-    value.push();
-    if (physical === "f32") f.f32(0);
-    else f.f64(0);
-    f.op(`${physical}.add`);
-    f.set(x);
-    if (physical === "f32") f.f32(Number.NaN);
-    else f.f64(Number.NaN);
-    f.get(x);
-    f.get(x);
-    f.get(x);
-    f.op(`${physical}.ne`);
-    f.op("select");
-  });
 }

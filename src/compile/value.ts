@@ -141,3 +141,27 @@ export function nullValue(f: FunctionBuilder, dataType: DataType): CompiledValue
     ...(dataType.kind === "struct" && { fields: dataType.fields.map((field) => nullValue(f, field.dataType)) }),
   };
 }
+
+/** Pushes the value as grouping, joining and hashing see it: floats with one pattern for NaN, and 0.0 for -0.0. */
+export function pushCanonical(f: FunctionBuilder, value: CompiledValue): void {
+  const { physical } = value;
+  if (physical !== "f32" && physical !== "f64") {
+    value.push();
+    return;
+  }
+  f.scratch(physical, (x) => {
+    // x + 0.0 turns -0.0 into 0.0.
+    value.push();
+    if (physical === "f32") f.f32(0);
+    else f.f64(0);
+    f.op(`${physical}.add`);
+    f.set(x);
+    if (physical === "f32") f.f32(Number.NaN);
+    else f.f64(Number.NaN);
+    f.get(x);
+    f.get(x);
+    f.get(x);
+    f.op(`${physical}.ne`);
+    f.op("select");
+  });
+}

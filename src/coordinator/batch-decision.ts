@@ -11,6 +11,8 @@ export interface RecoveryFacts {
   readonly commitBatches: readonly number[];
   readonly hasState: boolean;
   readonly hasCommitFiles: boolean;
+  /** For state whose newest commit record is gone: whether the change files tell for sure what it consists of. */
+  readonly isStateRebuildable: boolean;
   /** For a newest batch without a commit: the attempt that the sink says it holds. */
   readonly sinkAttempt: string | null;
   /** Whether that attempt's commit record and change files are there, whole. */
@@ -29,7 +31,16 @@ export type BatchDecision =
   | { readonly kind: "stop"; readonly condition: ErrorCondition; readonly parameters: MessageParameters };
 
 export function decideBatch(facts: RecoveryFacts): BatchDecision {
-  const { checkpointLocation, offsetBatches, commitBatches, hasState, hasCommitFiles, sinkAttempt, isAttemptAdoptable } = facts;
+  const {
+    checkpointLocation,
+    offsetBatches,
+    commitBatches,
+    hasState,
+    hasCommitFiles,
+    isStateRebuildable,
+    sinkAttempt,
+    isAttemptAdoptable,
+  } = facts;
   const newest = offsetBatches.at(-1);
   const newestCommit = commitBatches.at(-1) ?? -1;
   if (newest === undefined) {
@@ -41,7 +52,7 @@ export function decideBatch(facts: RecoveryFacts): BatchDecision {
   if (newestCommit === newest) return { kind: "next", batchId: newest + 1 };
   if (sinkAttempt !== null && isAttemptAdoptable) return { kind: "adopt", batchId: newest, attempt: sinkAttempt };
   // Without state a gap in the commits does no harm: only the newest batch runs again, as in Spark.
-  if (hasState && newest > 0 && newestCommit !== newest - 1) return missing("commits", newest - 1, newest);
+  if (hasState && newest > 0 && newestCommit !== newest - 1 && !isStateRebuildable) return missing("commits", newest - 1, newest);
   return { kind: "rerun", batchId: newest };
 
   function missing(log: string, batchId: number, nextBatchId: number): BatchDecision {

@@ -39,7 +39,15 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
   const isUncommitted = newest !== undefined && !inventory.commitBatches.includes(newest);
   const sinkAttempt = isUncommitted ? await sink.lookup(newest) : null;
   const adoptable = sinkAttempt === null ? null : await checkpoint.adoptable(newest!, sinkAttempt);
-  const facts = { ...inventory, checkpointLocation: checkpoint.path, sinkAttempt, isAttemptAdoptable: adoptable !== null };
+  const isRecordGone = isUncommitted && newest > 0 && !inventory.commitBatches.includes(newest - 1);
+  const rebuilt = isRecordGone ? await checkpoint.stateFromFiles(newest - 1) : null;
+  const facts = {
+    ...inventory,
+    checkpointLocation: checkpoint.path,
+    isStateRebuildable: rebuilt !== null,
+    sinkAttempt,
+    isAttemptAdoptable: adoptable !== null,
+  };
   const decision = decideBatch(facts);
   switch (decision.kind) {
     case "stop":
@@ -60,7 +68,8 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
       const rerun = await readOffsets(batchId);
       const previous = batchId === 0 ? null : await readOffsets(batchId - 1);
       const commit = batchId === 0 ? null : await checkpoint.commits.get(batchId - 1);
-      if (commit) checkpoint.resumeFrom(commit);
+      const state = commit ?? rebuilt;
+      if (state) checkpoint.resumeFrom(state);
       await restoreState(checkpoint, runner, batchId - 1);
       return {
         batchId,

@@ -4,6 +4,7 @@
  */
 import * as types from "../columnar/types.ts";
 import { sqlType, structField, structType, type DataType, type StructField, type StructType } from "../columnar/types.ts";
+import { quoteIfNeeded } from "../plan/expr/sql-text.ts";
 import { TokenCursor } from "./token-cursor.ts";
 
 /** `"ARRAY<INT>"`. Throws `ParseError`: `PARSE_SYNTAX_ERROR`, `UNSUPPORTED_DATATYPE`. */
@@ -66,11 +67,6 @@ export function treeString(schema: StructType): string {
   };
   addType(schema, " |");
   return `${lines.join("\n")}\n`;
-}
-
-/** A name as SQL text: in backquotes unless it is a plain word. */
-function quoteIfNeeded(name: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : `\`${name.replaceAll("`", "``")}\``;
 }
 
 /** Spark's `typeName`: what the schema tree and schema JSON call a type (`long`, `decimal(10,2)`, `struct`). */

@@ -74,7 +74,7 @@ export class StreamTest {
       for (const [index, step] of this.#steps.entries()) {
         current = index;
         if (step.kind === "add_data") step.input.addData(...step.rows);
-        else await this.#within(this.#perform(step, this.#steps[index + 1]));
+        else await this.#within(this.#perform(step, this.#steps.slice(index + 1)));
       }
       current = this.#steps.length;
       await this.#within(this.#stop());
@@ -86,13 +86,13 @@ export class StreamTest {
     }
   }
 
-  async #perform(step: Exclude<Step, { kind: "add_data" }>, next: Step | undefined): Promise<void> {
+  async #perform(step: Exclude<Step, { kind: "add_data" }>, later: readonly Step[]): Promise<void> {
     switch (step.kind) {
       case "multi_add_data":
         for (const { input, rows } of step.adds) input.addData(...rows);
         return;
       case "start":
-        return this.#start(step.options, next?.kind === "expect_failure");
+        return this.#start(step.options, later.find(({ kind }) => NEEDS_QUERY.has(kind))?.kind === "expect_failure");
       case "stop":
         return this.#stop();
       case "check":

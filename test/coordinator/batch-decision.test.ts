@@ -8,6 +8,7 @@ const empty: RecoveryFacts = {
   commitBatches: [],
   hasState: false,
   hasCommitFiles: false,
+  isStateRebuildable: false,
   sinkAttempt: null,
   isAttemptAdoptable: false,
 };
@@ -55,6 +56,11 @@ const table: readonly (readonly [name: string, facts: RecoveryFacts, decision: B
   ["commits lag by two, without state", logs([0, 1, 2, 3], [0, 1]), { kind: "rerun", batchId: 3 }],
   ["all commits deleted, without state", logs([0, 1], []), { kind: "rerun", batchId: 1 }],
   ["commits lag by two, with state", { ...logs([0, 1, 2, 3], [0, 1]), hasState: true }, missing("commits", 2, 3)],
+  [
+    "all commits deleted, with state that its files tell",
+    { ...logs([0, 1], []), hasState: true, isStateRebuildable: true },
+    { kind: "rerun", batchId: 1 },
+  ],
   ["all commits deleted, with state", { ...logs([0, 1], []), hasState: true }, missing("commits", 0, 1)],
   // MicroBatchExecutionSuite: "SPARK-38033: SS cannot be started because the commitId and offsetId are inconsistent"
   ["a hole before the newest offsets", logs([0, 1, 2, 4], [0, 1, 2]), missing("offsets", 3, 4)],

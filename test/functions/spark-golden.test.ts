@@ -6,7 +6,7 @@ import { formatDayTime, formatValue, formatYearMonth } from "../../src/columnar/
 import type { DataType } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
-import { typeOf } from "../../src/plan/expr/null-logic.ts";
+import { typeOf } from "../../src/plan/expr/expression-type.ts";
 import { OutOfScope, readSelect } from "./support/expressions.ts";
 import { goldenCases, goldenFilesPresent, type GoldenCase } from "./support/golden.ts";
 

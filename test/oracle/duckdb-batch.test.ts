@@ -262,7 +262,7 @@ const JOINS = { inner: "JOIN", left: "LEFT JOIN", right: "RIGHT JOIN" } as const
 const joins: Case[] = [];
 for (const [type, words] of Object.entries(JOINS) as [keyof typeof JOINS, string][]) {
   const items = "l.u, l.s, r.u AS ru, r.g AS rg, r.de AS rde";
-  const join = (name: string, on: string, left = "wide", right = "small"): void => {
+  const add = (name: string, on: string, left = "wide", right = "small"): void => {
     joins.push({
       name: `${type} join ${name}`,
       engine: (frame) =>
@@ -273,37 +273,37 @@ for (const [type, words] of Object.entries(JOINS) as [keyof typeof JOINS, string
       sql: `SELECT ${items} FROM ${left} l ${words} ${right} r ON ${on}`,
     });
   };
-  join("on an int", "l.k = r.k");
-  join("on a text", "l.g = r.g AND l.k = r.k");
-  join("on many types", "l.ti = r.ti AND l.bo = r.bo");
-  join("on a double with NaN and zeros", "l.d = r.d");
-  join("on a float", "l.f = r.f AND l.bo = r.bo");
-  join("with a residual condition", "l.k = r.k AND l.i > r.i");
-  join("with residual texts", "l.k = r.k AND l.s < r.s AND r.bo");
-  join("with a one-sided condition", "l.k = r.k AND l.i > 0 AND r.x < 500");
-  join("on binary", "l.b = r.b");
-  join("on decimals and dates", "l.de = r.de OR (l.da = r.da AND l.k = r.k)".replace("l.de = r.de OR (", "").replace(")", ""));
-  join("on an expression", "l.k + 1 = r.k * 2");
-  join("on ints of two widths", "l.ti = r.k");
-  join("null-safe", "l.g IS NOT DISTINCT FROM r.g AND l.k = r.k");
-  join("with no match", "l.k = r.k + 100000");
+  add("on an int", "l.k = r.k");
+  add("on a text", "l.g = r.g AND l.k = r.k");
+  add("on many types", "l.ti = r.ti AND l.bo = r.bo");
+  add("on a double with NaN and zeros", "l.d = r.d");
+  add("on a float", "l.f = r.f AND l.bo = r.bo");
+  add("with a residual condition", "l.k = r.k AND l.i > r.i");
+  add("with residual texts", "l.k = r.k AND l.s < r.s AND r.bo");
+  add("with a one-sided condition", "l.k = r.k AND l.i > 0 AND r.x < 500");
+  add("on binary", "l.b = r.b");
+  add("on decimals and dates", "l.de = r.de OR (l.da = r.da AND l.k = r.k)".replace("l.de = r.de OR (", "").replace(")", ""));
+  add("on an expression", "l.k + 1 = r.k * 2");
+  add("on ints of two widths", "l.ti = r.k");
+  add("null-safe", "l.g IS NOT DISTINCT FROM r.g AND l.k = r.k");
+  add("with no match", "l.k = r.k + 100000");
 }
 for (const [type, not] of [
   ["semi", ""],
   ["anti", "NOT "],
 ] as const) {
-  const join = (name: string, on: string): void => {
+  const add = (name: string, on: string): void => {
     joins.push({
       name: `${type} join ${name}`,
       engine: (frame) => frame("wide").as("l").join(frame("small").as("r"), expr(on), type).select("u", "s", "k"),
       sql: `SELECT l.u, l.s, l.k FROM wide l WHERE ${not}EXISTS (SELECT 1 FROM small r WHERE ${on})`,
     });
   };
-  join("on an int", "l.k = r.k");
-  join("on two texts", "l.g = r.g AND l.s = r.s");
-  join("on a double", "l.d = r.d");
-  join("with a residual condition", "l.k = r.k AND l.i > r.i");
-  join("with a one-sided condition", "l.k = r.k AND r.bo AND l.i > 0");
+  add("on an int", "l.k = r.k");
+  add("on two texts", "l.g = r.g AND l.s = r.s");
+  add("on a double", "l.d = r.d");
+  add("with a residual condition", "l.k = r.k AND l.i > r.i");
+  add("with a one-sided condition", "l.k = r.k AND r.bo AND l.i > 0");
 }
 joins.push(
   {

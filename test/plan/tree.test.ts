@@ -3,7 +3,7 @@ import { IntegerType, LongType } from "../../src/columnar/types.ts";
 import { expressionKey } from "../../src/plan/expr/expression-key.ts";
 import { alias, call, literal, type Attribute, type Expression } from "../../src/plan/expr/expression.ts";
 import { literalText, prettyName, quotedName } from "../../src/plan/expr/sql-text.ts";
-import { timestampText } from "../../src/plan/expr/value-text.ts";
+import { formatLocalTimestamp } from "../../src/columnar/format.ts";
 import {
   childrenOf,
   contains,
@@ -100,7 +100,7 @@ describe("texts", () => {
     expect(literalText(-5n, { kind: "decimal", precision: 5, scale: 2 })).toBe("-0.05");
     expect(quotedName(["a", "b`c"])).toBe("`a`.`b``c`");
     for (const iso of ["2000-02-29", "1900-03-01", "2023-12-31", "1600-02-29"]) {
-      expect(timestampText(BigInt(Date.parse(`${iso}T12:34:56Z`)) * 1000n)).toBe(`${iso} 12:34:56`);
+      expect(formatLocalTimestamp(BigInt(Date.parse(`${iso}T12:34:56Z`)) * 1000n)).toBe(`${iso} 12:34:56`);
     }
   });
 });

@@ -31,6 +31,17 @@ test("JSON: options of inference and malformed records", () => {
   expect(() => json(["{"], { mode: "FAILFAST" })).toThrow(/MALFORMED_RECORD_IN_PARSING/);
 });
 
+test("a share of the records decides", () => {
+  const records = ["1", "2", "3.5", "4", "x"];
+  const lines = records.map((value) => JSON.stringify({ a: Number.isNaN(Number(value)) ? value : Number(value) }));
+  // Half: the first, third and fifth. A fifth: the first only.
+  expect(json(lines, { samplingRatio: "0.5" })).toBe("struct<a:string>");
+  expect(json(lines.slice(0, 4), { samplingRatio: "0.5" })).toBe("struct<a:double>");
+  expect(json(lines, { samplingRatio: "0.2" })).toBe("struct<a:bigint>");
+  expect(csv(records.join("\n"), { samplingRatio: "0.2", inferSchema: "true" })).toBe("struct<_c0:int>");
+  expect(() => csv("1", { samplingRatio: "2" })).toThrow(/"2" is not a number from 0 to 1/);
+});
+
 test("CSV: names, and types if asked for", () => {
   const text = "id,when,day,x,flag,,id\n1,2024-01-01 00:00:00,2024-01-01,1,true,,a\n3000000000,,2024-01-02,1.5,FALSE,,b\n";
   expect(csv("1,2\n")).toBe("struct<_c0:string,_c1:string>");

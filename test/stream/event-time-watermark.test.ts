@@ -10,6 +10,7 @@ import {
   execute,
   memoryStream,
   multiAddData,
+  processAllAvailable,
   startStream,
   stopStream,
   testStream,
@@ -251,4 +252,96 @@ test("overriding watermark should not be allowed by default", async () => {
   const input = memoryStream(spark(), "value INT");
   const frame = withEventTime(input, "10 seconds").withWatermark("eventTime", "20 seconds");
   await expect(testStream(frame, {}, addData(input, 1))).rejects.toThrow("Redefining watermark is disallowed.");
+});
+
+test("event time and watermark metrics with Trigger.Once case", async () => {
+  const input = memoryStream(spark(), "value INT");
+  const once = () => [startStream({ trigger: { once: true } }), processAllAvailable(), stopStream()];
+  await testStream(
+    windowedCounts(input),
+    {},
+    ...once(),
+    addData(input, 15),
+    ...once(),
+    checkNewAnswer(),
+    eventSeconds({ min: 15, max: 15, avg: 15, watermark: 0 }),
+    addData(input, 10, 12, 14),
+    ...once(),
+    checkNewAnswer(),
+    eventSeconds({ min: 10, max: 14, avg: 12, watermark: 5 }),
+    addData(input, 25),
+    ...once(),
+    checkNewAnswer(),
+    eventSeconds({ min: 25, max: 25, avg: 25, watermark: 5 }),
+    addData(input, 50),
+    ...once(),
+    checkNewAnswer([10, 3]),
+    eventSeconds({ min: 50, max: 50, avg: 50, watermark: 15 }),
+  );
+});
+
+test("event time and watermark metrics with Trigger.AvailableNow case", async () => {
+  const input = memoryStream(spark(), "value INT");
+  const availableNow = () => [startStream({ trigger: { availableNow: true } }), processAllAvailable(), stopStream()];
+  await testStream(
+    windowedCounts(input),
+    {},
+    ...availableNow(),
+    addData(input, 15),
+    ...availableNow(),
+    checkNewAnswer(),
+    eventSeconds({ min: 15, max: 15, avg: 15, watermark: 0 }),
+    addData(input, 10, 12, 14),
+    ...availableNow(),
+    checkNewAnswer(),
+    eventSeconds({ min: 10, max: 14, avg: 12, watermark: 5 }),
+    addData(input, 25),
+    ...availableNow(),
+    checkNewAnswer([10, 3]),
+    eventSeconds({ min: 25, max: 25, avg: 25, watermark: 5 }),
+    addData(input, 50),
+    ...availableNow(),
+    checkNewAnswer([15, 1], [25, 1]),
+    eventSeconds({ min: 50, max: 50, avg: 50, watermark: 15 }),
+  );
+});
+
+test("MultipleWatermarkPolicy: max", async () => {
+  const [a, b] = [memoryStream(spark(), "value INT"), memoryStream(spark(), "value INT")];
+  const frame = withEventTime(a, "10 seconds").select("value").union(withEventTime(b, "10 seconds").select("value"));
+  await testStream(
+    frame,
+    { conf: { "spark.sql.streaming.multipleWatermarkPolicy": "max" } },
+    ...watermarkAfter(
+      [
+        [a, 20],
+        [b, 30],
+      ],
+      a,
+      20_000,
+    ),
+    ...watermarkAfter(
+      [
+        [a, 120],
+        [b, 50],
+      ],
+      a,
+      110_000,
+    ),
+    ...watermarkAfter([[b, 150]], a, 140_000),
+  );
+});
+
+test("complete mode: nothing is late, nothing is evicted", async () => {
+  const input = memoryStream(spark(), "value INT");
+  await testStream(
+    windowedCounts(input),
+    { outputMode: "complete" },
+    addData(input, 10, 11, 12),
+    checkNewAnswer([10, 3]),
+    addData(input, 25),
+    checkNewAnswer([10, 3], [25, 1]),
+    addData(input, 10),
+    checkNewAnswer([10, 4], [25, 1]),
+  );
 });

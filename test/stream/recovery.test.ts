@@ -8,6 +8,7 @@ import {
   assertOnQuery,
   checkAnswer,
   checkLastBatch,
+  checkNewAnswer,
   execute,
   expectFailure,
   memoryStream,
@@ -18,6 +19,7 @@ import {
   type Step,
 } from "../../src/testing.ts";
 import { testSession } from "../support/test-session.ts";
+import { windowedCounts } from "../support/windowed-counts.ts";
 
 const spark = testSession();
 
@@ -40,6 +42,71 @@ test("SPARK-38033: SS cannot be started because the commitId and offsetId are in
     addData(input, 6),
     startStream({ trigger: { availableNow: true } }),
     expectFailure({ condition: "CHECKPOINT_BATCH_MISSING", message: "batch 3 doesn't exist" }),
+  );
+});
+
+test("SPARK-24156: do not plan a no-data batch again after it has already been planned", async () => {
+  const input = memoryStream(spark(), "value INT");
+  const removeCommits = (from: (newest: number) => number) =>
+    execute((_query, { checkpointLocation }) => {
+      const commits = join(checkpointLocation, "commits");
+      const ids = readdirSync(commits)
+        .filter((name) => /^\d+$/.test(name))
+        .map(Number);
+      for (const id of ids) if (id >= from(Math.max(...ids))) rmSync(join(commits, String(id)));
+    }, "remove commits");
+  await testStream(
+    windowedCounts(input),
+    {},
+    addData(input, 10, 11, 12, 13, 14, 15),
+    checkAnswer(),
+    addData(input, 25),
+    checkAnswer([10, 5]), // the last batch had no data
+    stopStream(),
+    removeCommits((newest) => newest),
+    addData(input, 30),
+    startStream(),
+    checkNewAnswer([15, 1]),
+    stopStream(),
+    removeCommits(() => 0),
+    addData(input, 50),
+    startStream(),
+    checkNewAnswer([25, 1], [30, 1]),
+  );
+});
+
+test.each([1, 2, 4])("state whose commit records are gone comes from its change files, on %i workers", async (workers) => {
+  const input = memoryStream(spark(), "value STRING");
+  await testStream(
+    input.toDF().groupBy("value").count(),
+    { outputMode: "update", workers: 2 },
+    ...["a b c", "a d", "e", "a c e"].flatMap((texts, index) => [
+      addData(input, ...texts.split(" ")),
+      checkNewAnswer(
+        ...[
+          [
+            ["a", 1],
+            ["b", 1],
+            ["c", 1],
+          ],
+          [
+            ["a", 2],
+            ["d", 1],
+          ],
+          [["e", 1]],
+          [
+            ["a", 3],
+            ["c", 2],
+            ["e", 2],
+          ],
+        ][index]!,
+      ),
+    ]),
+    stopStream(),
+    removeFiles("commits/0", "commits/1", "commits/2", "commits/3"),
+    startStream({ workers }),
+    addData(input, "a", "b", "c", "d", "e"),
+    checkNewAnswer(["a", 4], ["b", 2], ["c", 3], ["d", 2], ["e", 3]),
   );
 });
 

@@ -49,10 +49,6 @@ export function eventSeconds(expected: { readonly [key in "min" | "max" | "avg" 
 }
 
 /** The watermark of the newest progress, in event milliseconds. */
-export function watermarkMs(expected: number): Step {
-  return assertOnQuery(async (query) => expect(await newestWatermarkMs(query)).toBe(expected), `watermarkMs(${expected})`);
-}
-
 export async function newestWatermarkMs(query: StreamingQuery): Promise<number> {
   return Date.parse((await query.lastProgress())!["eventTime"]["watermark"]);
 }

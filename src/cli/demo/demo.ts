@@ -19,8 +19,10 @@ import { DemoTally, type QueryName } from "./tally.ts";
 export interface DemoOptions {
   /** Directory of everything that the demo reads and writes. */
   readonly dir: string;
-  /** Longest time, and a million bids for each. */
+  /** Longest time. */
   readonly seconds: number;
+  /** Events of the auction site that the run adds; default: a million for each second. */
+  readonly events?: number;
   readonly json: boolean;
 }
 
@@ -28,6 +30,10 @@ const EVENTS_PER_SECOND = 1_000_000;
 const EVENTS_PER_BATCH = 500_000;
 /** The Nexmark source's event time. */
 const EVENTS_PER_EVENT_SECOND = 10_000;
+
+/** What the moving screen needs; a smaller terminal gets plain lines. */
+const SCREEN_COLUMNS = 80;
+const SCREEN_ROWS = 16;
 
 /** `demo.json`: how far the events go that runs have been given, and whether the queries have read all of them. */
 interface DemoState {
@@ -47,7 +53,7 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
   };
   const state = new StateFile(ports.files, root);
   const before = await state.read();
-  const ownBatches = Math.max(1, Math.round((options.seconds * EVENTS_PER_SECOND) / EVENTS_PER_BATCH));
+  const ownBatches = Math.max(1, Math.round((options.events ?? options.seconds * EVENTS_PER_SECOND) / EVENTS_PER_BATCH));
   const batches = before === null ? ownBatches : before.isComplete ? before.batches + ownBatches : before.batches;
   await ports.files.makeDirectory(paths.events);
   const spanMs = (EVENTS_PER_BATCH / EVENTS_PER_EVENT_SECOND) * 1000;
@@ -61,7 +67,7 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
   const size = { events: batches * EVENTS_PER_BATCH, eventsPerBatch: EVENTS_PER_BATCH };
   const screen = options.json
     ? noScreen
-    : terminal.isInteractive
+    : terminal.isInteractive && terminal.columns >= SCREEN_COLUMNS && terminal.rows >= SCREEN_ROWS
       ? liveScreen(terminal, tally, { events: size.events, clock: ports.clock })
       : plainScreen(terminal, tally);
 
@@ -105,6 +111,7 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
     else printResult(terminal, result, shown);
     return check !== null && check.different > 0 ? EXIT_FAILURE : EXIT_OK;
   } finally {
+    screen.close();
     await spark.stop();
   }
 }
@@ -117,11 +124,10 @@ function printHeader({ colors, write }: Terminal, before: DemoState | null, work
   if (before !== null) {
     const events = (before.batches * EVENTS_PER_BATCH).toLocaleString("en-US");
     const what = before.isComplete
-      ? `Going on after the ${events} bids of earlier runs`
-      : `Going on with the ${events} bids of a run that was stopped`;
-    write(`\n  ${what}. ${dim(`Remove ${directory} to begin again.`)}\n`);
+      ? `Going on after the ${events} events of earlier runs`
+      : `Going on with the ${events} events of a run that was stopped`;
+    write(`\n  ${what}.\n  ${dim(`Remove ${directory} to begin again.`)}\n`);
   }
-  write("\n");
 }
 
 class StateFile {

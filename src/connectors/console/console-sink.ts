@@ -43,10 +43,10 @@ export const consoleSink: SinkProvider = {
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         // One row more than is shown tells that there are more.
-        let rows: ReturnType<typeof decodeColumnBatch> = [];
+        const rows: ReturnType<typeof decodeColumnBatch>[number][] = [];
         for (const batch of batches) {
           if (rows.length > numRows) break;
-          rows = [...rows, ...decodeColumnBatch(schema, batch).slice(0, numRows + 1)];
+          for (const row of decodeColumnBatch(schema, batch).slice(0, numRows + 1)) rows.push(row);
         }
         print(`${RULE}\nBatch: ${batchId}\n${RULE}\n${showTable(schema, rows, { numRows, truncate, timeZone })}\n`);
       },

@@ -1,6 +1,6 @@
 /** Options of the CSV format, readers' and writers' together, with Spark's names and defaults. */
 import { booleanOption, choiceOption, integerOption, type OptionSpecs, stringOption } from "../options.ts";
-import { encodingOption } from "./json-options.ts";
+import { encodingOption, samplingRatioOption } from "./json-options.ts";
 import { RECORD_MODES } from "./record-mode.ts";
 
 /** One character or none; `\t` and the like may be spelled out. */
@@ -32,7 +32,7 @@ export const csvOptions: OptionSpecs = {
   header: booleanOption("The first line of each file has the names of the columns.", false),
   enforceSchema: booleanOption("Take the schema by position; otherwise the names in the header must be the schema's.", true),
   inferSchema: booleanOption("Find out the types from the data; otherwise all columns are strings.", false),
-  samplingRatio: stringOption("Share of the rows that schema inference looks at.", "1.0"),
+  samplingRatio: samplingRatioOption,
   sep: separatorOption(","),
   delimiter: separatorOption(null),
   quote: characterOption("What values are quoted with; empty: nothing.", '"'),

@@ -2,8 +2,7 @@
  * Rows as CSV lines by the rules of Spark's writer, in plain TypeScript: for dialects and types that the kernel does not write, for
  * `to_csv`, and as the kernel's oracle in tests. Any thread.
  */
-import { formatDecimal } from "../../columnar/decimal.ts";
-import { formatDouble, formatFloat } from "../../columnar/format.ts";
+import { formatValue } from "../../columnar/format.ts";
 import type { DataType, StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import { type DateTimeFormats, dateToText, timestampNtzToText, timestampToText } from "./datetime-formats.ts";
@@ -40,22 +39,14 @@ function csvValue(value: Value, type: DataType, options: CsvTextOptions): string
 
 function plainText(value: Value, type: DataType, formats: DateTimeFormats): string {
   switch (type.kind) {
-    case "float":
-      return formatFloat(value as number);
-    case "double":
-      return formatDouble(value as number);
-    case "decimal":
-      return formatDecimal(value as bigint, type.scale);
     case "date":
       return dateToText(value as number, formats);
     case "timestamp":
       return timestampToText(value as bigint, formats);
     case "timestamp_ntz":
       return timestampNtzToText(value as bigint, formats);
-    case "binary":
-      return Buffer.from(value as Uint8Array).toString();
     default:
-      return String(value);
+      return formatValue(value, type, "UTC");
   }
 }
 

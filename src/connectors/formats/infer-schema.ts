@@ -43,7 +43,9 @@ export function inferJsonSchema(records: Iterable<string>, options: ConnectorOpt
   };
   let merged: DataType = structType([]);
   let isAnyMalformed = false;
+  const isInSample = sampler(options.get("samplingRatio"));
   for (const record of records) {
+    if (!isInSample()) continue;
     let nodes: JsonNode[] | null = null;
     try {
       nodes = parseJsonValues(record, syntax);
@@ -168,6 +170,7 @@ export function inferCsvSchema(beginnings: Iterable<string>, options: ConnectorO
   const formats = dateTimeFormats(options, timeZone);
   const record = csvRecordOptions(options, formats);
   const hasHeader = options.get<boolean>("header");
+  const isInSample = sampler(options.get("samplingRatio"));
   let names: string[] | null = null;
   const types: DataType[] = [];
   for (const text of beginnings) {
@@ -178,6 +181,7 @@ export function inferCsvSchema(beginnings: Iterable<string>, options: ConnectorO
       isFirst = false;
       if (isHeader) continue;
       if (!options.get<boolean>("inferSchema")) break;
+      if (!isInSample()) continue;
       values.forEach((value, index) => {
         if (value === record.nullValue || index >= names!.length) return;
         types[index] = mergeTypes(types[index] ?? VoidType, csvType(value));
@@ -207,6 +211,17 @@ export function inferCsvSchema(beginnings: Iterable<string>, options: ConnectorO
   function isDateOnly(value: string): boolean {
     return formats.date !== null || /^\d{4}-\d{1,2}-\d{1,2}$/.test(value);
   }
+}
+
+/** Says of record after record whether inference looks at it: an even choice with the share `ratio`, the first record always. */
+function sampler(ratio: number): () => boolean {
+  let credit = 1;
+  return () => {
+    const isChosen = credit >= 1;
+    if (isChosen) credit--;
+    credit += ratio;
+    return isChosen;
+  };
 }
 
 /** Empty names become `_c<index>`, repeated ones get their index at the end. */

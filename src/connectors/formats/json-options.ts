@@ -1,5 +1,5 @@
 /** Options of the JSON format, readers' and writers' together, with Spark's names and defaults. */
-import { booleanOption, choiceOption, type OptionSpecs, stringOption } from "../options.ts";
+import { booleanOption, choiceOption, fractionOption, type OptionSpecs, stringOption } from "../options.ts";
 import { RECORD_MODES } from "./record-mode.ts";
 
 /** Accepts UTF-8 only; Spark knows more charsets. */
@@ -11,6 +11,9 @@ export const encodingOption = (description: string): OptionSpecs[string] => ({
     return "UTF-8";
   },
 });
+
+/** Inference reads no more than the first 64 MiB in any case (`file/file-sample.ts`). */
+export const samplingRatioOption = fractionOption("Schema inference: share of the records that it looks at.", 1, 0, 1);
 
 export const jsonOptions: OptionSpecs = {
   mode: choiceOption("What becomes of malformed records: PERMISSIVE (nulls), DROPMALFORMED, FAILFAST (error).", RECORD_MODES, "PERMISSIVE"),
@@ -32,6 +35,7 @@ export const jsonOptions: OptionSpecs = {
   allowUnquotedControlChars: booleanOption("Accept control characters inside strings.", false),
   primitivesAsString: booleanOption("Schema inference: read all primitive values as strings.", false),
   prefersDecimal: booleanOption("Schema inference: read numbers with a fraction as decimals if they fit.", false),
+  samplingRatio: samplingRatioOption,
   dropFieldIfAllNull: booleanOption("Schema inference: leave out columns of nulls and empty arrays only.", false),
   lineSep: stringOption("What separates lines. Default: line feed, carriage return, or both; written as a line feed."),
   encoding: encodingOption("Charset of the file; UTF-8 only."),

@@ -116,7 +116,7 @@ class SocketStream implements StreamSource {
   }
 
   async #receive(): Promise<void> {
-    const decoder = new TextDecoder();
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     const columns = this.#schema.fields.length;
     let rest = "";
     const add = (line: string): void => {

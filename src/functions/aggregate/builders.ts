@@ -1,9 +1,9 @@
 /** Expression builders for declarative aggregates. `plan` of the aggregates uses them; what they build runs compiled. */
 import { BooleanType, DoubleType, type DataType } from "../../columnar/types.ts";
 import { call, cast, literal, type Expression } from "../../plan/expr/expression.ts";
-import { isNullable, typeOf } from "../../plan/expr/null-logic.ts";
+import { nullableOf, typeOf } from "../../plan/expr/expression-type.ts";
 
-const strictCall = (name: string, args: readonly Expression[], type: DataType): Expression => call(name, args, type, args.some(isNullable));
+const strictCall = (name: string, args: readonly Expression[], type: DataType): Expression => call(name, args, type, args.some(nullableOf));
 
 export const add = (left: Expression, right: Expression, type: DataType): Expression => strictCall("+", [left, right], type);
 export const subtract = (left: Expression, right: Expression, type: DataType): Expression => strictCall("-", [left, right], type);
@@ -14,7 +14,7 @@ export const greater = (left: Expression, right: Expression): Expression => stri
 export const less = (left: Expression, right: Expression): Expression => strictCall("<", [left, right], BooleanType);
 /** The greater or lesser of two, nulls skipped. */
 export const extremeOf = (name: "greatest" | "least", left: Expression, right: Expression): Expression =>
-  call(name, [left, right], typeOf(left), isNullable(left) && isNullable(right));
+  call(name, [left, right], typeOf(left), nullableOf(left) && nullableOf(right));
 export const either = (left: Expression, right: Expression): Expression => strictCall("or", [left, right], BooleanType);
 export const both = (left: Expression, right: Expression): Expression => strictCall("and", [left, right], BooleanType);
 export const number = (value: number): Expression => literal(value, DoubleType);

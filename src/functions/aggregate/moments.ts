@@ -3,7 +3,8 @@ import { DoubleType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import { call, literal, type Expression } from "../../plan/expr/expression.ts";
 import type { AggregateFunction, AggregateOracle, DeclarativeAggregate } from "../../plan/expr/function-registry.ts";
-import { allNotNull, isNullable, when } from "../../plan/expr/null-logic.ts";
+import { nullableOf } from "../../plan/expr/expression-type.ts";
+import { allNotNull, when } from "../../plan/expr/null-logic.ts";
 import { checkCount, coerceAll, DOUBLE } from "../signature.ts";
 import { add, divide, equals, multiply, number, subtract } from "./builders.ts";
 
@@ -37,7 +38,7 @@ function momentPlan(isSample: boolean, isRoot: boolean): DeclarativeAggregate {
     },
     evaluate: ([n, , m2]) => {
       const variance = over(m2!, isSample ? minus(n!, number(1)) : n!);
-      const result = isRoot ? call("sqrt", [variance], DoubleType, isNullable(variance)) : variance;
+      const result = isRoot ? call("sqrt", [variance], DoubleType, nullableOf(variance)) : variance;
       const enough = when(equals(n!, zero), nothing, isSample ? when(equals(n!, number(1)), nothing, result) : result);
       return enough;
     },

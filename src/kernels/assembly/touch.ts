@@ -6,9 +6,9 @@ import { S_UPDATED, tableOf } from "./store-tables";
 import { store_row_count } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
-const TOUCHED_ROWS: i32 = 16;
+const TOUCHED_ROWS: i32 = 32;
 /** Per touched row: address of its slot, address of its chunk's rows, row bytes, tag of the hash. */
-const TOUCHED: usize = memory.data(16 * 16, 64);
+const TOUCHED: usize = memory.data(16 * 32, 64);
 /** Fewer dirty rows are not worth the question. */
 const UPDATED_MIN: u32 = 4096;
 const DIRTY_SHARE: f64 = 8;

@@ -3,8 +3,6 @@ import { BooleanType } from "../../columnar/types.ts";
 import { nullableOf } from "./expression-type.ts";
 import { call, literal, type Expression } from "./expression.ts";
 
-export { nullableOf as isNullable, typeOf } from "./expression-type.ts";
-
 export const trueLiteral: Expression = literal(true, BooleanType);
 export const falseLiteral: Expression = literal(false, BooleanType);
 

@@ -3,9 +3,9 @@
  * in quotes, to expressions in error messages. `formatExpression` is the same layout with other leaves; explain uses it.
  * Works before and after analysis. Main thread.
  */
+import { formatDate, formatLocalTimestamp, formatValue } from "../../columnar/format.ts";
 import { simpleString, sqlType, type DataType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
-import { dateText, decimalText, doubleText, timestampText } from "./value-text.ts";
 import type { Alias, Attribute, Cast, Expression, Literal, UnresolvedAttribute } from "./expression.ts";
 import { fieldOf } from "./expression-type.ts";
 
@@ -175,23 +175,12 @@ export function literalText(value: Value, type: DataType): string {
   switch (type.kind) {
     case "string":
       return `'${String(value).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-    case "float":
-    case "double":
-      return doubleText(value as number);
-    case "decimal":
-      return decimalText(value as bigint, type.scale);
     case "date":
-      return `DATE '${dateText(value as number)}'`;
+      return `DATE '${formatDate(value as number)}'`;
     case "timestamp":
-      return `TIMESTAMP '${timestampText(value as bigint)}'`;
+      return `TIMESTAMP '${formatLocalTimestamp(value as bigint)}'`;
     case "timestamp_ntz":
-      return `TIMESTAMP_NTZ '${timestampText(value as bigint)}'`;
-    case "day_time_interval":
-      return `INTERVAL '${dayTimeText(value as bigint)}' DAY TO SECOND`;
-    case "year_month_interval": {
-      const months = Math.abs(value as number);
-      return `INTERVAL '${(value as number) < 0 ? "-" : ""}${Math.trunc(months / 12)}-${months % 12}' YEAR TO MONTH`;
-    }
+      return `TIMESTAMP_NTZ '${formatLocalTimestamp(value as bigint)}'`;
     case "binary":
       return `X'${Array.from(value as Uint8Array, (byte) => byte.toString(16).padStart(2, "0"))
         .join("")
@@ -207,18 +196,8 @@ export function literalText(value: Value, type: DataType): string {
         .map((field, index) => `'${field.name}', ${literalText((value as readonly Value[])[index]!, field.dataType)}`)
         .join(", ")})`;
     default:
-      return String(value);
+      return formatValue(value, type, "UTC");
   }
-}
-
-/** `1 02:03:04.5` of an interval in microseconds. */
-function dayTimeText(micros: bigint): string {
-  const absolute = micros < 0n ? -micros : micros;
-  const two = (number: bigint): string => number.toString().padStart(2, "0");
-  const seconds = absolute / 1_000_000n;
-  const fraction = (absolute % 1_000_000n).toString().padStart(6, "0").replace(/0+$/, "");
-  const clock = `${two((seconds / 3600n) % 24n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}`;
-  return `${micros < 0n ? "-" : ""}${seconds / 86_400n} ${clock}${fraction && `.${fraction}`}`;
 }
 
 /** The style of Spark's `simpleString`, for casts in plans. */

@@ -7,7 +7,7 @@
  * | union | all, rewritten to each input's columns |
  * | sort, expand_window | all that do not read the window |
  * | with_watermark | those before the first that reads the event time (as Spark: others would change the watermark) |
- * | aggregate | those over grouping columns, if there are any |
+ * | aggregate | those over grouping columns, if there are any, that do not ask for the time |
  * | join | those over one side that keeps its rows; for inner joins the rest joins the join condition |
  *
  * Nothing passes limits, deduplication and observed metrics: their result depends on which rows come. Main thread.
@@ -15,7 +15,7 @@
 import type { Aggregate, Filter, Join, LogicalPlan, Project, SetOperation } from "../logical/nodes.ts";
 import type { Expression } from "../expr/expression.ts";
 import { outputOf } from "../logical/output.ts";
-import { mapInputs, transformPlanDown } from "../tree.ts";
+import { contains, mapInputs, transformPlanDown } from "../tree.ts";
 import { conjunctionOf, conjunctsOf, filtered } from "../logical/conjunction.ts";
 import {
   definitionsOf,
@@ -104,14 +104,21 @@ function throughUnion(filter: Filter, union: SetOperation, canMove: boolean): Lo
   return Object.freeze({ ...union, inputs });
 }
 
-/** A group passes or fails as a whole, so its rows may be tested before. A total has a row even without input: nothing passes it. */
+/**
+ * A group passes or fails as a whole, so its rows may be tested before. A total has a row even without input: nothing passes it. Nor does
+ * what depends on the batch's time: groups live on in state, and are asked again in the next batch.
+ */
 function throughAggregate(filter: Filter, aggregate: Aggregate, conjuncts: readonly Expression[], context: OptimizerContext): LogicalPlan {
   if (aggregate.grouping.length === 0) return filter;
   const keys = new Set(aggregate.grouping.flatMap((key) => (key.kind === "attribute" ? [key.id] : [])));
   return split(
     filter,
     conjuncts,
-    (conjunct) => isDeterministic(conjunct, context) && referencesOf(conjunct).size > 0 && readsOnly(conjunct, keys),
+    (conjunct) =>
+      isDeterministic(conjunct, context) &&
+      !contains(conjunct, ({ kind }) => kind === "batch_timestamp") &&
+      referencesOf(conjunct).size > 0 &&
+      readsOnly(conjunct, keys),
   );
 }
 

@@ -13,7 +13,7 @@ import type { Value } from "../../../src/columnar/values.ts";
 import { functionRegistry } from "../../../src/functions/registry.ts";
 import { call, cast, literal, type Expression } from "../../../src/plan/expr/expression.ts";
 import { intervalMicros, parseInterval } from "../../../src/plan/expr/interval.ts";
-import { isNullable, typeOf } from "../../../src/plan/expr/null-logic.ts";
+import { nullableOf, typeOf } from "../../../src/plan/expr/expression-type.ts";
 import { canCast, widerTypeOf } from "../../../src/plan/expr/type-coercion.ts";
 
 /** Thrown for syntax or functions outside this reader: such golden cases are skipped. */
@@ -62,7 +62,7 @@ function resolveCall(name: string, args: readonly Sql[]): Sql {
   const resolved = definition.resolve(
     args.map(({ expression, sql }) => ({
       dataType: typeOf(expression),
-      nullable: isNullable(expression),
+      nullable: nullableOf(expression),
       sql,
       ...(expression.kind === "literal" && { literal: expression.value }),
     })),

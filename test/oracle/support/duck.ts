@@ -82,7 +82,7 @@ export const engineRows = (rows: readonly object[]): string[] => rows.map((row) 
  * A value as text, alike for both: numbers of every kind by their value, doubles to nine digits (the order of additions differs), times as
  * microseconds.
  */
-export function plain(value: any): string {
+function plain(value: any): string {
   if (value === null || value === undefined) return "NULL";
   if (typeof value === "boolean" || typeof value === "bigint") return String(value);
   if (typeof value === "number") return number(value);

@@ -1,15 +1,15 @@
 /**
- * Spark's Murmur3_x86_32 with seed 42 over typed values, inline: the hash of grouping and join keys, from which the partition follows.
- * Nulls leave the hash as it is. Main thread, while a stage is compiled.
+ * Spark's Murmur3_x86_32 with seed 42 over typed values: the function `hash`, and the hash of grouping and join keys, from which the
+ * partition follows. A null, or a struct that is null, leaves the hash as it is. Main thread, while a stage is compiled.
  */
 import type { FunctionBuilder, FunctionHandle, Local } from "./emitter.ts";
 import type { ModuleContext } from "./module-context.ts";
-import type { CompiledValue } from "./value.ts";
+import { type CompiledValue, pushCanonical } from "./value.ts";
 
 const SEED = 42;
 
 /** Pushes the hash (i32) of `values`. */
-export function pushKeyHash(f: FunctionBuilder, module: ModuleContext, values: readonly CompiledValue[]): void {
+export function pushMurmur3(f: FunctionBuilder, module: ModuleContext, values: readonly CompiledValue[]): void {
   const hash = f.local("i32");
   f.i32(SEED);
   f.set(hash);
@@ -29,30 +29,30 @@ function mixValue(f: FunctionBuilder, module: ModuleContext, hash: Local, value:
     for (const field of value.fields) mixValue(f, module, hash, field);
     return;
   }
-  switch (value.physical) {
+  pushCanonical(f, value);
+  if (value.physical === "f32") f.op("i32.reinterpret_f32");
+  else if (value.physical === "f64") f.op("i64.reinterpret_f64");
+  f.get(hash);
+  f.call(mixer(module, value.physical));
+  f.set(hash);
+}
+
+/** Takes a value and the hash so far. */
+function mixer(module: ModuleContext, physical: CompiledValue["physical"]): FunctionHandle {
+  switch (physical) {
     case "i8":
     case "i16":
     case "i32":
-      value.push();
-      break;
     case "f32":
-      value.push();
-      f.f32(0);
-      f.op("f32.add", "i32.reinterpret_f32");
-      break;
+      return mixInt(module);
+    case "i64":
     case "f64":
-      value.push();
-      f.f64(0);
-      f.op("f64.add", "i64.reinterpret_f64");
-      break;
+      return mixLong(module);
+    case "wide":
+      return module.kernel("murmur3_wide", ["i64", "i32"], ["i32"]);
     default:
-      value.push();
+      return module.kernel("murmur3_bytes", ["i64", "i32"], ["i32"]);
   }
-  f.get(hash);
-  if (value.physical === "view" || value.physical === "wide" || value.physical === "list") {
-    f.call(module.kernel("murmur3_bytes", ["i64", "i32"], ["i32"]));
-  } else f.call(value.physical === "i64" || value.physical === "f64" ? mixLong(module) : mixInt(module));
-  f.set(hash);
 }
 
 function mixInt(module: ModuleContext): FunctionHandle {

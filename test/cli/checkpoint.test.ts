@@ -1,0 +1,200 @@
+/** `millrace checkpoint inspect` and `verify`: of a whole checkpoint, of damaged ones, and of one whose query runs. */
+import { appendFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { type CheckpointDescription, describeCheckpoint } from "../../src/cli/checkpoint-inspect.ts";
+import { nodePorts } from "../../src/base/node-ports.ts";
+import { type CheckpointReport, verifyCheckpoint } from "../../src/checkpoint/verify-checkpoint.ts";
+
+/** A windowed count over three batches: 50 windows of a second each, from 100 rows a batch. */
+const QUERY = `
+  import { Session, functions as F } from "millrace";
+  const spark = await Session.builder().master("local[2]").config("spark.sql.shuffle.partitions", 4).getOrCreate();
+  const [checkpoint, batches, trigger] = [process.argv[2], Number(process.argv[3]), JSON.parse(process.argv[4])];
+  const query = await spark.readStream.format("nexmark")
+    .options({ table: "bid", rowsPerBatch: 1000, eventsPerSecond: 100, events: 1000 * batches })
+    .load()
+    .withWatermark("dateTime", "1 second")
+    .groupBy(F.window(F.col("dateTime"), "1 second"), F.col("channel")).count()
+    .writeStream.format("noop").outputMode("append").option("checkpointLocation", checkpoint).trigger(trigger).start();
+  query.lastProgress().then(() => console.log("started"));
+  await query.awaitTermination();
+  await spark.stop();`;
+
+let whole: string;
+
+async function runQuery(checkpoint: string, batches: number): Promise<void> {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, "query.mjs"), QUERY);
+  const { code, stderr } = await millrace([
+    "run",
+    join(directory, "query.mjs"),
+    "--",
+    checkpoint,
+    String(batches),
+    '{"availableNow":true}',
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+}
+
+beforeAll(async () => {
+  whole = join(temporaryDirectory(), "checkpoint");
+  await runQuery(whole, 3);
+  await runQuery(whole, 4);
+});
+
+function copy(): string {
+  const path = join(temporaryDirectory(), "checkpoint");
+  cpSync(whole, path, { recursive: true });
+  return path;
+}
+
+async function verify(path: string): Promise<{ code: number | null; report: CheckpointReport }> {
+  const { code, stdout } = await millrace(["checkpoint", "verify", path, "--json"]);
+  return { code, report: JSON.parse(stdout) as CheckpointReport };
+}
+
+test("inspect tells what a restart would find", async () => {
+  const { code, stdout } = await millrace(["checkpoint", "inspect", whole, "--json"]);
+  expect(code).toBe(0);
+  const found = JSON.parse(stdout) as CheckpointDescription;
+  expect(found.queryId).toBe((JSON.parse(readFileSync(join(whole, "metadata"), "utf8")) as { id: string }).id);
+  expect(found).toMatchObject({ epoch: 1, unfinishedBatch: null, offsets: [4000] });
+  expect(found.owner?.isAlive).toBe(false);
+  // 1000 events are 10 seconds: the newest event of all is at 39.99 seconds, a second before it lies the watermark.
+  expect(found.watermark).toBe("2015-07-15T00:00:38.990Z");
+  expect(found.conf["spark.sql.shuffle.partitions"]).toBe("4");
+  expect(found.operators).toMatchObject([{ operatorId: 0, operatorName: "stateStoreSave", partitions: 4 }]);
+  expect(found.operators[0]!.keys).toEqual(["window.start", "window.end", "channel"]);
+  const names = readdirSync(join(whole, "commits")).filter((name) => /^\d+$/.test(name));
+  expect(found.committed).toMatchObject({ count: names.length, last: Math.max(...names.map(Number)) });
+  for (const { files } of [...found.snapshots, ...found.changes])
+    for (const { path, sizeBytes } of files) expect(statSync(join(whole, path)).size).toBe(sizeBytes);
+
+  const text = (await millrace(["checkpoint", "inspect", whole])).stdout;
+  expect(text).toContain(`query       ${found.queryId}\n`);
+  expect(text).toContain("started     2 times, last by process");
+  expect(text).toContain("offsets     source 0: 4000\n");
+});
+
+test("verify finds nothing in a whole checkpoint, and changes nothing", async () => {
+  const before = readdirSync(whole, { recursive: true }).sort();
+  const { code, stdout } = await millrace(["checkpoint", "verify", whole]);
+  expect({ code, verdict: stdout.trimEnd().split("\n").at(-1) }).toEqual({ code: 0, verdict: "The checkpoint is whole." });
+  expect(readdirSync(whole, { recursive: true }).sort()).toEqual(before);
+  const { report } = await verify(whole);
+  expect(report.stateFiles).toBeGreaterThan(0);
+  expect(report.stateFrames).toBeGreaterThan(0);
+});
+
+/** Flips one bit, in the middle of the file if not told where. */
+function damage(path: string, at?: number): void {
+  const bytes = readFileSync(path);
+  const position = at ?? bytes.length >> 1;
+  bytes[position]! ^= 4;
+  rmSync(path);
+  writeFileSync(path, bytes);
+}
+
+test("verify finds a flipped bit anywhere in a state file, and says where", async () => {
+  const path = copy();
+  const file = readdirSync(join(path, "state/changes")).sort()[0]!;
+  const name = `state/changes/${file}`;
+  const size = statSync(join(path, name)).size;
+  // Header, its checksum, first frame, its payload, the footer.
+  for (const at of [3, 20, 200, size >> 1, size - 20, size - 5]) {
+    damage(join(path, name), at);
+    const report = await verifyCheckpoint(nodePorts(), path);
+    expect(report.problems, `bit at ${at} of ${size}`).toHaveLength(1);
+    expect(report.problems[0]!.file).toBe(name);
+    expect(report.problems[0]!.offset).toBeLessThanOrEqual(at);
+    damage(join(path, name), at);
+  }
+  expect((await verifyCheckpoint(nodePorts(), path)).problems).toEqual([]);
+});
+
+test("verify finds damaged logs, missing, cut and foreign files", async () => {
+  const cases: readonly (readonly [string, (path: string) => string])[] = [
+    ["a damaged offset record", (path) => (damage(join(path, "offsets/1")), "offsets/1")],
+    ["a damaged commit record", (path) => (damage(join(path, "commits/1")), "commits/1")],
+    ["an empty commit record", (path) => (writeFileSync(join(path, "commits/2"), ""), "commits/2")],
+    ["a record under another number", (path) => (cpSync(join(path, "offsets/1"), join(path, "offsets/9")), "offsets/9")],
+    [
+      "a missing state file",
+      (path) => {
+        const name = `state/changes/${readdirSync(join(path, "state/changes")).sort()[0]!}`;
+        rmSync(join(path, name));
+        return name;
+      },
+    ],
+    [
+      "a state file that is cut off",
+      (path) => {
+        const name = `state/changes/${readdirSync(join(path, "state/changes")).sort()[0]!}`;
+        const bytes = readFileSync(join(path, name));
+        writeFileSync(join(path, name), bytes.subarray(0, bytes.length - 100));
+        return name;
+      },
+    ],
+    [
+      "a state file of another batch",
+      (path) => {
+        const [first, second] = readdirSync(join(path, "state/changes")).sort();
+        renameSync(join(path, "state/changes", second!), join(path, "state/changes", first!));
+        return `state/changes/${first!}`;
+      },
+    ],
+    ["a damaged description of the state", (path) => (appendFileSync(join(path, "operators/state"), "}"), "operators/state")],
+  ];
+  for (const [what, prepare] of cases) {
+    const path = copy();
+    const file = prepare(path);
+    const { problems } = await verifyCheckpoint(nodePorts(), path);
+    expect(
+      problems.map((problem) => problem.file),
+      what,
+    ).toContain(file);
+  }
+  const path = copy();
+  damage(join(path, "offsets/0"));
+  const { code, stdout } = await millrace(["checkpoint", "verify", path]);
+  expect(code).toBe(2);
+  expect(stdout).toMatch(/^offsets\/0 at byte \d+: .*\[CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED\]\n/);
+  expect(stdout).toContain("1 problem found.\n");
+});
+
+test("without a checkpoint there is nothing to inspect or verify", async () => {
+  for (const command of ["inspect", "verify"]) {
+    const { code, stderr } = await millrace(["checkpoint", command, temporaryDirectory()]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^\[NO_CHECKPOINT\]/);
+  }
+});
+
+test("both work while the query runs, and find it whole each time", async () => {
+  const directory = temporaryDirectory();
+  const checkpoint = join(directory, "checkpoint");
+  writeFileSync(join(directory, "query.mjs"), QUERY);
+  let looked: Promise<void> | undefined;
+  const look = async (child: { kill(signal: "SIGTERM"): boolean }): Promise<void> => {
+    try {
+      for (let round = 0; round < 10; round++) {
+        expect((await verifyCheckpoint(nodePorts(), checkpoint)).problems).toEqual([]);
+        expect((await describeCheckpoint(checkpoint)).owner?.isAlive).toBe(true);
+      }
+    } finally {
+      child.kill("SIGTERM");
+    }
+  };
+  const conf = ["--conf", "spark.sql.streaming.minBatchesToRetain=3"];
+  const args = ["run", join(directory, "query.mjs"), ...conf, "--", checkpoint, "100000", '{"processingTime":0}'];
+  const { code } = await millrace(args, {
+    onOutput: (_, child) => {
+      looked ??= look(child);
+    },
+  });
+  await looked;
+  expect(looked).toBeDefined();
+  expect(code).toBe(0);
+});
