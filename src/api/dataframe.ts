@@ -227,7 +227,8 @@ export class DataFrame<R = Row> {
     this.session.executor.print(`${treeString(await this.schema())}\n`);
   }
   /** Prints the first rows as a table, long values cut to 20 (or `truncate`) characters. */
-  async show(rowsMax = 20, truncate: boolean | number = true, vertical = false): Promise<void> {
+  async show(numRows = 20, truncate: boolean | number = true, vertical = false): Promise<void> {
+    const rowsMax = Math.max(numRows, 0);
     const { schema, rows } = await this.limit(rowsMax + 1).#collectValues();
     const options = {
       numRows: rowsMax,

@@ -82,7 +82,7 @@ export function writeValues(
   columns: readonly (readonly Value[])[],
   rows: number,
 ): void {
-  const allocate = (bytes: number): number => kernels.exports["arena_alloc"]!(ARENA_BLOCK, bytes) as number;
+  const allocate = (bytes: number): number => (kernels.exports["arena_alloc"]!(ARENA_BLOCK, bytes) as number) >>> 0;
   let leaf = firstLeaf;
   const write = (type: DataType, values: readonly Value[]): void => {
     const physical = physicalKind(type);

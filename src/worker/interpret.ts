@@ -47,7 +47,7 @@ export class Interpreter {
     const before = leavesOf(schemaOf(attributes)).length;
     const added = step.columns.reduce((sum, { attribute }) => sum + leafCount(attribute.dataType), 0);
     const bytes = BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * (before + added);
-    const extended = kernels.exports["arena_alloc"]!(ARENA_BLOCK, bytes) as number;
+    const extended = (kernels.exports["arena_alloc"]!(ARENA_BLOCK, bytes) as number) >>> 0;
     kernels.bytes().copyWithin(extended, block, block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * before);
     writeValues(
       kernels,

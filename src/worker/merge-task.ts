@@ -42,7 +42,7 @@ export class MergeTask {
     const stateful = operator.state !== null;
     const store = stateful
       ? this.#state!.storeAddress(operator.index)
-      : (kernels.exports["table_new"]!(layoutAddress(operator.index), ARENA_BATCH + 1) as number);
+      : (kernels.exports["table_new"]!(layoutAddress(operator.index), ARENA_BATCH + 1) as number) >>> 0;
     if (store === 0) throw outOfMemory();
     this.#instance.setContext(CONTEXT_STORE, store);
 
@@ -103,7 +103,7 @@ export class MergeTask {
     if (worker === this.#context.workerIndex) return this.#instance.call("merge", address, address + bytes);
     const { kernels } = this.#context;
     kernels.exports["arena_reset"]!(ARENA_SPLIT);
-    const copy = kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) as number;
+    const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) as number) >>> 0;
     if (copy === 0) throw outOfMemory();
     kernels.bytes().set(new Uint8Array(this.#memories[worker]!.buffer, address, bytes), copy);
     this.#instance.call("merge", copy, copy + bytes);

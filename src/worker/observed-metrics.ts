@@ -28,7 +28,7 @@ export class ObservedTables {
   /** Empty tables for a new batch. */
   begin(stages: readonly StageInstance[]): void {
     this.#tables = this.#layouts.map((layout, index) => {
-      const table = this.#kernels.exports["table_new"]!(layout, ARENA_BATCH + 1) as number;
+      const table = (this.#kernels.exports["table_new"]!(layout, ARENA_BATCH + 1) as number) >>> 0;
       if (table === 0) throw outOfMemory();
       for (const stage of stages) stage.setContext(observedSlot(index), table);
       return table;

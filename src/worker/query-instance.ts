@@ -111,7 +111,7 @@ export class QueryInstance {
   loadTable(index: number, batches: readonly Uint8Array[]): null {
     const kernels = this.#kernels;
     const table = this.#load.program.staticTables[index]!;
-    const address = kernels.exports["table_new"]!(this.#writeLayout(table.layout), ARENA_QUERY + 1) as number;
+    const address = (kernels.exports["table_new"]!(this.#writeLayout(table.layout), ARENA_QUERY + 1) as number) >>> 0;
     this.#tables[index] = address;
     this.#load.stages.forEach(({ tables }, i) => {
       if (tables.includes(index)) this.#stages[i]!.setContext(staticTableSlot(index), address);
@@ -120,7 +120,7 @@ export class QueryInstance {
     if (!stage) return null;
     for (const batch of batches) {
       kernels.exports["arena_reset"]!(ARENA_SPLIT);
-      const copy = kernels.exports["arena_alloc"]!(ARENA_SPLIT, batch.length) as number;
+      const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, batch.length) as number) >>> 0;
       kernels.bytes().set(batch, copy);
       let row = 0;
       for (let block = kernels.exports["batch_block"]!(copy, row); block !== 0; block = kernels.exports["batch_block"]!(copy, row)) {
@@ -246,7 +246,7 @@ export class QueryInstance {
   }
 
   #allocate(bytes: number): number {
-    const address = this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
+    const address = (this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number) >>> 0;
     if (address === 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
     // The memory may have served another query, and new groups begin as copies of the probe row.
     this.#kernels.bytes().fill(0, address, address + bytes);

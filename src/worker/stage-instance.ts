@@ -142,7 +142,7 @@ export class StageInstance {
   }
 
   #allocate(bytes: number): number {
-    const address = this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
+    const address = (this.#kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number) >>> 0;
     if (address === 0) throw runtimeError(this.#kernels, []);
     this.#kernels.bytes().fill(0, address, address + bytes);
     return address;

@@ -47,7 +47,7 @@ export class TaskOutput {
     const { kernels, program } = this.#context;
     if (this.#encoder === 0) {
       const leaves = leavesOf(schemaOf(program.output));
-      const kinds = kernels.exports["arena_alloc"]!(ARENA_BATCH, 4 * leaves.length) as number;
+      const kinds = (kernels.exports["arena_alloc"]!(ARENA_BATCH, 4 * leaves.length) as number) >>> 0;
       leaves.forEach((leaf, i) => kernels.view().setUint32(kinds + 4 * i, PHYSICAL_CODES[leaf.physical], true));
       this.#encoder = kernels.exports["batch_encode_begin"]!(kinds, leaves.length) as number;
     }

@@ -210,3 +210,10 @@ describe("show", () => {
     expect(await shown(20, true, true)).toBe("-RECORD 0---\n id   | 1   \n name | Ann \n\n");
   });
 });
+
+test("what is no column is told so, with the way out", () => {
+  const numbers = spark.range(1);
+  for (const value of [1, undefined, null, {}]) {
+    expect(() => numbers.select(value as never)).toThrow(/NOT_COLUMN_OR_STR.*write lit/);
+  }
+});

@@ -2,6 +2,7 @@
  * What the function modules of this folder are made of: each function is its Spark name, how its arguments are read and the type of
  * its values. Arguments that are columns also take a string, the name of a column; literal arguments take plain values.
  */
+import { IllegalArgumentError } from "../../base/errors.ts";
 import { unresolvedFunction, type Expression, type UnresolvedFunction } from "../../plan/expr/expression.ts";
 import { parseAttributeName } from "../../sql/attribute-name.ts";
 import { unresolvedAttribute } from "../../plan/expr/expression.ts";
@@ -57,7 +58,10 @@ export function functionColumn(name: string, args: readonly Expression[], rest: 
 
 /** The expression of a column, or of the column that a string names (`*` and `t.*` included). */
 export function columnExpression(column: ColumnOrName): Expression {
-  if (typeof column !== "string") return column.expression;
+  if (typeof column !== "string") {
+    if (column?.expression?.kind !== undefined) return column.expression;
+    throw new IllegalArgumentError("NOT_COLUMN_OR_STR", { value: String(column) });
+  }
   if (column === "*") return Object.freeze({ kind: "unresolved_star" });
   if (column.endsWith(".*")) return Object.freeze({ kind: "unresolved_star", target: parseAttributeName(column.slice(0, -2)) });
   return unresolvedAttribute(parseAttributeName(column));

@@ -1,5 +1,6 @@
 /** `first`, `last`, `any_value`, `collect_list`: aggregates that depend on the order of rows. */
-import { arrayType, BooleanType, type DataType } from "../../columnar/types.ts";
+import { AnalysisError } from "../../base/errors.ts";
+import { arrayType, BooleanType, type DataType, simpleString } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type {
   AggregateFunction,
@@ -87,6 +88,12 @@ export const orderDependentFunctions: readonly AggregateFunction[] = [
     resolve: (args) => {
       checkCount("collect_list", args, 1);
       const type = args[0]!.dataType;
+      if (type.kind === "struct" || type.kind === "array" || type.kind === "map") {
+        throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+          feature: `collect_list over ${simpleString(type)}`,
+          remedy: "Collect each field by itself.",
+        });
+      }
       return { argumentTypes: [type], returnType: arrayType(type, false), nullable: false };
     },
     plan: ([type]) => ({ form: "list", elementType: type! }),

@@ -60,7 +60,7 @@ export class PartialAggregate {
 
   #newTable(): void {
     this.#rowsIn = 0;
-    this.#table = this.#kernels.exports["table_new"]!(this.#layout, ARENA_SPLIT + 1) as number;
+    this.#table = (this.#kernels.exports["table_new"]!(this.#layout, ARENA_SPLIT + 1) as number) >>> 0;
     if (this.#table === 0) throw outOfMemory();
     this.#stage.setContext(CONTEXT_TABLE, this.#table);
   }
@@ -89,7 +89,7 @@ export class PartialAggregate {
 
 /** Runs a scan kernel: `step(cursor, pairs)` fills up to 1024 (row, base) pairs and returns how many, 0 at the end. */
 export function forEachPairs(kernels: Kernels, arena: number, step: (cursor: number, pairs: number, max: number) => number): void {
-  const cursor = kernels.exports["arena_alloc"]!(arena, 64 + 8 * PAIRS) as number;
+  const cursor = (kernels.exports["arena_alloc"]!(arena, 64 + 8 * PAIRS) as number) >>> 0;
   if (cursor === 0) throw outOfMemory();
   kernels.bytes().fill(0, cursor, cursor + 64);
   while (step(cursor, cursor + 64, PAIRS) > 0);
