@@ -26,6 +26,10 @@
  * (`api/executor.ts`): it is analyzed, optimized, planned and compiled, for a stream once, and then run batch after batch. What is true of one value
  * (types, nulls, overflow, time zones) is written down once per function in `src/functions`. What must survive a crash is written by `src/checkpoint` before
  * and after each batch, so that every batch counts exactly once.
+ *
+ * Around it: `src/protocol` is what coordinator and workers say to each other (neither imports the other), `src/columnar` how rows lie in memory,
+ * `src/base` errors and the ports to clock, disk and network, `src/metrics` progress and listeners, `src/testing.ts` the test kit, `src/cli` the
+ * command `millrace`. How to add to any of it: `docs/adding.md`.
  */
 export { Session, SessionBuilder } from "./api/session.ts";
 export { DataFrame } from "./api/dataframe.ts";

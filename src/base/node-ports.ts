@@ -197,6 +197,7 @@ class NodeFileSystem implements FileSystem {
 
 class NodeFile implements SyncFile {
   readonly #descriptor: number;
+  #isOpen = true;
 
   constructor(descriptor: number) {
     this.#descriptor = descriptor;
@@ -219,6 +220,9 @@ class NodeFile implements SyncFile {
   }
 
   close(): void {
+    // A second time the number may already mean a file of another thread.
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     closeSync(this.#descriptor);
   }
 }

@@ -46,6 +46,7 @@ export interface SyncFile {
   /** Makes the data durable (fdatasync). Throws on failure; the caller must not retry. */
   sync(): void;
   sizeBytes(): number;
+  /** Closing again does nothing. */
   close(): void;
 }
 

@@ -48,6 +48,10 @@ export class AtomicFiles {
     await this.#guard(directory, () => Promise.all([files.remove(temporary), files.syncDirectory(directory)]));
   }
 
+  async makeDirectory(directory: string): Promise<void> {
+    await this.#guard(directory, () => this.#ports.files.makeDirectory(directory));
+  }
+
   async syncDirectory(directory: string): Promise<void> {
     await this.#guard(directory, () => this.#ports.files.syncDirectory(directory));
   }
@@ -62,7 +66,7 @@ export class AtomicFiles {
   }
 
   #explain(path: string, cause: NodeJS.ErrnoException): CheckpointError {
-    if (cause.code === "EEXIST") {
+    if (cause.code === "EEXIST" && cause.syscall !== "mkdir") {
       return new CheckpointError("CONCURRENT_STREAM_LOG_UPDATE", { batchId: path.slice(path.lastIndexOf("/") + 1) }, { cause });
     }
     if (cause.syscall === "fsync" || cause.syscall === "fdatasync") {

@@ -34,7 +34,7 @@ export class CheckpointLock {
 
   /** Starts a new epoch. `lock` is released by `release`. */
   static async startEpoch(files: FileSystem, writer: AtomicFiles, directory: string, lock: DirectoryLock): Promise<CheckpointLock> {
-    await files.makeDirectory(`${directory}/epoch`);
+    await writer.makeDirectory(`${directory}/epoch`);
     const epochs = batchIdsAmong(await files.list(`${directory}/epoch`));
     const epoch = (epochs.at(-1) ?? -1) + 1;
     await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(JSON.stringify({ epoch, owner: lock.owner })));

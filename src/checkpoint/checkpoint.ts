@@ -63,13 +63,7 @@ export class Checkpoint {
   static async open(ports: Ports, path: string): Promise<Checkpoint> {
     const { files } = ports;
     const writer = new AtomicFiles(ports, path);
-    for (const directory of [path, `${path}/offsets`, `${path}/commits`]) {
-      try {
-        await files.makeDirectory(directory);
-      } catch (cause) {
-        throw new CheckpointError("CHECKPOINT_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
-      }
-    }
+    for (const directory of [path, `${path}/offsets`, `${path}/commits`]) await writer.makeDirectory(directory);
     const directoryLock = await CheckpointLock.lockDirectory(files, path);
     try {
       const [root, offsetFiles, commitFiles, state] = [

@@ -26,7 +26,7 @@ export class DirectoryLogStore implements LogStore {
   }
 
   async putIfAbsent(name: string, text: string): Promise<boolean> {
-    if (!this.#exists) await this.#files.makeDirectory(this.#directory);
+    if (!this.#exists) await this.#writer.makeDirectory(this.#directory);
     this.#exists = true;
     try {
       await this.#writer.create(this.#directory, name, Buffer.from(text));

@@ -156,7 +156,7 @@ export class StateFiles {
   async #writeIndex(epoch: number, changes: readonly BatchFiles[]): Promise<ChangeIndex> {
     const { batchId: lastBatch } = changes.at(-1)!;
     const name = `${lastBatch}-${epoch}`;
-    await this.#files.makeDirectory(`${this.#root}/${INDEX_DIRECTORY}`);
+    await this.#writer.makeDirectory(`${this.#root}/${INDEX_DIRECTORY}`);
     await this.#writer.create(`${this.#root}/${INDEX_DIRECTORY}`, name, encodeChangeIndex(this.#queryId, lastBatch, changes));
     await this.#writer.syncDirectory(`${this.#root}/state`);
     return { lastBatch, path: `${INDEX_DIRECTORY}/${name}` };

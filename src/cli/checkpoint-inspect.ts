@@ -111,7 +111,11 @@ function descriptionText(description: CheckpointDescription, { colors }: Termina
   const add = (label: string, text: string): void => void lines.push(`${colors.dim(label.padEnd(12))}${text}`);
   add("checkpoint", colors.bold(path));
   add("query", queryId);
-  if (owner) add("started", `${epoch! + 1} times, last by process ${owner.pid}, ${owner.isAlive ? "which runs" : "which is gone"}`);
+  if (owner)
+    add(
+      "started",
+      `${epoch === 0 ? "once" : `${epoch! + 1} times`}, last by process ${owner.pid}, ${owner.isAlive ? "which runs" : "which is gone"}`,
+    );
   add("planned", rangeText(planned));
   add("committed", rangeText(committed));
   if (unfinishedBatch !== null) add("unfinished", `batch ${unfinishedBatch}: runs now, or again at the next start`);

@@ -99,7 +99,8 @@ try {
     exitCode = EXIT_FAILURE;
   }
 }
-process.exitCode = exitCode;
+// A program that ran well may have set a code of its own.
+if (exitCode !== EXIT_OK) process.exitCode = exitCode;
 
 /** A command that is listed, and says that it is not there. */
 function notYet(parent: Command, name: string, remedy: string): void {

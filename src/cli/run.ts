@@ -47,6 +47,7 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
   });
 
   let isStopping = false;
+  const ended = new AbortController();
   const stopQueries = async (): Promise<void> => {
     for (const session of sessions) await Promise.all((await session.streams.active()).map((query) => query.stop()));
   };
@@ -54,8 +55,8 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
     if (isStopping) process.exit(EXIT_FAILURE);
     isStopping = true;
     void stopQueries().then(async () => {
-      await ports.scheduler.sleep(GRACE_MS);
-      process.exit(failures.length > 0 ? EXIT_FAILURE : EXIT_OK);
+      await ports.scheduler.sleep(GRACE_MS, ended.signal);
+      if (!ended.signal.aborted) process.exit(failures.length > 0 ? EXIT_FAILURE : EXIT_OK);
     });
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
@@ -68,6 +69,7 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
     hasFailed = true;
   } finally {
     for (const session of sessions) await session.stop();
+    ended.abort();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
   if (!hasFailed) for (const failure of failures) terminal.error(`${failure}\n`);

@@ -8,6 +8,7 @@ export interface Terminal {
   readonly isInteractive: boolean;
   readonly colors: Colors;
   readonly columns: number;
+  readonly rows: number;
   write(text: string): void;
   error(text: string): void;
 }
@@ -20,6 +21,9 @@ export function processTerminal(): Terminal {
     colors: pc.createColors(isInteractive && !env["NO_COLOR"]),
     get columns() {
       return stdout.columns ?? 80;
+    },
+    get rows() {
+      return stdout.rows ?? 24;
     },
     write: (text) => void stdout.write(text),
     error: (text) => void stderr.write(text),

@@ -2,6 +2,7 @@
  * All keyed state of a query in one worker: a store per stateful aggregate, and the files they are written to and read from. On the
  * worker's thread.
  */
+import { CheckpointError, MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
@@ -131,21 +132,38 @@ export class QueryState {
     { batchId, attempt, epoch }: Pick<StateFileHeader, "batchId" | "attempt" | "epoch">,
     write: (store: StateStore, writer: StateFileWriter) => void,
   ): ChangeFile {
-    const { files } = this.#ports;
     const directory = `${this.#checkpoint.path}/${DIRECTORIES[kind]}`;
-    if (!this.#directories.has(directory)) {
-      files.makeDirectorySync(directory);
-      files.syncDirectorySync(`${this.#checkpoint.path}/state`);
-      files.syncDirectorySync(this.#checkpoint.path);
-      this.#directories.add(directory);
-    }
     const path = `${DIRECTORIES[kind]}/${batchId}-${this.#workerIndex}-${attempt}`;
     const header: StateFileHeader = { kind, queryId: this.#checkpoint.queryId, epoch, batchId, attempt };
-    const writer = new StateFileWriter(this.#buffer, files.createSync(`${this.#checkpoint.path}/${path}`), header);
-    for (const store of this.#stores.values()) write(store, writer);
-    const { lengthBytes, fileCrc32c } = writer.finish();
-    files.syncDirectorySync(directory);
-    return { path, lengthBytes, crc32c: fileCrc32c };
+    try {
+      this.#makeDirectory(directory);
+      const { lengthBytes, fileCrc32c } = this.#writeFile(`${this.#checkpoint.path}/${path}`, header, write);
+      this.#ports.files.syncDirectorySync(directory);
+      return { path, lengthBytes, crc32c: fileCrc32c };
+    } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
+      throw new CheckpointError("CHECKPOINT_WRITE_FAILED", { path, reason: (cause as Error).message }, { cause });
+    }
+  }
+
+  #makeDirectory(directory: string): void {
+    if (this.#directories.has(directory)) return;
+    const { files } = this.#ports;
+    files.makeDirectorySync(directory);
+    files.syncDirectorySync(`${this.#checkpoint.path}/state`);
+    files.syncDirectorySync(this.#checkpoint.path);
+    this.#directories.add(directory);
+  }
+
+  #writeFile(path: string, header: StateFileHeader, write: (store: StateStore, writer: StateFileWriter) => void) {
+    const file = this.#ports.files.createSync(path);
+    try {
+      const writer = new StateFileWriter(this.#buffer, file, header);
+      for (const store of this.#stores.values()) write(store, writer);
+      return writer.finish();
+    } finally {
+      file.close();
+    }
   }
 
   #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number): void {

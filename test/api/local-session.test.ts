@@ -32,6 +32,13 @@ const people = () =>
     "name STRING NOT NULL, age INT, city STRING",
   );
 
+test("collect takes as many rows as there are", async () => {
+  // More in one batch than a call has room for arguments.
+  const rows = await spark.range(300_000).groupBy("id").count().collect();
+  expect(rows).toHaveLength(300_000);
+  expect(rows.reduce((total, { id }) => total + id, 0n)).toBe((300_000n * 299_999n) / 2n);
+});
+
 test("every NaN is one group, and so are 0.0 and -0.0", async () => {
   // The square root of a negative number is another NaN, bit by bit, than the parsed one.
   const nan = expr("CASE WHEN id % 2 = 0 THEN sqrt(CAST(id AS DOUBLE) - 100) ELSE CAST('NaN' AS DOUBLE) END").as("nan");

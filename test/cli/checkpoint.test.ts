@@ -2,8 +2,8 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { millrace, runNode, temporaryDirectory } from "../support/run-process.ts";
-import type { CheckpointDescription } from "../../src/cli/checkpoint-inspect.ts";
+import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { type CheckpointDescription, describeCheckpoint } from "../../src/cli/checkpoint-inspect.ts";
 import { nodePorts } from "../../src/base/node-ports.ts";
 import { type CheckpointReport, verifyCheckpoint } from "../../src/checkpoint/verify-checkpoint.ts";
 
@@ -179,21 +179,17 @@ test("both work while the query runs, and find it whole each time", async () => 
   let looked: Promise<void> | undefined;
   const look = async (child: { kill(signal: "SIGTERM"): boolean }): Promise<void> => {
     try {
-      for (let round = 0; round < 4; round++) {
-        const { code, report } = await verify(checkpoint);
-        expect(report.problems).toEqual([]);
-        expect(code).toBe(0);
-        const inspected = await millrace(["checkpoint", "inspect", checkpoint, "--json"]);
-        expect((JSON.parse(inspected.stdout) as CheckpointDescription).owner?.isAlive).toBe(true);
+      for (let round = 0; round < 10; round++) {
+        expect((await verifyCheckpoint(nodePorts(), checkpoint)).problems).toEqual([]);
+        expect((await describeCheckpoint(checkpoint)).owner?.isAlive).toBe(true);
       }
     } finally {
       child.kill("SIGTERM");
     }
   };
-  const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
   const conf = ["--conf", "spark.sql.streaming.minBatchesToRetain=3"];
   const args = ["run", join(directory, "query.mjs"), ...conf, "--", checkpoint, "100000", '{"processingTime":0}'];
-  const { code } = await runNode([main, ...args], {
+  const { code } = await millrace(args, {
     onOutput: (_, child) => {
       looked ??= look(child);
     },

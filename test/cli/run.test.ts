@@ -38,6 +38,12 @@ test("a wrong setting is refused by the session", async () => {
   expect(stderr).toMatch(/^\[SQL_CONF_NOT_FOUND\].*spark\.sql\.shuffle\.partitions/);
 });
 
+test("the program's own exit code stays, and --conf can say how many workers", async () => {
+  const path = program(`${session} console.log(await spark.conf.get("spark.master")); process.exitCode = 7;`);
+  const result = await millrace(["run", path, "--conf", "spark.master=local[1]"]);
+  expect(result).toEqual({ code: 7, stdout: "local[1]\n", stderr: "" });
+});
+
 const failing = `${session}
   const rows = spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 10).load();
   const query = await rows.select(F.expr("1 / (value - 5)").as("x")).writeStream.format("noop").start();`;

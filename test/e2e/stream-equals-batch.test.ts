@@ -64,7 +64,7 @@ const STEPS: readonly Step[] = [
   step("withColumn(g)", (frame) => frame.withColumn("g", expr("CASE WHEN x > 0 THEN concat(g, '!') ELSE upper(g) END"))),
   step("withColumn(interpreted)", (frame) => frame.withColumn("n", expr("CAST(pmod(n, CAST(7.5 AS DECIMAL(8,2))) AS DECIMAL(8,2))"))),
   step("select", (frame) => frame.selectExpr("k + 1 AS k", "g", "x / 2 AS x", "i", "n", "ts")),
-  step("union with itself", (frame) => frame.union(frame.filter("k = 3"))),
+  step("union with itself", (frame) => frame.union(frame.filter("k <> 3"))),
   step("join", (frame, lookup) =>
     frame.join(lookup, "k").withColumn("g", expr("concat_ws('/', g, name)")).select("k", "g", "x", "i", "n", "ts"),
   ),
@@ -137,7 +137,7 @@ function randomQuery(random: Random): Query {
 const seeds =
   process.env.MILLRACE_SEED !== undefined
     ? [Number(process.env.MILLRACE_SEED)]
-    : Array.from({ length: process.env.MILLRACE_LONG ? 400 : 40 }, (_, index) => 1 + index);
+    : Array.from({ length: process.env.MILLRACE_LONG ? 400 : 25 }, (_, index) => 1 + index);
 
 test.each(seeds)("seed %i", async (seed) => {
   const random = new Random(seed * 7919);

@@ -50,7 +50,7 @@ export class EventStream {
         const key = KEYS[Math.floor(this.#random() * KEYS.length)]!;
         return { ts, key, value: this.#random() < 0.05 ? null : Math.floor((this.#random() - 0.3) * 2 ** 45) };
       });
-      events.forEach((event) => this.#count(event));
+      events.forEach((event) => this.count(event));
       this.#write(events);
     }
   }
@@ -65,7 +65,8 @@ export class EventStream {
     return [...this.#windows].map(([id, { n, total }]) => JSON.stringify([...(JSON.parse(id) as unknown[]), n, String(total)])).sort();
   }
 
-  #count({ ts, key, value }: Event): void {
+  /** Counts an event that is in the input otherwise. */
+  count({ ts, key, value }: Event): void {
     const start = new Date(Math.floor(Date.parse(ts) / WINDOW_MS) * WINDOW_MS).toISOString();
     const id = JSON.stringify([start, key]);
     const window = this.#windows.get(id) ?? { n: 0, total: null };

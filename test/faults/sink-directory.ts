@@ -55,6 +55,17 @@ function checkWhole({ path, size }: ListedFile): void {
   if (!isWhole) throw new Error(`${path} is listed and not whole`);
 }
 
+/** The rows of the files that count, in the form of `EventStream.expected`. */
+export function jsonRows(directory: string): readonly string[] {
+  return listedFiles(directory)
+    .flatMap((path) => readFileSync(path, "utf8").trimEnd().split("\n"))
+    .map((line) => {
+      const { start, key = null, n, total = null } = JSON.parse(line) as { start: string; key?: string; n: number; total?: number };
+      return JSON.stringify([start, key, n, String(total)]);
+    })
+    .sort();
+}
+
 /** A reader at work while queries come and go: looks at the manifest at every change of its directory. */
 export class WatchingReader {
   readonly #directory: string;

@@ -7,7 +7,7 @@ import { addData, checkLastBatch, execute, memoryStream, startStream, stopStream
 import { stateRows } from "../support/query-assertions.ts";
 import { testSession } from "../support/test-session.ts";
 
-const { count, sum } = F;
+const { count, max, sum } = F;
 const spark = testSession();
 
 /** Keys 0 … `keys` - 1, each once. */
@@ -69,5 +69,38 @@ test("many keys with long texts, in several splits, restarted on more workers", 
     add(3),
     checkLastBatch(...expected(4)),
     stateRows({ total: keys, updated: keys }),
+  );
+});
+
+test("many queries at once share the workers and nothing else", async () => {
+  const run = async (query: number): Promise<void> => {
+    const input = memoryStream(spark(), "key INT, v INT");
+    const rows = Array.from({ length: 50 }, (_, row) => [row % 10, query]);
+    const answer = (batches: number) => Array.from({ length: 10 }, (_, key) => [key, 5 * batches, 5 * batches * query]);
+    const batches = Array.from({ length: 6 }, (_, batch) => [addData(input, ...rows), checkLastBatch(...answer(batch + 1))]);
+    await testStream(
+      input.toDF().groupBy("key").agg(count("*").as("n"), sum("v").as("s")),
+      { outputMode: "update" },
+      ...batches.slice(0, 3).flat(),
+      stopStream(),
+      startStream(),
+      ...batches.slice(3).flat(),
+    );
+  };
+  await Promise.all([1, 2, 3, 4, 5].map(run));
+});
+
+test("keys and values of several hundred kilobytes", async () => {
+  const input = memoryStream(spark(), "key STRING, v STRING");
+  const large = "x".repeat(300_000);
+  await testStream(
+    input.toDF().groupBy("key").agg(max("v").as("m"), count("*").as("n")),
+    { outputMode: "update" },
+    addData(input, [large, "a"], ["", large]),
+    checkLastBatch([large, "a", 1], ["", large, 1]),
+    stopStream(),
+    startStream({ workers: 4 }),
+    addData(input, [large, "b"], ["", "y"]),
+    checkLastBatch([large, "b", 2], ["", "y", 2]),
   );
 });

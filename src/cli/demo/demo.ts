@@ -31,6 +31,10 @@ const EVENTS_PER_BATCH = 500_000;
 /** The Nexmark source's event time. */
 const EVENTS_PER_EVENT_SECOND = 10_000;
 
+/** What the moving screen needs; a smaller terminal gets plain lines. */
+const SCREEN_COLUMNS = 80;
+const SCREEN_ROWS = 16;
+
 /** `demo.json`: how far the events go that runs have been given, and whether the queries have read all of them. */
 interface DemoState {
   readonly version: 1;
@@ -63,7 +67,7 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
   const size = { events: batches * EVENTS_PER_BATCH, eventsPerBatch: EVENTS_PER_BATCH };
   const screen = options.json
     ? noScreen
-    : terminal.isInteractive
+    : terminal.isInteractive && terminal.columns >= SCREEN_COLUMNS && terminal.rows >= SCREEN_ROWS
       ? liveScreen(terminal, tally, { events: size.events, clock: ports.clock })
       : plainScreen(terminal, tally);
 
@@ -107,6 +111,7 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
     else printResult(terminal, result, shown);
     return check !== null && check.different > 0 ? EXIT_FAILURE : EXIT_OK;
   } finally {
+    screen.close();
     await spark.stop();
   }
 }
@@ -119,11 +124,10 @@ function printHeader({ colors, write }: Terminal, before: DemoState | null, work
   if (before !== null) {
     const events = (before.batches * EVENTS_PER_BATCH).toLocaleString("en-US");
     const what = before.isComplete
-      ? `Going on after the ${events} bids of earlier runs`
-      : `Going on with the ${events} bids of a run that was stopped`;
-    write(`\n  ${what}. ${dim(`Remove ${directory} to begin again.`)}\n`);
+      ? `Going on after the ${events} events of earlier runs`
+      : `Going on with the ${events} events of a run that was stopped`;
+    write(`\n  ${what}.\n  ${dim(`Remove ${directory} to begin again.`)}\n`);
   }
-  write("\n");
 }
 
 class StateFile {

@@ -8,8 +8,10 @@ import type { DemoTally, QueryName } from "./tally.ts";
 export interface Screen {
   /** The numbers have changed; `name` had a batch. */
   update(name: QueryName): void;
-  /** The last picture stays. */
+  /** Draws the last picture, which stays. */
   end(): void;
+  /** Gives the terminal back; also after a failure. */
+  close(): void;
 }
 
 export interface ScreenOptions {
@@ -53,14 +55,13 @@ export function liveScreen(terminal: Terminal, tally: DemoTally, { events, clock
     update() {
       if (clock.monotonicMs() - drawnAtMs >= REDRAW_MS) draw();
     },
-    end() {
-      draw();
-      terminal.write("\x1b[?25h");
-    },
+    end: draw,
+    close: () => terminal.write("\x1b[?25h"),
   };
 }
 
 export function plainScreen(terminal: Terminal, tally: DemoTally): Screen {
+  terminal.write("\n");
   return {
     update(name) {
       const query = tally.queries[name];
@@ -70,11 +71,12 @@ export function plainScreen(terminal: Terminal, tally: DemoTally): Screen {
       );
     },
     end() {},
+    close() {},
   };
 }
 
 /** Shows nothing. */
-export const noScreen: Screen = { update() {}, end() {} };
+export const noScreen: Screen = { update() {}, end() {}, close() {} };
 
 /** A line per window, the newest last; windows that the last batch changed stand out. */
 function windowLines(tally: DemoTally, { colors }: Terminal): string[] {

@@ -1,4 +1,5 @@
 /** What the demo says at the end, as text and as JSON. */
+import { dirname } from "node:path";
 import { bytesText, grouped, short, type Terminal } from "../terminal.ts";
 import type { DemoPaths } from "./queries.ts";
 import { type DemoTally, percentile, type QueryName } from "./tally.ts";
@@ -59,10 +60,11 @@ export function printResult(terminal: Terminal, result: DemoResult, relative: (p
 
   line();
   if (stoppedBy !== null) line(`  Stopped ${stoppedBy === "signal" ? "by signal" : "by the clock"}; the checkpoints are whole.`);
+  const perCore = `${short(tally.rowsIn / (cpuMs / 1000))} events/s per core`;
   line(
-    `  ${colors.bold(colors.green(`${short(tally.rowsIn / (cpuMs / 1000))} events/s per core`))}: ${grouped(tally.rowsIn)} events (each query reads all) in ` +
-      `${seconds(elapsedMs)}, ${seconds(cpuMs)} of CPU on ${workers} workers.`,
+    `  ${colors.bold(colors.green(perCore))}: ${grouped(tally.rowsIn)} events in ${seconds(elapsedMs)}, ${seconds(cpuMs)} of CPU on ${workers} workers`,
   );
+  line(colors.dim("  Each query reads every event; starting, planning and compiling are counted in."));
   line();
   line(colors.dim("               batches   p50 ms   p99 ms   rows out        largest state"));
   for (const name of NAMES) {
@@ -81,19 +83,20 @@ export function printResult(terminal: Terminal, result: DemoResult, relative: (p
   line(`${label("checkpoint")}${relative(paths.archiveCheckpoint)}`);
   line();
   line(colors.dim("  Next:"));
+  const isNpmStart = process.env["npm_lifecycle_event"] === "start";
   const next: readonly (readonly [string, string])[] = [
-    ["npm start", "goes on from the checkpoints with new bids"],
-    ["npx millrace run examples/windowed-counts.mjs", "a first query of your own"],
-    [`npx millrace checkpoint inspect ${relative(paths.archiveCheckpoint)}`, "what a restart would find"],
-    [`npx millrace checkpoint verify ${relative(paths.archiveCheckpoint)}`, "checks every checksum"],
+    [isNpmStart ? "npm start" : `npx millrace demo --dir ${relative(dirname(paths.output))}`, "goes on with new events"],
+    ...(isNpmStart ? [["npx millrace run examples/windowed-counts.mjs", "a first query"] as const] : []),
+    [`npx millrace checkpoint inspect ${relative(paths.archiveCheckpoint)}`, "what is in it"],
+    [`npx millrace checkpoint verify ${relative(paths.archiveCheckpoint)}`, "is it whole"],
   ];
   const width = Math.max(...next.map(([command]) => command.length));
-  for (const [command, why] of next) line(`    ${colors.cyan(command.padEnd(width))}   ${colors.dim(why)}`);
+  for (const [command, why] of next) line(`    ${colors.cyan(command.padEnd(width))}  ${colors.dim(why)}`);
 }
 
 function checkText({ compared, different }: NonNullable<DemoResult["check"]>): string {
   if (different > 0) return `${grouped(different)} of ${grouped(compared)} windows in Parquet differ from what the live query counted`;
-  return `${grouped(compared)} windows in Parquet hold exactly the bids that the live query counted`;
+  return `${grouped(compared)} windows in Parquet agree with what the live query counted`;
 }
 
 function seconds(ms: number): string {

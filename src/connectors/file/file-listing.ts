@@ -4,7 +4,7 @@
  */
 import { basename, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { AnalysisError } from "../../base/errors.ts";
+import { AnalysisError, ConnectorError, MillraceError } from "../../base/errors.ts";
 import type { FileStat, FileSystem } from "../../base/ports.ts";
 import { readCompactibleLog } from "./compactible-log.ts";
 import { parsePartitionDirectory } from "./partition-values.ts";
@@ -36,8 +36,18 @@ export interface Listing {
   readonly hasManifest: boolean;
 }
 
-/** All files under `paths` in no particular order. Throws `PATH_NOT_FOUND` for a path that does not exist. */
+/** All files under `paths` in no particular order. Throws `PATH_NOT_FOUND`, `FAILED_READ_FILE.NO_HINT`. */
 export async function listFiles(fileSystem: FileSystem, paths: readonly string[], options: ListingOptions): Promise<Listing> {
+  try {
+    return await listAll(fileSystem, paths, options);
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    const { path = paths.join(", "), message } = error as NodeJS.ErrnoException;
+    throw new ConnectorError("FAILED_READ_FILE.NO_HINT", { path, reason: message }, { cause: error });
+  }
+}
+
+async function listAll(fileSystem: FileSystem, paths: readonly string[], options: ListingOptions): Promise<Listing> {
   const files: FoundFile[] = [];
   let hasManifest = false;
   for (const given of paths) {

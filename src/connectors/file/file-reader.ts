@@ -49,7 +49,9 @@ function isUnchanged(split: Split, { files, options }: ReaderContext): boolean {
       found: String(sizeBytes),
     });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (error instanceof ConnectorError) throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      throw new ConnectorError("FAILED_READ_FILE.NO_HINT", { path: fileUri(path), reason: (error as Error).message }, { cause: error });
     if (options.get<boolean>("ignoreMissingFiles")) return false;
     throw new ConnectorError("FAILED_READ_FILE.FILE_NOT_EXIST", { path: fileUri(path) }, { cause: error });
   }

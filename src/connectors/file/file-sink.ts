@@ -54,7 +54,11 @@ async function targetDirectory(context: SinkContext, format: FileFormat): Promis
   const isPartition = (name: string): boolean => partitionBy.some((column) => column.toLowerCase() === name.toLowerCase());
   format.checkSchema?.(structType(schema.fields.filter((field) => !isPartition(field.name))));
   const directory = localPath(path);
-  await makeDurableDirectory(ports.files, directory);
+  try {
+    await makeDurableDirectory(ports.files, directory);
+  } catch (cause) {
+    throw new ConnectorError("TASK_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
+  }
   return directory;
 }
 
@@ -123,7 +127,8 @@ class FileStreamSink implements StreamSink {
     const lines = await Promise.all(
       files.map(async ({ path, sizeBytes }, index) => {
         const stat = await this.#files.stat(path);
-        if (stat?.sizeBytes !== sizeBytes) throw new ConnectorError("TASK_WRITE_FAILED", { path });
+        if (stat?.sizeBytes !== sizeBytes)
+          throw new ConnectorError("TASK_WRITE_FAILED", { path, reason: `it has ${stat?.sizeBytes ?? 0} bytes instead of ${sizeBytes}` });
         const file = { uri: fileUri(path), sizeBytes, modifiedMs: Math.floor(stat.modifiedMs), isDirectory: false };
         return manifestLine(file, index === 0 ? receipt : null);
       }),

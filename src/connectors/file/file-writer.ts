@@ -225,7 +225,7 @@ class FileTaskWriter implements TaskWriter {
     try {
       return action();
     } catch (cause) {
-      throw new ConnectorError("TASK_WRITE_FAILED", { path }, { cause });
+      throw new ConnectorError("TASK_WRITE_FAILED", { path, reason: (cause as Error).message }, { cause });
     }
   }
 }

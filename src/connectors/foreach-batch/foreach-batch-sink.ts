@@ -2,6 +2,7 @@
  * `foreachBatch`: a function of the program gets each micro-batch as a frame and its id, on the main thread. At-least-once; the
  * program makes it exactly-once with the batch id.
  */
+import { ConnectorError } from "../../base/errors.ts";
 import type { SinkProvider, StreamSink } from "../sink.ts";
 
 /** The attachment `foreachBatch`: the session wraps the user's function so that it makes a frame from the encoded batches. */
@@ -19,7 +20,14 @@ export const foreachBatchSink: SinkProvider = {
       delivery: { kind: "main" },
       remembersCommits: false,
       lookup: async () => null,
-      commit: async ({ batchId }, { batches }) => write(batches, batchId),
+      async commit({ batchId }, { batches }) {
+        try {
+          await write(batches, batchId);
+        } catch (cause) {
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          throw new ConnectorError("FOREACH_BATCH_USER_FUNCTION_ERROR", { reason }, { cause });
+        }
+      },
       async abort() {},
       async stop() {},
     };

@@ -3,6 +3,7 @@
  * this part of the batch is wanted (it may have been written before a failure), `process` gets row after row, `close` is called
  * whenever `open` returned at all, with the error if there was one. At-least-once: told apart by (partitionId, epochId).
  */
+import { ConnectorError } from "../../base/errors.ts";
 import type { SinkProvider, StreamSink } from "../sink.ts";
 
 /** What `foreach` calls. Methods may return a Promise: the next call waits for it; an error fails the query. */
@@ -31,7 +32,12 @@ export const foreachSink: SinkProvider = {
       remembersCommits: false,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
-        for (const [partitionId, batch] of batches.entries()) await writePartition(foreach, toRows(batch), partitionId, batchId);
+        try {
+          for (const [partitionId, batch] of batches.entries()) await writePartition(foreach, toRows(batch), partitionId, batchId);
+        } catch (cause) {
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          throw new ConnectorError("FOREACH_USER_FUNCTION_ERROR", { reason }, { cause });
+        }
       },
       async abort() {},
       async stop() {},

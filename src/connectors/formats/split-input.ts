@@ -120,7 +120,7 @@ function withFile<T>(path: string, context: Pick<ReaderContext, "files">, use: (
     return use(file);
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    throw new ConnectorError("FAILED_READ_FILE.NO_HINT", { path }, { cause: error });
+    throw new ConnectorError("FAILED_READ_FILE.NO_HINT", { path, reason: (error as Error).message }, { cause: error });
   } finally {
     file?.close();
   }

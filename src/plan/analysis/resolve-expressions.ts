@@ -3,7 +3,7 @@
  * steps, unnamed results get Spark's names and time windows are taken out (`time-windows.ts`). Called by the rules of the
  * analyzer, main thread.
  */
-import type { AnalysisError } from "../../base/errors.ts";
+import { type AnalysisError, suggest } from "../../base/errors.ts";
 import { DateType, sameType, TimestampNTZType, type DataType } from "../../columnar/types.ts";
 import {
   alias,
@@ -252,6 +252,7 @@ export class ExpressionResolver {
       throw analysisError("UNRESOLVED_ROUTINE", {
         routineName: quotedName(node.name.split(".")),
         searchPath: "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]",
+        suggestion: suggest(name, this.context.functions.names(), 3).join(", "),
       });
     }
     const infos = args.map((arg, index): ArgumentInfo => argumentInfo(arg, written[index] ?? arg));
