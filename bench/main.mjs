@@ -25,11 +25,13 @@ try {
 async function bench() {
   const results = [];
   for (const suite of settings.suites) {
-    for (const workers of suite.isForOneWorker ? [1] : settings.workers) results.push(await measureSuite(suite, workers));
+    for (const workers of suite.isForOneWorker ? [1] : settings.workers) {
+      results.push(await measureSuite(suite, workers));
+      if (settings.isSaved) save(suite, results);
+    }
   }
   const report = { machine: machine(), results };
   console.log(settings.isJson ? JSON.stringify(report, null, 2) : markdown(report));
-  if (settings.isSaved) save(report);
 }
 
 async function measureSuite(suite, workers) {
@@ -38,11 +40,9 @@ async function measureSuite(suite, workers) {
   return await measure(suite, { ...settings, workers, withNative });
 }
 
-function save({ machine: where, results }) {
+function save({ name }, results) {
   const directory = new URL("results/", import.meta.url);
   mkdirSync(directory, { recursive: true });
-  for (const { name } of settings.suites) {
-    const own = { machine: where, results: results.filter((result) => result.suite === name) };
-    writeFileSync(new URL(`${name}.json`, directory), `${JSON.stringify(own, null, 2)}\n`);
-  }
+  const own = { machine: machine(), results: results.filter((result) => result.suite === name) };
+  writeFileSync(new URL(`${name}.json`, directory), `${JSON.stringify(own, null, 2)}\n`);
 }

@@ -25,7 +25,7 @@ export const suite = {
 
   prepare({ directory, events }) {
     mkdirSync(directory, { recursive: true });
-    const keys = Math.max(1, Math.min(KEYS_MAX, Math.floor(events / 16)));
+    const keys = Math.max(1, Math.min(KEYS_MAX, Math.floor(events / 8)));
     const pool = join(directory, `keys-${keys}.bin`);
     const answer = join(directory, `keys-${keys}.json`);
     let generatorSeconds = 0;

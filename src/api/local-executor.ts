@@ -132,6 +132,7 @@ export class LocalExecutor implements Executor {
       partitions,
       timeZone: this.timeZone,
       outputMode,
+      allowsPanes: this.settings.conf.get("millrace.windowPanes.enabled") !== "false",
       nextId: this.nextId,
       splitTiers: (expression) => splitTierThree(expression, { registry: this.functions, timeZone: this.timeZone }, this.nextId),
       materialize: (subtree) => this.materialize(subtree),

@@ -79,6 +79,11 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "10s",
     check: isDuration,
   },
+  "millrace.windowPanes.enabled": {
+    description: "Whether overlapping windows share partial aggregates (panes). A checkpoint keeps to what it was started with.",
+    default: "true",
+    check: isBoolean,
+  },
   "spark.sql.streaming.numRecentProgressUpdates": { description: "Progress reports that a query keeps.", default: "100", check: isCount },
 };
 

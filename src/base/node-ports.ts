@@ -31,7 +31,7 @@ import {
   type Stats,
 } from "node:fs";
 import { connect, createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type {
   Clock,
@@ -126,7 +126,23 @@ class NodeFileSystem implements FileSystem {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await makeDirectoryAsync(path, { recursive: true });
+    try {
+      await this.#makeOneDirectory(path);
+    } catch (error) {
+      // Node's own recursion never ends where the system says ENOENT for ever (/proc), and hides that a disk is read-only.
+      if (!isMissing(error) || dirname(path) === path) throw error;
+      await this.makeDirectory(dirname(path));
+      await this.#makeOneDirectory(path);
+    }
+  }
+
+  async #makeOneDirectory(path: string): Promise<void> {
+    try {
+      await makeDirectoryAsync(path);
+    } catch (error) {
+      const exists = (error as NodeJS.ErrnoException).code === "EEXIST" && (await this.stat(path))?.isDirectory;
+      if (!exists) throw error;
+    }
   }
 
   async writeNew(path: string, bytes: Uint8Array): Promise<void> {

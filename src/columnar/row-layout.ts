@@ -49,6 +49,24 @@ export interface RowLayout {
   readonly variableOffsets: readonly number[];
   readonly variableKeyCount: number;
   readonly bucket: RowBucket | null;
+  /** Absent: the rows are no panes. */
+  readonly panes?: RowPanes;
+}
+
+/**
+ * Rows that stand for panes of sliding windows. The key of a pane is its start, and the end of the newest window that it belongs to: so the
+ * key's time is when the pane is of no use any more, as for a row that is a window.
+ */
+export interface RowPanes {
+  /** Offsets of these two keys. */
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly windowMicros: bigint;
+  readonly slideMicros: bigint;
+  /** When windows start, modulo the slide. */
+  readonly startMicros: bigint;
+  /** Length of a pane: the greatest common divisor of window and slide. */
+  readonly paneMicros: bigint;
 }
 
 export interface RowBucket {

@@ -6,7 +6,7 @@
  * take a loop that was compiled without null tests. An `interpret` step cuts a pipeline into segments: the rows so far go to an
  * out-block, the worker computes the columns, and the next segment takes that block.
  *
- * Exports: `pipeline<p>_<segment>(block)`, and for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`; for each
+ * Exports: `pipeline<p>_<segment>(block)`, and for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs, count)`; for each
  * static table that it probes `build<t>(block)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
@@ -19,6 +19,7 @@ import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { pushMurmur3 } from "./murmur3.ts";
+import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
@@ -291,6 +292,15 @@ class StageCompiler implements StageTools {
         });
       });
     });
+    if (operator.layout.panes) {
+      this.#function("windows", 2, (f, context) => {
+        const newAggregateCode = (): AggregateCode =>
+          new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
+        const tools = { f, module: this.#module, context, operator, newAggregateCode };
+        if (operator.state?.emit === "update") emitTouchedWindows(tools);
+        else emitWindowsOfPanes(tools);
+      });
+    }
     if (operator.layout.keys.length > 0) return;
     this.#function("initial", 0, (f, context) => {
       const row = f.local("i32");
@@ -314,7 +324,8 @@ class StageCompiler implements StageTools {
       keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
     );
     f.get(row);
-    this.pushHash(f, keys);
+    if (operator.layout.panes) pushPaneHash(f, this.#module, operator, keys, this.#program.partitions);
+    else this.pushHash(f, keys);
     f.memory("i32.store", ROW_HASH);
   }
 

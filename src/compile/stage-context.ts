@@ -25,6 +25,14 @@ export const CONTEXT_PROBE_ROW = 16;
 export const CONTEXT_JOIN_ROW = 20;
 /** `BLOCK_ROWS_MAX` bytes of 1: the validity of a column that has none. */
 export const CONTEXT_ALL_VALID = 24;
+/** Description of the panes that the stage merges into windows (u32 address). */
+export const CONTEXT_PANES = 28;
+/** Table of these windows (u32 address). */
+export const CONTEXT_WINDOWS = 32;
+/** Only windows that end after this (i64, µs). */
+export const CONTEXT_WINDOW_LOW = 40;
+/** Only windows that end at or before this (i64, µs). */
+export const CONTEXT_WINDOW_HIGH = 48;
 const OUT_BLOCKS = 64;
 const OUT_BLOCK_BYTES = 8;
 const STATIC_TABLES = OUT_BLOCKS + OUT_BLOCK_BYTES * SLOTS_MAX;

@@ -9,6 +9,7 @@ type ExpandWindow = Extract<Step, { kind: "expand_window" }>;
 export function emitWindows(f: FunctionBuilder, step: ExpandWindow, time: CompiledValue, body: (window: CompiledValue) => void): void {
   const emit = (): void => {
     const last = lastWindowStart(f, step, time);
+    if (step.paneMicros !== null) return body(paneValue(f, step, step.paneMicros, time, last));
     if (step.windowMicros === step.slideMicros) return body(windowValue(f, step, last));
     overlapping(f, step, time, last, body);
   };
@@ -100,7 +101,41 @@ function overlapping(
   });
 }
 
+/** The key of the pane that contains the time: the pane's start and the end of the newest window. */
+function paneValue(f: FunctionBuilder, step: ExpandWindow, paneMicros: bigint, time: CompiledValue, pushLast: () => void): CompiledValue {
+  const { slideMicros, windowMicros } = step;
+  if (paneMicros === slideMicros) return windowValue(f, step, pushLast);
+  const start = f.local("i64");
+  pushLast();
+  time.push();
+  pushLast();
+  f.op("i64.sub");
+  f.i64(paneMicros);
+  f.op("i64.div_u");
+  f.i64(paneMicros);
+  f.op("i64.mul", "i64.add");
+  f.set(start);
+  return structOf(
+    f,
+    step,
+    () => f.get(start),
+    () => {
+      pushLast();
+      f.i64(windowMicros);
+      f.op("i64.add");
+    },
+  );
+}
+
 function windowValue(f: FunctionBuilder, step: ExpandWindow, pushStart: () => void): CompiledValue {
+  return structOf(f, step, pushStart, () => {
+    pushStart();
+    f.i64(step.windowMicros);
+    f.op("i64.add");
+  });
+}
+
+function structOf(f: FunctionBuilder, step: ExpandWindow, pushStart: () => void, pushEnd: () => void): CompiledValue {
   const dataType = step.window.dataType as StructType;
   const [start, end] = dataType.fields.map((field) => nullValue(f, field.dataType));
   return {
@@ -110,15 +145,7 @@ function windowValue(f: FunctionBuilder, step: ExpandWindow, pushStart: () => vo
     push: () => {},
     fields: [
       { ...start!, isNull: null, push: pushStart },
-      {
-        ...end!,
-        isNull: null,
-        push: () => {
-          pushStart();
-          f.i64(step.windowMicros);
-          f.op("i64.add");
-        },
-      },
+      { ...end!, isNull: null, push: pushEnd },
     ],
   };
 }

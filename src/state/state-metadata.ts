@@ -51,8 +51,8 @@ export function compatibleLayout(stored: RowLayout, wanted: RowLayout): RowLayou
   const part = layoutDifference(stored, wanted)?.part ?? placementDifference(stored, wanted);
   if (part === "key") {
     throw new CheckpointError("STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE", {
-      storedKeySchema: fieldsText(stored.keys),
-      newKeySchema: fieldsText(wanted.keys),
+      storedKeySchema: fieldsText(stored.keys) + panesText(stored),
+      newKeySchema: fieldsText(wanted.keys) + panesText(wanted),
     });
   }
   if (part === "value") {
@@ -71,9 +71,15 @@ export function compatibleLayout(stored: RowLayout, wanted: RowLayout): RowLayou
 function placementDifference(stored: RowLayout, wanted: RowLayout): "key" | "value" | null {
   const offsets = (fields: readonly RowField[]): string => fields.map((field) => field.offset).join();
   if (offsets(stored.keys) !== offsets(wanted.keys) || stored.bucket?.keyIndex !== wanted.bucket?.keyIndex) return "key";
+  if (panesText(stored) !== panesText(wanted)) return "key";
   if (offsets(stored.values) !== offsets(wanted.values) || stored.rowBytes !== wanted.rowBytes) return "value";
   return null;
 }
+
+const panesText = ({ panes }: RowLayout): string =>
+  panes
+    ? ` in panes of ${panes.paneMicros} microseconds for windows of ${panes.windowMicros} every ${panes.slideMicros} from ${panes.startMicros}`
+    : "";
 
 const fieldsText = (fields: readonly RowField[]): string =>
   `struct<${fields.map((field) => `${field.name}:${simpleString(field.dataType)}`).join(",")}>`;

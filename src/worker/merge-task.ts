@@ -62,8 +62,10 @@ export class MergeTask {
         sink.kind === "shuffle"
           ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
           : null;
+      const windows = this.#context.panes(operator.index)?.emit(this.#instance, store);
+      const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["table_scan", windows];
       forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {
-        const count = kernels.exports[scanKernel(operator)]!(store, cursor, pairs, max) as number;
+        const count = kernels.exports[scan]!(emitted, cursor, pairs, max) as number;
         if (count === 0) return 0;
         this.#instance.call("emit", pairs, count);
         emittedRows += count;
@@ -71,9 +73,9 @@ export class MergeTask {
         return count;
       });
       this.#instance.drain();
-      const emitted = ports.clock.monotonicMs();
+      const emissionEnd = ports.clock.monotonicMs();
       const state = stateful ? this.#state!.evict(kernels, operator.index, operator.state!.watermarked, merged - started) : null;
-      const removalsMs = ports.clock.monotonicMs() - emitted;
+      const removalsMs = ports.clock.monotonicMs() - emissionEnd;
       const lanes = partial ? partial.finish() : [];
       return {
         state: state && { ...state, removalsMs },

@@ -26,6 +26,7 @@ import type { BatchParameters, ChangesReply, Command, ExchangeBlock, MergeReply,
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
+import { PaneWindows } from "./pane-windows.ts";
 import { QueryState } from "./query-state.ts";
 import { ScanTask } from "./scan-task.ts";
 import { StageInstance } from "./stage-instance.ts";
@@ -41,6 +42,8 @@ export interface TaskContext {
   readonly batch: BatchParameters;
   /** Address of the row layout descriptor of an aggregate. */
   readonly layoutAddress: (aggregate: number) => number;
+  /** What makes windows of the panes that an aggregate keeps; null: it keeps none. */
+  readonly panes: (aggregate: number) => PaneWindows | null;
 }
 
 const UNSET_WATERMARK = -(2n ** 63n);
@@ -54,6 +57,7 @@ export class QueryInstance {
   readonly #stages: readonly StageInstance[];
   readonly #layouts: readonly number[];
   readonly #tables: number[] = [];
+  readonly #panes: readonly (PaneWindows | null)[];
   readonly #state: QueryState | null;
   readonly #observed: ObservedTables;
   #batch: BatchParameters | null = null;
@@ -86,8 +90,11 @@ export class QueryInstance {
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
       stage.setContext(CONTEXT_JOIN_ROW, this.#allocate(joinBytes));
     }
+    this.#panes = program.aggregates.map((operator, index) =>
+      operator.layout.panes ? new PaneWindows(this.#kernels, operator, this.#layouts[index]!, program.partitions) : null,
+    );
     this.#state = program.aggregates.some(({ state }) => state !== null)
-      ? new QueryState(this.#kernels, program, load.checkpoint!, ports, workerIndex, workerCount)
+      ? new QueryState(this.#kernels, program, load.checkpoint!, ports, workerIndex, workerCount, this.#panes)
       : null;
   }
 
@@ -209,6 +216,7 @@ export class QueryInstance {
       output: this.#load.output,
       batch: this.#batch,
       layoutAddress: (aggregate) => this.#layouts[aggregate]!,
+      panes: (aggregate) => this.#panes[aggregate]!,
     };
   }
 

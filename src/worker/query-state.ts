@@ -8,6 +8,7 @@ import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { BatchParameters, ChangesReply, CheckpointTarget, StateReply } from "../protocol/messages.ts";
+import type { PaneWindows } from "./pane-windows.ts";
 import { restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
 import { snapshotIsDue, StateStore } from "../state/state-store.ts";
 
@@ -19,6 +20,8 @@ export class QueryState {
   readonly #ports: Ports;
   readonly #workerIndex: number;
   readonly #stores: ReadonlyMap<number, StateStore>;
+  /** By aggregate, for those that keep panes. */
+  readonly #panes: readonly (PaneWindows | null)[];
   readonly #buffer: StateBuffer;
   readonly #directories = new Set<string>();
   #batch: BatchParameters | null = null;
@@ -32,7 +35,9 @@ export class QueryState {
     ports: Ports,
     workerIndex: number,
     workerCount: number,
+    panes: readonly (PaneWindows | null)[],
   ) {
+    this.#panes = panes;
     this.#checkpoint = checkpoint;
     this.#ports = ports;
     this.#workerIndex = workerIndex;
@@ -58,14 +63,18 @@ export class QueryState {
   }
 
   begin(epoch: number): void {
-    for (const store of this.#stores.values()) store.begin(epoch);
+    for (const [aggregate, store] of this.#stores) {
+      store.begin(epoch);
+      this.#panes[aggregate]?.begin(store.handle);
+    }
   }
 
   /** Evicts what the watermark has passed and returns the numbers of the batch. */
   evict(kernels: Kernels, aggregate: number, isWatermarked: boolean, updatesMs: number): StateReply {
     const store = this.#stores.get(aggregate)!;
+    const windows = this.#panes[aggregate]?.count(store.handle);
     if (isWatermarked) kernels.exports["store_evict"]!(store.handle);
-    const { rows, updatedRows, removedRows, lateGroups, memoryBytes } = store.metrics();
+    const { rows, updatedRows, removedRows, lateGroups, memoryBytes } = { ...store.metrics(), ...windows };
     return {
       rowsTotal: rows,
       rowsUpdated: updatedRows,
@@ -95,7 +104,10 @@ export class QueryState {
   }
 
   commit(): void {
-    for (const store of this.#stores.values()) store.commit();
+    for (const [aggregate, store] of this.#stores) {
+      store.commit();
+      this.#panes[aggregate]?.commit();
+    }
   }
 
   abort(): void {

@@ -64,6 +64,10 @@ export class StageInstance {
     this.#kernels.view().setUint32(this.#context + offset, value, true);
   }
 
+  setContextMicros(offset: number, value: bigint): void {
+    this.#kernels.view().setBigInt64(this.#context + offset, value, true);
+  }
+
   /** Calls between JavaScript and generated code so far, both ways. */
   calls = 0;
 

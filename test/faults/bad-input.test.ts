@@ -7,7 +7,6 @@ import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -17,13 +16,13 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Session as SessionType, functions as F, Session } from "../../src/index.ts";
 import { EventStream, seededNumbers } from "./event-stream.ts";
 import { jsonRows } from "./sink-directory.ts";
+import { temporaryDirectory } from "./temporary-directory.ts";
 import { startWindows, type WindowsOptions } from "./windows.mjs";
 
 const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
@@ -34,7 +33,7 @@ afterAll(() => spark.stop());
 let directory: string;
 let stream: EventStream;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "millrace-bad-input-"));
+  directory = temporaryDirectory("bad-input");
   stream = new EventStream(directory, seededNumbers(11));
   stream.add(3, 20);
 });
@@ -256,6 +255,12 @@ describe("a damaged checkpoint", () => {
     rmSync(join(directory, "checkpoint"));
     await expectExactContinuation();
   });
+});
+
+test.runIf(process.platform === "linux")("a checkpoint where nothing can be made is refused, not waited for", async () => {
+  const frame = spark.readStream.schema(schema).json(join(directory, "in"));
+  const start = frame.writeStream.format("json").option("checkpointLocation", "/proc/none/checkpoint").start(join(directory, "out"));
+  await expect(start).rejects.toMatchObject({ condition: "CHECKPOINT_WRITE_FAILED", message: expect.stringContaining("/proc/none") });
 });
 
 describe("user code that throws", () => {

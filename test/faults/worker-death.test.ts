@@ -4,12 +4,12 @@
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EventStream, seededNumbers } from "./event-stream.ts";
 import { byDuckDb, listedFiles } from "./sink-directory.ts";
+import { temporaryDirectory } from "./temporary-directory.ts";
 
 const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
 const preload = new URL("worker-faults.mjs", import.meta.url).href;
@@ -24,7 +24,7 @@ interface Fault {
 let directory: string;
 let stream: EventStream;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "millrace-worker-death-"));
+  directory = temporaryDirectory("worker-death");
   stream = new EventStream(directory, seededNumbers(7));
   // Enough batches for a snapshot of the state.
   stream.add(13);
@@ -64,7 +64,7 @@ test.each([...everyCommand, ...everyWay])("$how before $command number $at, $dea
 });
 
 test("a worker that dies under one query is replaced for the others of the session, too", async () => {
-  const other = mkdtempSync(join(tmpdir(), "millrace-worker-death-"));
+  const other = temporaryDirectory("worker-death");
   cpSync(join(directory, "in"), join(other, "in"), { recursive: true, preserveTimestamps: true });
   const fault: Fault = { how: "exit", command: "merge", at: 7, deaths: 3 };
   expect(run(fault, `${directory},${other}`)).toEqual({ status: 0, stderr: "", said: "running", deaths: 3 });

@@ -65,6 +65,7 @@ function resolveEnd(name: string, args: readonly ArgumentInfo[]): Resolution {
 function endFunction(name: string, aliases: readonly string[], end: End, description: string): AggregateFunction {
   return {
     kind: "aggregate",
+    dependsOnOrder: true,
     name,
     aliases,
     description,
@@ -80,6 +81,7 @@ export const orderDependentFunctions: readonly AggregateFunction[] = [
   endFunction("any_value", [], "first", "Some value of the group."),
   {
     kind: "aggregate",
+    dependsOnOrder: true,
     name: "collect_list",
     aliases: ["array_agg"],
     description: "All values that are not null, as an array.",

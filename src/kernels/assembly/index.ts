@@ -19,6 +19,7 @@ export * from "./store-scan";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
+export * from "./panes";
 export { csv_next } from "./csv-scan";
 export { csv_encode, text_encode } from "./encode-csv";
 export { text_next } from "./text-scan";

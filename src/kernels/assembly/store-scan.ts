@@ -36,29 +36,49 @@ import {
 const SCAN_ALL: u32 = 0;
 const SCAN_EVICTABLE: u32 = 1;
 const SCAN_DIRTY: u32 = 2;
+const SCAN_BETWEEN: u32 = 3;
+const SCAN_DIRTY_BETWEEN: u32 = 4;
 
 /**
  * Rows changed in this batch, by partition, bucket, chunk, first change. Like all scans: writes up to `max` pairs
  * (row u32, base u32) to `out`, returns how many, 0 at the end; `cursor` is 16 bytes, zero at first; no change in between.
  */
 export function store_scan_dirty(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_DIRTY);
+  return scan(state, cursor, out, max, SCAN_DIRTY, 0, 0);
 }
 
 /** All rows, by partition and bucket. */
 export function store_scan_all(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_ALL);
+  return scan(state, cursor, out, max, SCAN_ALL, 0, 0);
 }
 
 /** Rows whose event time is at or before EVICT_WATERMARK, by partition and bucket. */
 export function store_scan_evictable(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_EVICTABLE);
+  return scan(state, cursor, out, max, SCAN_EVICTABLE, i64.MIN_VALUE, load<i64>(EVICT_WATERMARK));
 }
 
-function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32): u32 {
+/** Rows whose event time is in (low, high], by partition and bucket. Other buckets are not touched. */
+export function store_scan_between(state: usize, cursor: usize, out: usize, max: u32, low: i64, high: i64): u32 {
+  return scan(state, cursor, out, max, SCAN_BETWEEN, low, high);
+}
+
+/** Of these rows, those that were changed in this batch. */
+export function store_scan_dirty_between(state: usize, cursor: usize, out: usize, max: u32, low: i64, high: i64): u32 {
+  return scan(state, cursor, out, max, SCAN_DIRTY_BETWEEN, low, high);
+}
+
+/** What (low, high] means for a table, as `evictability` says it. */
+function coverage(state: usize, table: usize, low: i64, high: i64): u32 {
+  const upTo = evictability(state, table, high);
+  if (upTo == EVICT_NONE || low == i64.MIN_VALUE) return upTo;
+  const before = evictability(state, table, low);
+  return before == EVICT_WHOLE ? EVICT_NONE : before == EVICT_SOME ? EVICT_SOME : upTo;
+}
+
+function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low: i64, high: i64): u32 {
   // Cursor: partition, index of the table, chunk (0 = start of the table), next row index (dirty: + 1, 0 = start of the chunk).
   const partitions = load<u32>(state, S_PARTITIONS);
-  const watermark = load<i64>(EVICT_WATERMARK);
+  const isDirty = mode == SCAN_DIRTY || mode == SCAN_DIRTY_BETWEEN;
   let partition = load<u32>(cursor);
   let t = load<u32>(cursor, 4);
   let chunk: usize = load<u32>(cursor, 8);
@@ -69,13 +89,13 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32): u32
     const entry = partitionEntry(state, partition);
     for (; t < load<u32>(entry, P_COUNT); t++) {
       const table = tableAt(entry, t);
-      const evict = mode == SCAN_EVICTABLE ? evictability(state, table, watermark) : EVICT_WHOLE;
+      const evict = mode == SCAN_ALL || mode == SCAN_DIRTY ? EVICT_WHOLE : coverage(state, table, low, high);
       if (evict == EVICT_NONE) continue;
-      if (chunk == 0) chunk = mode == SCAN_DIRTY ? <usize>load<u32>(table, T_DIRTY_FIRST) : chunkFirst(table);
+      if (chunk == 0) chunk = isDirty ? <usize>load<u32>(table, T_DIRTY_FIRST) : chunkFirst(table);
       const rowBytes = load<u32>(table, T_ROW_BYTES);
       while (chunk != 0) {
         const rows = rowsOf(chunk);
-        if (mode == SCAN_DIRTY) {
+        if (isDirty) {
           if (index == 0) {
             if (touches) touchChunk(chunk, rowBytes);
             index = load<u32>(chunk, C_DIRTY_FIRST);
@@ -84,6 +104,7 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32): u32
             const row = rows + (index - 1) * rowBytes;
             index = load<u32>(row, ROW_NEXT);
             if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
+            if (evict == EVICT_SOME && (timeOf(state, row) > high || timeOf(state, row) <= low)) continue;
             store<u32>(out + 8 * count, <u32>row);
             store<u32>(out + 8 * count, <u32>chunk, 4);
             count++;
@@ -96,7 +117,7 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32): u32
             const row = rows + index * rowBytes;
             index++;
             if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
-            if (evict == EVICT_SOME && timeOf(state, row) > watermark) continue;
+            if (evict == EVICT_SOME && (timeOf(state, row) > high || timeOf(state, row) <= low)) continue;
             store<u32>(out + 8 * count, <u32>row);
             store<u32>(out + 8 * count, <u32>chunk, 4);
             count++;
@@ -149,6 +170,11 @@ export function store_updated_rows(state: usize): u32 {
 /** Rows removed in this batch. */
 export function store_removed_rows(state: usize): u32 {
   return load<u32>(state, S_REMOVED);
+}
+
+/** The table of the groups of this batch that were dropped as late; 0: there are none. */
+export function store_late_table(state: usize): usize {
+  return load<u32>(state, S_LATE_GROUPS);
 }
 
 /** Distinct groups of this batch that were dropped as late. */

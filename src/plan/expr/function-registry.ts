@@ -114,6 +114,8 @@ export interface AggregateOracle<State = unknown> {
 
 export interface AggregateFunction extends FunctionDocumentation {
   readonly kind: "aggregate";
+  /** Another order of the rows gives another result, beyond rounding. */
+  readonly dependsOnOrder?: true;
   resolve(args: readonly ArgumentInfo[], options: { readonly ignoreNulls: boolean }): Resolution;
   plan(
     argumentTypes: readonly DataType[],

@@ -41,7 +41,7 @@ function stepText(program: PhysicalProgram, step: Step): string {
     case "project":
       return `Project [${step.expressions.map(named).join(", ")}]`;
     case "expand_window":
-      return `ExpandWindow ${prettyName(step.time)} size=${step.windowMicros / 1000n}ms slide=${step.slideMicros / 1000n}ms`;
+      return `ExpandWindow ${prettyName(step.time)} size=${step.windowMicros / 1000n}ms slide=${step.slideMicros / 1000n}ms${step.paneMicros === null ? "" : ` panes=${step.windowMicros / step.paneMicros}`}`;
     case "event_time":
       return `EventTimeWatermark ${prettyName(step.time)} delay=${program.watermarks[step.watermark]!.delayMs}ms`;
     case "observe":

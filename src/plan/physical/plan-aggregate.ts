@@ -7,6 +7,7 @@ import { type AggregateCall, type Alias, type Attribute, type Expression, schema
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { typeOf } from "../expr/expression-type.ts";
 import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
+import { rowPanes, slidingWindows, type SlidingWindows } from "./plan-panes.ts";
 import { Hoister, type SplitTiers } from "./interpret-steps.ts";
 import type { AggregateOperator, OutputMode, PlannedAggregate, Step } from "./program.ts";
 
@@ -14,6 +15,7 @@ interface Context {
   readonly functions: FunctionRegistry;
   readonly nextId: () => number;
   readonly splitTiers: SplitTiers;
+  readonly allowsPanes: boolean;
 }
 
 export interface PlannedAggregation {
@@ -23,6 +25,8 @@ export interface PlannedAggregation {
   /** Interpret steps that compute arguments before the aggregation, and results after it. */
   readonly before: readonly Step[];
   readonly after: readonly Step[];
+  /** The sliding windows that are kept as panes; null: rows are groups as the query names them. */
+  readonly panes: SlidingWindows | null;
 }
 
 /** `outputMode` null: a batch query, no state. */
@@ -50,7 +54,14 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
     keyIndex: keySpecs.findIndex(({ name }) => name === (eventTime.dataType.kind === "struct" ? `${eventTime.name}.end` : eventTime.name)),
     widthMicros: bucketWidth(eventTime, plan.child),
   };
+  const plain = rowLayout(keySpecs, valueSpecs, bucket);
+  const panes = context.allowsPanes ? slidingWindows(plan, context.functions) : null;
+  const usesPanes =
+    panes !== null &&
+    (eventTime === undefined || eventTime.id === panes.grouping.id) &&
+    (outputMode !== "update" || plain.values.every((field) => !field.isVariable));
   return {
+    panes: usesPanes ? panes : null,
     results,
     before: hoister.steps(),
     after: interpreted.length === 0 ? [] : [{ kind: "interpret", columns: interpreted, carried: [] }],
@@ -58,7 +69,7 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
       index,
       grouping,
       aggregates,
-      layout: rowLayout(keySpecs, valueSpecs, bucket),
+      layout: usesPanes ? { ...plain, panes: rowPanes(panes, plain) } : plain,
       state:
         outputMode === null
           ? null

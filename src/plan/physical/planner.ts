@@ -15,6 +15,7 @@ import { attributeOf, typeOf } from "../expr/expression-type.ts";
 import { outputOf } from "../logical/output.ts";
 import type { Aggregate, Join, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { planAggregate } from "./plan-aggregate.ts";
+import { expandIntoPanes } from "./plan-panes.ts";
 import { splitJoin } from "./plan-join.ts";
 import { aggregateInputs, carryAttributes, hoistStep, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
@@ -42,6 +43,8 @@ export interface PlannerContext {
   readonly materialize: (plan: LogicalPlan) => Promise<LocalRelation>;
   /** Takes apart what generated code cannot compute. */
   readonly splitTiers: SplitTiers;
+  /** Whether sliding windows may be aggregated by panes. */
+  readonly allowsPanes: boolean;
 }
 
 /** Pipelines of the open stage. */
@@ -110,7 +113,7 @@ class Planner {
         const { time, windowMicros, slideMicros, startMicros, window } = plan;
         const flow = await this.#flow(plan.child);
         return {
-          ...this.#append(flow, { kind: "expand_window", time, windowMicros, slideMicros, startMicros, window }),
+          ...this.#append(flow, { kind: "expand_window", time, windowMicros, slideMicros, startMicros, window, paneMicros: null }),
           output: [...flow.output, window],
         };
       }
@@ -212,13 +215,14 @@ class Planner {
   async #aggregate(plan: Aggregate): Promise<Flow> {
     const flow = await this.#flow(plan.child);
     const { outputMode } = this.#context;
-    const { operator, results, before, after } = planAggregate(
+    const { operator, results, before, after, panes } = planAggregate(
       plan,
       this.#aggregates.length,
       this.#context,
       outputMode === "batch" ? null : outputMode,
     );
     this.#aggregates.push(operator);
+    if (panes) for (const pipeline of flow.pipelines) expandIntoPanes(pipeline.steps, panes);
     for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
     this.#stages.push({
       index: this.#stages.length,

@@ -72,6 +72,8 @@ export type Step =
       readonly slideMicros: bigint;
       readonly startMicros: bigint;
       readonly window: Attribute;
+      /** The row goes once into the pane of so many microseconds that its time is in (`RowPanes`); null: into every window. */
+      readonly paneMicros: bigint | null;
     }
   | { readonly kind: "event_time"; readonly watermark: number; readonly time: Expression }
   | { readonly kind: "observe"; readonly observed: number }

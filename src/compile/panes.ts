@@ -1,0 +1,389 @@
+/**
+ * Panes of sliding windows in generated code (`plan/physical/plan-panes.ts` says what they are): the hash of their keys, and the merge of
+ * panes into rows of windows, from which `emit` goes on. Main thread, while a stage is compiled.
+ */
+import { ROW_EPOCH, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import type { RowPanes } from "../columnar/row-layout.ts";
+import { leavesOf } from "../columnar/types.ts";
+import { schemaOf } from "../plan/expr/expression.ts";
+import type { AggregateOperator } from "../plan/physical/program.ts";
+import type { AggregateCode } from "./aggregate.ts";
+import type { FunctionBuilder, Local } from "./emitter.ts";
+import type { ModuleContext } from "./module-context.ts";
+import { pushMurmur3 } from "./murmur3.ts";
+import type { RowPlace } from "./rows.ts";
+import {
+  CONTEXT_PANES,
+  CONTEXT_PROBE_ROW,
+  CONTEXT_STORE,
+  CONTEXT_WINDOW_HIGH,
+  CONTEXT_WINDOW_LOW,
+  CONTEXT_WINDOWS,
+} from "./stage-context.ts";
+import type { CompiledValue } from "./value.ts";
+
+/** Pushes the hash of a pane's keys: those of one group differ, but all lie in one partition. */
+export function pushPaneHash(
+  f: FunctionBuilder,
+  module: ModuleContext,
+  operator: AggregateOperator,
+  keys: readonly CompiledValue[],
+  partitions: number,
+): void {
+  const paneIndex = indexOfPane(operator);
+  pushMurmur3(
+    f,
+    module,
+    keys.filter((_key, index) => index !== paneIndex),
+  );
+  keys[paneIndex]!.fields![0]!.push();
+  f.i32(partitions);
+  f.call(module.kernel("pane_hash", ["i32", "i64", "i32"], ["i32"]));
+}
+
+/** Which grouping attribute holds the pane. */
+function indexOfPane({ grouping, layout }: AggregateOperator): number {
+  const pane = layout.keys.findIndex(({ offset }) => offset === layout.panes!.startOffset);
+  let fields = 0;
+  return grouping.findIndex((attribute) => {
+    fields += leavesOf(schemaOf([attribute])).filter(({ physical, nullable }) => physical !== "struct" || nullable).length;
+    return pane < fields;
+  });
+}
+
+interface Tools {
+  readonly f: FunctionBuilder;
+  readonly module: ModuleContext;
+  readonly context: Local;
+  readonly operator: AggregateOperator;
+  readonly newAggregateCode: () => AggregateCode;
+}
+
+/** `windows(pairs, count)`: merges each pane into all its windows that end within the limits that the context holds. */
+export function emitWindowsOfPanes(tools: Tools): void {
+  const { f } = tools;
+  const code = new PaneCode(tools);
+  const high = code.limit(CONTEXT_WINDOW_HIGH);
+  code.forEachPane(() => {
+    const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+    code.forEachWindow(() => {
+      code.pushEnd();
+      f.get(high);
+      f.op("i64.le_s");
+      f.if(() => {
+        code.findWindow(place);
+        code.ifNotInserted(() => code.merge(place, code.pane));
+      });
+    });
+  });
+}
+
+/**
+ * `windows(pairs, count)` over panes that have changed: all their windows that end after the lower limit, whole. The panes before and after
+ * the changed one are each merged once: a window is the sum of the panes from its start to the changed one, and of those behind it.
+ */
+export function emitTouchedWindows(tools: Tools): void {
+  const { f, operator } = tools;
+  const { paneMicros, slideMicros, windowMicros } = operator.layout.panes!;
+  const code = new PaneCode(tools);
+  const sum: RowPlace = { row: code.probe, base: null };
+  const behind: RowPlace = { row: f.local("i32"), base: null };
+  f.get(code.description);
+  f.i32(BEHIND_ROW + operator.layout.rowBytes);
+  f.op("i32.add");
+  f.set(behind.row);
+  const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+  const sibling: RowPlace = { row: f.local("i32"), base: f.local("i32") };
+  const time = f.local("i64");
+  const hasBehind = f.local("i32");
+  const newest = f.local("i64");
+  const addTime = (micros: bigint): void => {
+    f.get(time);
+    f.i64(micros);
+    f.op("i64.add");
+    f.set(time);
+  };
+  code.forEachPane(() => {
+    f.get(code.window);
+    f.set(newest);
+    f.get(code.start);
+    f.set(time);
+    code.forEachWindow(() => {
+      whileLoop(
+        f,
+        () => {
+          f.get(time);
+          f.get(code.window);
+          f.op("i64.gt_s");
+        },
+        () => {
+          addTime(-paneMicros);
+          code.ifSibling(time, sibling, () => code.merge(sum, sibling));
+        },
+      );
+      code.findWindow(place);
+      code.ifInserted(() => {
+        f.get(place.row);
+        f.i32(1);
+        f.memory("i32.store", ROW_EPOCH);
+      });
+    });
+    f.get(code.start);
+    f.set(time);
+    addTime(paneMicros);
+    f.i32(0);
+    f.set(hasBehind);
+    code.moveWindow(slideMicros);
+    whileLoop(
+      f,
+      () => {
+        f.get(code.window);
+        f.get(newest);
+        f.op("i64.le_s");
+      },
+      () => {
+        whileLoop(
+          f,
+          () => {
+            f.get(time);
+            f.get(code.window);
+            f.i64(windowMicros);
+            f.op("i64.add", "i64.lt_s");
+          },
+          () => {
+            code.ifSibling(time, sibling, () => {
+              f.get(hasBehind);
+              f.if(
+                () => code.merge(behind, sibling),
+                () => {
+                  code.copy(behind.row, sibling.row);
+                  f.i32(1);
+                  f.set(hasBehind);
+                },
+              );
+            });
+            addTime(paneMicros);
+          },
+        );
+        code.findWindow(place);
+        f.get(place.row);
+        f.memory("i32.load", ROW_EPOCH);
+        f.i32(1);
+        f.op("i32.eq");
+        f.if(() => {
+          f.get(place.row);
+          f.i32(0);
+          f.memory("i32.store", ROW_EPOCH);
+          f.get(hasBehind);
+          f.if(() => code.merge(place, behind));
+        });
+        code.moveWindow(slideMicros);
+      },
+    );
+  });
+}
+
+/** Where the description of an operator's panes has room for a second row, behind a first of the layout's size (`kernels/assembly/panes.ts`). */
+const BEHIND_ROW = 64;
+
+/** What both have in common: the loops over panes and their windows, and the rows of windows. */
+class PaneCode {
+  readonly #tools: Tools;
+  readonly #panes: RowPanes;
+  readonly #low: Local;
+  readonly description: Local;
+  /** Copy of the pane's row, whose times are changed to look windows up. */
+  readonly probe: Local;
+  readonly pane: RowPlace;
+  readonly start: Local;
+  readonly window: Local;
+
+  constructor(tools: Tools) {
+    const { f } = tools;
+    this.#tools = tools;
+    this.#panes = tools.operator.layout.panes!;
+    this.#low = this.limit(CONTEXT_WINDOW_LOW);
+    this.description = this.#address(CONTEXT_PANES);
+    this.probe = this.#address(CONTEXT_PROBE_ROW);
+    this.pane = { row: f.local("i32"), base: f.local("i32") };
+    this.start = f.local("i64");
+    this.window = f.local("i64");
+  }
+
+  limit(slot: number): Local {
+    const { f, context } = this.#tools;
+    const local = f.local("i64");
+    f.get(context);
+    f.memory("i64.load", slot);
+    f.set(local);
+    return local;
+  }
+
+  #address(slot: number): Local {
+    const { f, context } = this.#tools;
+    const local = f.local("i32");
+    f.get(context);
+    f.memory("i32.load", slot);
+    f.set(local);
+    return local;
+  }
+
+  /** Emits a loop over the pairs that are the function's parameters; `window` is the newest window then. */
+  forEachPane(body: () => void): void {
+    const { f } = this.#tools;
+    const [pairs, count] = [f.param(0), f.param(1)];
+    const { startOffset, endOffset, windowMicros } = this.#panes;
+    whileLoop(
+      f,
+      () => f.get(count),
+      () => {
+        f.get(pairs);
+        f.memory("i32.load");
+        f.set(this.pane.row);
+        f.get(pairs);
+        f.memory("i32.load", 4);
+        f.set(this.pane.base!);
+        f.get(this.pane.row);
+        f.memory("i64.load", startOffset);
+        f.set(this.start);
+        f.get(this.pane.row);
+        f.memory("i64.load", endOffset);
+        f.i64(windowMicros);
+        f.op("i64.sub");
+        f.set(this.window);
+        this.copy(this.probe, this.pane.row);
+        body();
+        f.get(pairs);
+        f.i32(8);
+        f.op("i32.add");
+        f.set(pairs);
+        f.get(count);
+        f.i32(1);
+        f.op("i32.sub");
+        f.set(count);
+      },
+    );
+  }
+
+  /** Emits a loop over the windows with the pane that end after the lower limit, newest first. */
+  forEachWindow(body: () => void): void {
+    const { f } = this.#tools;
+    whileLoop(
+      f,
+      () => {
+        this.pushEnd();
+        f.get(this.start);
+        f.op("i64.gt_s");
+        this.pushEnd();
+        f.get(this.#low);
+        f.op("i64.gt_s", "i32.and");
+      },
+      () => {
+        body();
+        this.moveWindow(-this.#panes.slideMicros);
+      },
+    );
+  }
+
+  moveWindow(micros: bigint): void {
+    const { f } = this.#tools;
+    f.get(this.window);
+    f.i64(micros);
+    f.op("i64.add");
+    f.set(this.window);
+  }
+
+  pushEnd(): void {
+    const { f } = this.#tools;
+    f.get(this.window);
+    f.i64(this.#panes.windowMicros);
+    f.op("i64.add");
+  }
+
+  copy(to: Local, from: Local): void {
+    const { f, module } = this.#tools;
+    f.get(this.description);
+    f.get(to);
+    f.get(from);
+    f.call(module.kernel("pane_copy", ["i32", "i32", "i32"], []));
+  }
+
+  /** Emits the look-up of the current window's row; a new one is a copy of the row at `probe`. */
+  findWindow(place: RowPlace): void {
+    const { f, module, context } = this.#tools;
+    f.get(this.description);
+    f.get(context);
+    f.memory("i32.load", CONTEXT_WINDOWS);
+    f.get(this.probe);
+    f.get(this.pane.base!);
+    f.get(this.window);
+    f.call(module.kernel("pane_window", ["i32", "i32", "i32", "i32", "i64"], ["i32"]));
+    f.tee(place.row);
+    f.op("i32.eqz");
+    f.if(() => {
+      f.i32(1);
+      f.op("return");
+    });
+    f.i32(0);
+    f.memory("i32.load", TABLE_BASE);
+    f.set(place.base!);
+  }
+
+  ifInserted(body: () => void): void {
+    const { f } = this.#tools;
+    f.i32(0);
+    f.memory("i32.load", TABLE_INSERTED);
+    f.if(body);
+  }
+
+  ifNotInserted(body: () => void): void {
+    const { f } = this.#tools;
+    f.i32(0);
+    f.memory("i32.load", TABLE_INSERTED);
+    f.op("i32.eqz");
+    f.if(body);
+  }
+
+  /** Emits `body` for the pane of the same group at `time`, if there is one. */
+  ifSibling(time: Local, place: RowPlace, body: () => void): void {
+    const { f, module, context } = this.#tools;
+    f.get(this.description);
+    f.get(context);
+    f.memory("i32.load", CONTEXT_STORE);
+    f.get(this.pane.row);
+    f.get(this.pane.base!);
+    f.get(time);
+    f.call(module.kernel("pane_sibling", ["i32", "i32", "i32", "i32", "i64"], ["i32"]));
+    f.tee(place.row);
+    f.if(() => {
+      f.i32(0);
+      f.memory("i32.load", TABLE_BASE);
+      f.set(place.base!);
+      body();
+    });
+  }
+
+  merge(left: RowPlace, right: RowPlace): void {
+    const { f, context, newAggregateCode } = this.#tools;
+    newAggregateCode().merge(left, right, {
+      pushContainer: () => {
+        f.get(context);
+        f.memory("i32.load", CONTEXT_WINDOWS);
+      },
+      setKernel: "table_set_variable",
+      appendKernel: "table_append_variable",
+    });
+  }
+}
+
+function whileLoop(f: FunctionBuilder, condition: () => void, body: () => void): void {
+  f.block((done) => {
+    f.loop((again) => {
+      condition();
+      f.op("i32.eqz");
+      f.brIf(done);
+      body();
+      f.br(again);
+    });
+  });
+}
