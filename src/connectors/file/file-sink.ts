@@ -54,20 +54,20 @@ async function targetDirectory(context: SinkContext, format: FileFormat): Promis
   const isPartition = (name: string): boolean => partitionBy.some((column) => column.toLowerCase() === name.toLowerCase());
   format.checkSchema?.(structType(schema.fields.filter((field) => !isPartition(field.name))));
   const directory = localPath(path);
-  try {
-    await makeDurableDirectory(ports.files, directory);
-  } catch (cause) {
-    throw new ConnectorError("TASK_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
-  }
+  await makeDurableDirectory(ports.files, directory);
   return directory;
 }
 
-/** Makes the directory and those above it; their names survive a power loss. */
+/** Makes the directory and those above it; their names survive a power loss. Throws `TASK_WRITE_FAILED`. */
 async function makeDurableDirectory(files: FileSystem, directory: string): Promise<void> {
-  const missing: string[] = [];
-  for (let path = directory; !(await files.stat(path)); path = dirname(path)) missing.push(path);
-  await files.makeDirectory(directory);
-  for (const path of missing) await files.syncDirectory(dirname(path));
+  try {
+    const missing: string[] = [];
+    for (let path = directory; !(await files.stat(path)); path = dirname(path)) missing.push(path);
+    await files.makeDirectory(directory);
+    for (const path of missing) await files.syncDirectory(dirname(path));
+  } catch (cause) {
+    throw new ConnectorError("TASK_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
+  }
 }
 
 const delivery = ({ options, partitionBy, queryId }: SinkContext, format: FileFormat, directory: string): StreamSink["delivery"] => {
