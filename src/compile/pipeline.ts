@@ -323,6 +323,13 @@ class StageCompiler implements StageTools {
       operator.layout,
       keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
     );
+    // A table that takes the row in copies what its slots refer to.
+    for (const field of operator.layout.values) {
+      if (!field.isVariable) continue;
+      f.get(row);
+      f.i64(0);
+      f.memory("i64.store", field.offset);
+    }
     f.get(row);
     if (operator.layout.panes) pushPaneHash(f, this.#module, operator, keys, this.#program.partitions);
     else this.pushHash(f, keys);

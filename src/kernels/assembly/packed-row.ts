@@ -2,7 +2,10 @@
 //
 // packed row: hash u32 | the row from ROW_KEY_NULLS on | variable values, each padded to 8 bytes; slots relative to the packed row.
 //             In records without nulls the two words of null bits are left out.
-import { LAYOUT_ROW_BYTES, LAYOUT_VALUE_NULLS, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_EPOCH, ROW_FLAGS, ROW_HASH, ROW_KEY_NULLS, ROW_KEYS } from "./memory-layout";
+import {
+  LAYOUT_ROW_BYTES, LAYOUT_VALUE_NULLS, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_FLAGS, ROW_EPOCH, ROW_HASH, ROW_KEY_NULLS, ROW_KEYS,
+  ROW_NEXT,
+} from "./memory-layout";
 import { copyVariable } from "./table-layout";
 
 const HASH_BYTES: u32 = 4;
@@ -73,7 +76,8 @@ export function unpackRow(layout: usize, row: usize, packed: usize, end: usize, 
   if (packed + bytes > end) return 0;
   store<u32>(row, load<u32>(packed), ROW_HASH);
   store<u32>(row, 0, ROW_EPOCH);
-  store<u64>(row, 0, ROW_FLAGS - 4);
+  store<u32>(row, 0, ROW_NEXT);
+  store<u32>(row, 0, ROW_FLAGS);
   const rowEnd = row + load<u32>(layout, LAYOUT_ROW_BYTES);
   const valueNulls = load<u32>(layout, LAYOUT_VALUE_NULLS);
   let from = packed + HASH_BYTES;
