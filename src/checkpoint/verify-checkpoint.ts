@@ -44,9 +44,10 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
     }
   };
 
+  // Commits first: while a query runs, offsets that are listed later are at least as new.
+  const commitIds = await reader.commits.list();
   const offsetIds = await reader.offsets.list();
   for (const id of offsetIds) await attempt(`offsets/${id}`, () => reader.offsets.get(id));
-  const commitIds = await reader.commits.list();
   const records: CommitRecord[] = [];
   for (const id of commitIds) {
     const record = await attempt(`commits/${id}`, () => reader.commits.get(id));
