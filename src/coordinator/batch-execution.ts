@@ -2,6 +2,7 @@
  * One batch, from its durable offsets to its commit record: steps S2 to S5 of the commit protocol (`docs/on-disk-format.md`).
  * Called by the micro-batch loop on the main thread, one batch at a time.
  */
+import { MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Random } from "../base/ports.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -102,10 +103,15 @@ async function publish(
     // The error may hide a commit that went through, so nothing is tried again blindly, and nothing undone without knowing.
     const held = await sink.lookup(attempt.batchId).catch(() => undefined);
     if (held === null) await undo(parts, attempt);
-    if (held !== attempt.attempt) throw error;
+    if (held !== attempt.attempt || isNotDurable(error)) throw error;
   }
   failpoint("after-sink-commit");
   return record;
+}
+
+/** After a failed fsync what the sink says it holds may be gone with the next power loss. */
+function isNotDurable(error: unknown): boolean {
+  return error instanceof MillraceError && error.condition === "CHECKPOINT_POISONED";
 }
 
 /** Takes back what an attempt did that nobody has seen. The error that made this necessary matters more than one in here. */

@@ -58,6 +58,14 @@ async function targetDirectory(context: SinkContext, format: FileFormat): Promis
   return directory;
 }
 
+async function makeDurable(files: FileSystem, directory: string): Promise<void> {
+  try {
+    await files.syncDirectory(directory);
+  } catch (cause) {
+    throw new ConnectorError("TASK_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
+  }
+}
+
 /** Makes the directory and those above it; their names survive a power loss. Throws `TASK_WRITE_FAILED`. */
 async function makeDurableDirectory(files: FileSystem, directory: string): Promise<void> {
   try {
@@ -117,7 +125,10 @@ class FileStreamSink implements StreamSink {
 
   async lookup(batchId: number): Promise<string | null> {
     const receipt = await this.#receipt(batchId);
-    return receipt?.queryId === this.#queryId ? receipt.attempt : null;
+    if (receipt?.queryId !== this.#queryId) return null;
+    // A process may have died between the entry's link and the sync that makes it last.
+    await makeDurable(this.#files, join(this.#directory, MANIFEST_DIRECTORY));
+    return receipt.attempt;
   }
 
   async commit(batch: BatchAttempt, output: SinkOutput): Promise<void> {
