@@ -53,7 +53,15 @@ export function emitBuild(tools: JoinTools, table: StaticTable, block: Local): v
       payload.forEach((value, i) => {
         const field = table.layout.values[i]!;
         f.get(probe);
-        value.push();
+        // A slot is followed when the row is copied: null must be an empty one.
+        if (field.isVariable && value.isNull) {
+          value.isNull();
+          f.if(
+            () => f.i64(0),
+            () => value.push(),
+            "i64",
+          );
+        } else value.push();
         f.memory(STORE_OPS[field.physical], field.offset);
       });
       pushTable(tools, table.index);

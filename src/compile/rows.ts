@@ -2,8 +2,8 @@
  * Rows (`columnar/row-layout.ts`) in generated code: fields as values, and writing fields. Main thread, while a stage is compiled.
  */
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
-import { ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
-import { type DataType, physicalKind, type StructType } from "../columnar/types.ts";
+import { ROW_KEYS, ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
+import { type DataType, physicalKind, physicalWidthBytes, type StructType } from "../columnar/types.ts";
 import { either } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { type CompiledValue, LOAD_OPS, pushCanonical, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
@@ -86,6 +86,7 @@ export function flattenValue(
 /** Writes key fields in canonical form: nulls as zero with their bit set, -0.0 as 0.0, one NaN. Views are stored as they are (base 0). */
 export function writeKeys(f: FunctionBuilder, row: Local, layout: RowLayout, values: readonly CompiledValue[]): void {
   writeNulls(f, row, ROW_KEY_NULLS, values);
+  clearKeyPadding(f, row, layout);
   values.forEach((value, i) => {
     const field = layout.keys[i]!;
     f.get(row);
@@ -99,6 +100,23 @@ export function writeKeys(f: FunctionBuilder, row: Local, layout: RowLayout, val
     } else pushCanonical(f, value);
     f.memory(STORE_OPS[field.physical], field.offset);
   });
+}
+
+/**
+ * Zeroes the words of the fixed keys that fields do not fill: keys are compared with the gaps between them, and the memory of a row at hand
+ * serves rows of several layouts.
+ */
+function clearKeyPadding(f: FunctionBuilder, row: Local, layout: RowLayout): void {
+  const fixed = layout.keys.filter(({ isVariable }) => !isVariable);
+  for (let word = ROW_KEYS; word < layout.keyFixedEnd; word += 8) {
+    const filled = fixed
+      .filter(({ offset }) => offset >= word && offset < word + 8)
+      .reduce((bytes, { physical }) => bytes + physicalWidthBytes[physical], 0);
+    if (filled === 8) continue;
+    f.get(row);
+    f.i64(0);
+    f.memory("i64.store", word);
+  }
 }
 
 /** Sets the u64 of null bits at `nullsOffset` from the values' null tests. */
