@@ -107,7 +107,10 @@ test("when foreachBatch throws, the query ends with the cause; a restart gives t
   );
   expect(error).toBeInstanceOf(StreamingQueryError);
   expect(error).toMatchObject({ condition: "STREAM_FAILED", message: expect.stringContaining("the disk is full") });
-  expect((error as Error).cause).toBeInstanceOf(RangeError);
+  expect((error as Error).cause).toMatchObject({
+    condition: "FOREACH_BATCH_USER_FUNCTION_ERROR",
+    cause: new RangeError("the disk is full"),
+  });
   expect(await query.exception()).toBe(error);
   expect(await query.isActive()).toBe(false);
   expect((await query.status()).message).toContain("Terminated with exception");
@@ -173,6 +176,9 @@ test("foreach: a row that throws closes with the error and ends the query", asyn
     })
     .start();
   input.addData(1, 2, 3);
-  await expect(query.processAllAvailable()).rejects.toMatchObject({ condition: "STREAM_FAILED", cause: new TypeError("no twos") });
+  await expect(query.processAllAvailable()).rejects.toMatchObject({
+    condition: "STREAM_FAILED",
+    cause: { condition: "FOREACH_USER_FUNCTION_ERROR", cause: new TypeError("no twos") },
+  });
   expect(closed).toEqual(["no twos"]);
 });
