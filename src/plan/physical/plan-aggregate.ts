@@ -107,12 +107,13 @@ function planCall(
   }
   const { dataType, nullable } = aggregate;
   const result: Attribute = { kind: "attribute", id: context.nextId(), name, dataType, nullable };
+  const args = (plan.form === "sketch" ? [plan.input(aggregate.args)] : aggregate.args).map(hoister.rewrite);
   let buffers: Attribute[] | null = null;
   if (plan.form === "declarative") {
     const attributes = plan.buffer.map((field): Attribute => {
       return { kind: "attribute", id: context.nextId(), name: field.name, dataType: field.dataType, nullable: field.nullable };
     });
-    requireFused([...plan.update(attributes, aggregate.args), ...plan.merge(attributes, attributes)], aggregate, context);
+    requireFused([...plan.update(attributes, args), ...plan.merge(attributes, attributes)], aggregate, context);
     const evaluation = plan.evaluate(attributes);
     if (context.splitTiers(evaluation).hoisted.length > 0) {
       buffers = attributes;
@@ -123,7 +124,7 @@ function planCall(
     result,
     buffers,
     name: aggregate.name,
-    args: (plan.form === "sketch" ? [plan.input(aggregate.args)] : aggregate.args).map(hoister.rewrite),
+    args,
     filter: aggregate.filter && hoister.rewrite(aggregate.filter),
     ignoreNulls: aggregate.ignoreNulls,
     argumentTypes,
@@ -134,11 +135,7 @@ function planCall(
 
 /** Buffers are updated inside the fused loop: there is no place for the interpreter (arguments are computed before). */
 function requireFused(expressions: readonly Expression[], { name, args }: AggregateCall, { splitTiers }: Context): void {
-  const ofArguments = new Set(args);
-  const beyond = expressions
-    .flatMap((expression) => splitTiers(expression).hoisted)
-    .filter(({ expression }) => !ofArguments.has(expression));
-  if (beyond.length === 0) return;
+  if (expressions.every((expression) => splitTiers(expression).hoisted.length === 0)) return;
   throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
     feature: `${name} over ${args.map((argument) => simpleString(typeOf(argument))).join(", ")}`,
     remedy: "Cast the argument to DOUBLE or to a DECIMAL of fewer digits.",
