@@ -356,7 +356,7 @@ class StageCompiler implements StageTools {
   }
 
   #joinTools(f: FunctionBuilder, context: Local): JoinTools {
-    return { module: this.#module.builder, f, context, compile: this.compileWith(f), pushHash: (values) => this.pushHash(f, values) };
+    return { module: this.#module.builder, f, context, compile: this.compileWith(f) };
   }
 
   joinTools(f: FunctionBuilder, context: Local, table: number): JoinTools {
