@@ -18,6 +18,7 @@ import { runBatchQuery } from "../coordinator/batch-query.ts";
 import type { SourceSplits } from "../coordinator/loaded-query.ts";
 import { type TableBatches, tailOutput } from "../coordinator/tail.ts";
 import { WorkerPool } from "../coordinator/worker-pool.ts";
+import { type StartWorkerThread, startPiscinaThread } from "../coordinator/worker-thread.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import { ListenerBus } from "../metrics/listener-bus.ts";
 import { type AnalysisContext, analyze } from "../plan/analysis/analyzer.ts";
@@ -61,9 +62,16 @@ export class LocalExecutor implements Executor {
   #terminationWaiters: (() => void)[] = [];
   /** By number of workers; those of other sizes belong to executors beside this one. */
   readonly #pools: Map<number, WorkerPool>;
+  readonly #startThread: StartWorkerThread;
 
-  constructor(settings: ExecutorSettings, ports: Ports = nodePorts(), origin?: LocalExecutor) {
+  constructor(
+    settings: ExecutorSettings,
+    ports: Ports = nodePorts(),
+    origin?: LocalExecutor,
+    startThread: StartWorkerThread = startPiscinaThread,
+  ) {
     let lastId = 0;
+    this.#startThread = startThread;
     this.settings = settings;
     this.ports = ports;
     this.connectors = new ConnectorRegistry(origin?.connectors);
@@ -81,13 +89,13 @@ export class LocalExecutor implements Executor {
    * one. The test kit starts its queries in such executors.
    */
   beside(settings: ExecutorSettings, ports: Ports): LocalExecutor {
-    return new LocalExecutor(settings, ports, this);
+    return new LocalExecutor(settings, ports, this, this.#startThread);
   }
 
   /** Worker threads of this session. */
   get pool(): WorkerPool {
     const { workers } = this.settings;
-    const pool = this.#pools.get(workers) ?? new WorkerPool(workers);
+    const pool = this.#pools.get(workers) ?? new WorkerPool(workers, this.#startThread);
     this.#pools.set(workers, pool);
     return pool;
   }

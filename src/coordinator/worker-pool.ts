@@ -1,12 +1,10 @@
 /**
- * The worker threads of a session: one Piscina pool of one thread per slot, each running one long task (`worker/main.ts`). Commands go through a
- * MessagePort, and a counter in shared memory wakes the worker. Main thread.
+ * The worker threads of a session, one per slot: commands to them, replies, and a new thread where one died. Main thread.
  */
-import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { Piscina } from "piscina";
 import { MillraceError } from "../base/errors.ts";
 import { compileKernels, createMemory } from "../kernels/load.ts";
-import { type Command, CONTROL_WORDS, type Envelope, type Replies, type Reply, STOP, WAKE } from "../protocol/messages.ts";
+import type { Command, Replies, Reply } from "../protocol/messages.ts";
+import type { StartWorkerThread, WorkerThread } from "./worker-thread.ts";
 
 type ReplyOf<C extends Command> = Replies[C["kind"]];
 
@@ -31,9 +29,9 @@ export class WorkerPool {
   #idleMemories: MemorySet[] = [];
   #nextMemorySet = 0;
 
-  constructor(size: number) {
+  constructor(size: number, startThread: StartWorkerThread) {
     this.size = size;
-    this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size));
+    this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size, startThread));
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -91,12 +89,6 @@ async function settle<T>(replies: readonly Promise<T>[]): Promise<T[]> {
   return results.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
-interface Thread {
-  readonly pool: Piscina;
-  readonly port: MessagePort;
-  readonly control: Int32Array;
-}
-
 interface Waiting {
   resolve(value: never): void;
   reject(error: unknown): void;
@@ -105,61 +97,38 @@ interface Waiting {
 class Slot implements WorkerHandle {
   readonly index: number;
   readonly #workerCount: number;
-  #thread: Thread | null = null;
+  readonly #startThread: StartWorkerThread;
+  #thread: WorkerThread | null = null;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
   deaths = 0;
 
-  constructor(index: number, workerCount: number) {
+  constructor(index: number, workerCount: number, startThread: StartWorkerThread) {
     this.index = index;
     this.#workerCount = workerCount;
+    this.#startThread = startThread;
   }
 
-  start(): Thread {
-    return (this.#thread ??= this.#start());
+  start(): WorkerThread {
+    return (this.#thread ??= this.#startThread(
+      { workerIndex: this.index, workerCount: this.#workerCount },
+      { answered: (reply) => this.#answer(reply), ended: (cause) => this.#ended(cause) },
+    ));
   }
 
   send<C extends Command>(command: C): Promise<ReplyOf<C>> {
-    const { port, control } = this.start();
+    const thread = this.start();
     const id = this.#nextId++;
     return new Promise<ReplyOf<C>>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
-      const envelope: Envelope = { id, command };
-      port.postMessage(envelope);
-      Atomics.add(control, WAKE, 1);
-      Atomics.notify(control, WAKE);
+      thread.post({ id, command });
     });
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    const thread = this.#thread;
-    if (!thread) return;
-    Atomics.store(thread.control, STOP, 1);
-    Atomics.add(thread.control, WAKE, 1);
-    Atomics.notify(thread.control, WAKE);
-    await thread.pool.close({ force: true });
-    thread.port.close();
-  }
-
-  #start(): Thread {
-    const { port1, port2 } = new MessageChannel();
-    const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
-    const pool = new Piscina({
-      filename: new URL("../worker/main.js", import.meta.url).href,
-      minThreads: 1,
-      maxThreads: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: "disabled",
-    });
-    port1.on("message", (reply: Reply) => this.#answer(reply));
-    const task = { workerIndex: this.index, workerCount: this.#workerCount, port: port2, control };
-    pool.run(task, { transferList: [port2] }).then(
-      () => this.#ended(new Error("the worker left its loop")),
-      (error: unknown) => this.#ended(error),
-    );
-    return { pool, port: port1, control };
+    await this.#thread?.stop();
   }
 
   #answer(reply: Reply): void {
@@ -179,10 +148,7 @@ class Slot implements WorkerHandle {
     const thread = this.#thread;
     this.#thread = null;
     this.deaths++;
-    if (!this.#stopping) {
-      thread?.port.close();
-      void thread?.pool.destroy().catch(() => {});
-    }
+    if (!this.#stopping) thread?.kill();
     for (const { reject } of this.#waiting.values()) {
       reject(
         new MillraceError("WORKER_DIED", { worker: String(this.index), reason: String((cause as Error)?.message ?? cause) }, { cause }),
