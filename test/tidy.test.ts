@@ -113,7 +113,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
     types: ["protocol"],
   },
   // Checkpoint and state: for the commands that work without a session.
-  cli: { code: ["api", "metrics", "checkpoint", "state", "columnar", "index"], types: ["connectors", "coordinator"] },
+  cli: { code: ["api", "metrics", "checkpoint", "state", "connectors", "columnar", "index"], types: ["coordinator"] },
   index: { code: ["api", "columnar"], types: ["connectors", "coordinator"] },
   testing: { code: ["api", "connectors", "columnar", "sql"], types: ["plan/expr", "coordinator", "metrics"] },
 };

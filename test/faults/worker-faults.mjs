@@ -42,7 +42,9 @@ async function sabotage() {
     },
     // Generated code that never returns: (func (loop br 0)).
     loop: () => {
-      const code = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 9, 1, 7, 0, 3, 64, 12, 0, 11, 11];
+      const code = [
+        0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 9, 1, 7, 0, 3, 64, 12, 0, 11, 11,
+      ];
       new Instance(new WebAssembly.Module(new Uint8Array(code)), {}).exports.f();
     },
     "out-of-memory": () => {
