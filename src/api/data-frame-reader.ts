@@ -2,24 +2,29 @@
 import type { StructType } from "../columnar/types.ts";
 import type { DataFrame } from "./dataframe.ts";
 import type { SessionState } from "./session-state.ts";
-import { SourceReader } from "./source-reader.ts";
+import { SourceDescription, SourceReader } from "./source-reader.ts";
 import type { Row, RowOf } from "./typed.ts";
 
 /** Describes a batch source: format, schema, options, then `load`. Unknown options are an error when the frame runs. */
 export class DataFrameReader<R = Row> extends SourceReader {
+  readonly #source: SourceDescription;
+
   constructor(session: SessionState) {
-    super(session, false);
+    const source = new SourceDescription(session, false);
+    super(source);
+    this.#source = source;
   }
 
   /** Columns as DDL text or as a type. A literal text types the rows. Throws `ParseError`. */
   schema<const S extends string>(ddl: S): DataFrameReader<RowOf<S>>;
   schema(schema: StructType): DataFrameReader;
   schema(schema: StructType | string): DataFrameReader<any> {
-    return this.withSchema(schema);
+    this.#source.schema = schema;
+    return this;
   }
   /** The frame over one or more paths; one path may also be an option. */
   load(...paths: readonly string[]): DataFrame<R> {
-    return this.frame(paths);
+    return this.#source.frame(paths);
   }
   json(...paths: readonly string[]): DataFrame<R> {
     return this.format("json").load(...paths);

@@ -5,56 +5,61 @@ import { DataFrame } from "./dataframe.ts";
 import { OptionMap, type OptionValue } from "./option-map.ts";
 import type { SessionState } from "./session-state.ts";
 
-/** The description of a source so far; `DataFrameReader` and `DataStreamReader` make frames of it. */
-export abstract class SourceReader {
-  readonly #session: SessionState;
-  readonly #isStreaming: boolean;
-  readonly #options = new OptionMap();
-  #format = "parquet";
+/** A source as far as it is described. */
+export class SourceDescription {
+  readonly session: SessionState;
+  readonly isStreaming: boolean;
+  readonly options = new OptionMap();
+  format = "parquet";
   #schema: StructType | null = null;
 
   constructor(session: SessionState, isStreaming: boolean) {
-    this.#session = session;
-    this.#isStreaming = isStreaming;
+    this.session = session;
+    this.isStreaming = isStreaming;
+  }
+
+  set schema(schema: StructType | string) {
+    this.#schema = typeof schema === "string" ? parseSchema(schema) : schema;
+  }
+
+  /** The frame over `paths`, or over the option `path` where there is none. */
+  frame(paths: readonly string[]): DataFrame<any> {
+    const location = this.options.get("path");
+    return new DataFrame(this.session, {
+      kind: "read",
+      format: this.format,
+      schema: this.#schema,
+      options: this.options.toRecord("path"),
+      paths: paths.length > 0 || location === undefined ? paths : [location],
+      isStreaming: this.isStreaming,
+    });
+  }
+}
+
+/** Methods of `DataFrameReader` and `DataStreamReader` alike. */
+export abstract class SourceReader {
+  readonly #source: SourceDescription;
+
+  constructor(source: SourceDescription) {
+    this.#source = source;
   }
 
   /** Name of the connector; the default is parquet. */
   format(name: string): this {
-    this.#format = name;
+    this.#source.format = name;
     return this;
   }
   option(key: string, value: OptionValue): this {
-    this.#options.set(key, value);
+    this.#source.options.set(key, value);
     return this;
   }
   options(options: Readonly<Record<string, OptionValue>>): this {
-    this.#options.setAll(options);
+    this.#source.options.setAll(options);
     return this;
   }
   /** A temporary view by name. */
   table(name: string): DataFrame {
-    return new DataFrame(this.#session, {
-      kind: "unresolved_relation",
-      nameParts: parseIdentifier(name),
-      isStreaming: this.#isStreaming,
-    });
-  }
-
-  protected withSchema(schema: StructType | string): this {
-    this.#schema = typeof schema === "string" ? parseSchema(schema) : schema;
-    return this;
-  }
-
-  /** The frame over `paths`, or over the option `path` where there is none. */
-  protected frame(paths: readonly string[]): DataFrame<any> {
-    const location = this.#options.get("path");
-    return new DataFrame(this.#session, {
-      kind: "read",
-      format: this.#format,
-      schema: this.#schema,
-      options: this.#options.toRecord("path"),
-      paths: paths.length > 0 || location === undefined ? paths : [location],
-      isStreaming: this.#isStreaming,
-    });
+    const { session, isStreaming } = this.#source;
+    return new DataFrame(session, { kind: "unresolved_relation", nameParts: parseIdentifier(name), isStreaming });
   }
 }
