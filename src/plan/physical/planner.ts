@@ -19,6 +19,7 @@ import { expandIntoPanes } from "./plan-panes.ts";
 import { splitJoin } from "./plan-join.ts";
 import { aggregateInputs, carryAttributes, hoistStep, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
+import { scanPredicates } from "./scan-predicates.ts";
 import type {
   AggregateOperator,
   ObservedMetrics,
@@ -60,7 +61,7 @@ export async function planQuery(plan: LogicalPlan, context: PlannerContext): Pro
 
 class Planner {
   readonly #context: PlannerContext;
-  readonly #sources: Omit<SourceInput, "needed">[] = [];
+  readonly #sources: Omit<SourceInput, "needed" | "predicates">[] = [];
   readonly #stages: Stage[] = [];
   readonly #staticTables: StaticTable[] = [];
   readonly #aggregates: AggregateOperator[] = [];
@@ -77,10 +78,11 @@ class Planner {
     this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
     const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
     const needed = neededLeaves(stages, this.#sources, flow.output, this.#aggregates, this.#staticTables, this.#observed);
+    const predicates = scanPredicates(stages, this.#sources.length);
     const first = tail[0];
     return {
       stages,
-      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
+      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]!, predicates: predicates[index]! })),
       staticTables: this.#staticTables,
       aggregates: this.#aggregates,
       watermarks: this.#watermarks,
