@@ -117,10 +117,6 @@ function withConstants(
       });
       return block;
     },
-    get reusableBytes() {
-      return cursor.reusableBytes ?? 0;
-    },
-    reuse: () => cursor.reuse?.(),
     close: () => cursor.close(),
   };
 }

@@ -1,8 +1,8 @@
 /** `parquet` as a file format. Main thread. */
 import { type FileFormat } from "../file/file-format.ts";
-import { readFooter } from "./footer.ts";
+import { parquetLibraries, sparkSchema } from "./arrow-types.ts";
 import { codecExtension, type ParquetCodec, parquetReadOptions, parquetWriteOptions } from "./parquet-options.ts";
-import { fileShape, sparkSchema } from "./parquet-schema.ts";
+import { footerError } from "./parquet-reader.ts";
 
 export const parquetFormat: FileFormat = {
   name: "parquet",
@@ -11,15 +11,17 @@ export const parquetFormat: FileFormat = {
   readOptions: parquetReadOptions,
   writeOptions: parquetWriteOptions,
   fixedSchema: null,
-  /** By row groups: a split owns those that begin in its bytes. */
-  isSplittable: () => true,
+  isSplittable: () => false,
   /** The schema in the footer of the first file; the others are taken to have the same, as Spark does without mergeSchema. */
   async inferSchema([path], { fileSystem }) {
-    const file = fileSystem.openReadSync(path!);
+    const { arrow, parquet } = parquetLibraries();
+    const bytes = await fileSystem.readFile(path!);
+    let schema;
     try {
-      return sparkSchema(fileShape(readFooter(file, path!), path!));
-    } finally {
-      file.close();
+      schema = arrow.tableFromIPC(parquet.readSchema(bytes).intoIPCStream()).schema;
+    } catch (cause) {
+      throw footerError(path!, cause);
     }
+    return sparkSchema(schema);
   },
 };
