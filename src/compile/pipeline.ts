@@ -7,10 +7,11 @@
  * out-block, the worker computes the columns, and the next segment takes that block.
  *
  * Exports: `pipeline<p>_<segment>(block)`, and for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs, count)`; for each
- * static table that it probes `build<t>(block)`. All return 0, or 1 with the error cells filled.
+ * static table that it probes `build<t>(block)`; for a stage that shuffles, per pipeline `flush<p>(table)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
-import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import { BLOCK_ROW_COUNT, FLAT_FIRST, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import type { RowLayout } from "../columnar/row-layout.ts";
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
@@ -21,10 +22,11 @@ import type { FunctionBuilder, Local } from "./emitter.ts";
 import { pushMurmur3 } from "./murmur3.ts";
 import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
+import { partialLayout, staticLayout } from "./interned-columns.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
-import { flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
-import { CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
+import { clearSlots, copyValues, flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { type Bindings, SegmentCode, type StageTools } from "./segment.ts";
 import { printWat } from "./wat.ts";
@@ -39,7 +41,9 @@ export interface CompiledStage {
   /** Per pipeline the number of segments. */
   readonly segments: readonly number[];
   /** Static tables that the stage probes. */
-  readonly tables: readonly number[];
+  readonly tables: readonly { readonly table: number; readonly layout: RowLayout }[];
+  /** Per pipeline how the groups of its partial aggregate are laid out, in a stage whose rows are shuffled. */
+  readonly groups: readonly (RowLayout | null)[];
 }
 
 export interface OutBlock {
@@ -65,20 +69,23 @@ class StageCompiler implements StageTools {
   readonly #functions: FunctionRegistry;
   readonly #module = new ModuleContext();
   readonly #outBlocks: OutBlock[] = [];
-  readonly #tables = new Set<number>();
+  readonly #tables = new Map<number, RowLayout>();
+  readonly #groups: readonly (RowLayout | null)[];
 
   constructor(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry) {
     this.#program = program;
     this.#stage = stage;
     this.#functions = functions;
+    this.#groups = stage.pipelines.map((pipeline) => partialLayout(program, stage, pipeline));
   }
 
   compile(): CompiledStage {
     const segments = this.#stage.pipelines.map((pipeline, index) => this.#pipeline(pipeline, index));
     if (this.#stage.input.kind === "merge") this.#merge(this.#program.aggregates[this.#stage.input.aggregate]!);
-    for (const table of this.#tables) {
+    this.#groups.forEach((layout, index) => layout && this.#flush(layout, index));
+    for (const [table, layout] of this.#tables) {
       this.#function(`build${table}`, 1, (f, context) =>
-        emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, f.param(0)),
+        emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, layout, f.param(0)),
       );
     }
     return {
@@ -87,7 +94,8 @@ class StageCompiler implements StageTools {
       sites: this.#module.sites,
       outBlocks: this.#outBlocks,
       segments,
-      tables: [...this.#tables],
+      tables: [...this.#tables].map(([table, layout]) => ({ table, layout })),
+      groups: this.#groups,
     };
   }
 
@@ -137,7 +145,7 @@ class StageCompiler implements StageTools {
       f.memory("i32.load", BLOCK_ROW_COUNT);
       f.set(rows);
       const columns = new InputColumns(f, f.param(0), context, row, input, needed);
-      const segmentCode = new SegmentCode(this, f, context, outBlock);
+      const segmentCode = new SegmentCode(this, f, context, outBlock, this.#groups[pipeline]!);
       const loop = (assumeValid: boolean): void => {
         const bindings: Bindings = new Map();
         columns.bind(assumeValid, bindings);
@@ -180,7 +188,7 @@ class StageCompiler implements StageTools {
     this.#function("emit", 2, (f, context) => {
       const [pairs, count] = [f.param(0), f.param(1)];
       const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
-      const segmentCode = new SegmentCode(this, f, context, outBlock);
+      const segmentCode = new SegmentCode(this, f, context, outBlock, this.#groups[index]!);
       segmentCode.begin(steps);
       f.block((done) => {
         f.loop((again) => {
@@ -194,13 +202,8 @@ class StageCompiler implements StageTools {
           f.memory("i32.load", 4);
           f.set(place.base!);
           f.block((nextRow) => {
-            const bindings: Bindings = new Map();
-            let field = 0;
-            for (const attribute of operator.grouping) {
-              const { value, used } = valueFromFields(f, place, operator.layout.keys, field, attribute.dataType, attribute.nullable);
-              field += used;
-              bindings.set(attribute.id, value);
-            }
+            const keys = groupingValues(f, place, operator, operator.layout);
+            const bindings: Bindings = new Map(operator.grouping.map(({ id }, i) => [id, keys[i]!]));
             const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
             for (const [id, value] of code.results(place)) bindings.set(id, value);
             segmentCode.emit(steps, 0, bindings, nextRow);
@@ -217,6 +220,41 @@ class StageCompiler implements StageTools {
         });
       });
       segmentCode.end(steps);
+    });
+  }
+
+  /** `flush<pipeline>(table)`: sends the groups of a partial aggregate to the exchange, with Spark's hash of their keys. */
+  #flush(layout: RowLayout, pipeline: number): void {
+    const operator = this.#program.aggregates[(this.#stage.sink as { aggregate: number }).aggregate]!;
+    this.#function(`flush${pipeline}`, 1, (f, context) => {
+      const [row, probe] = [f.local("i32"), f.local("i32")];
+      f.get(f.param(0));
+      f.memory("i32.load", FLAT_FIRST);
+      f.set(row);
+      f.block((done) => {
+        f.loop((again) => {
+          f.get(row);
+          f.op("i32.eqz");
+          f.brIf(done);
+          const keys = groupingValues(f, { row, base: null }, operator, layout);
+          this.writeProbe(f, context, operator, probe, keys);
+          copyValues(f, row, probe, layout);
+          f.get(context);
+          f.memory("i32.load", CONTEXT_EXCHANGE);
+          f.get(probe);
+          f.i32(0);
+          f.call(this.#module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
+          f.op("i32.eqz");
+          f.if(() => {
+            f.i32(1);
+            f.op("return");
+          });
+          f.get(row);
+          f.memory("i32.load", ROW_NEXT);
+          f.set(row);
+          f.br(again);
+        });
+      });
     });
   }
 
@@ -323,13 +361,7 @@ class StageCompiler implements StageTools {
       operator.layout,
       keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
     );
-    // A table that takes the row in copies what its slots refer to.
-    for (const field of operator.layout.values) {
-      if (!field.isVariable) continue;
-      f.get(row);
-      f.i64(0);
-      f.memory("i64.store", field.offset);
-    }
+    clearSlots(f, row, operator.layout);
     f.get(row);
     if (operator.layout.panes) pushPaneHash(f, this.#module, operator, keys, this.#program.partitions);
     else this.pushHash(f, keys);
@@ -356,12 +388,13 @@ class StageCompiler implements StageTools {
   }
 
   #joinTools(f: FunctionBuilder, context: Local): JoinTools {
-    return { module: this.#module.builder, f, context, compile: this.compileWith(f) };
+    return { module: this.#module, f, context, compile: this.compileWith(f) };
   }
 
-  joinTools(f: FunctionBuilder, context: Local, table: number): JoinTools {
-    this.#tables.add(table);
-    return this.#joinTools(f, context);
+  joinTools(f: FunctionBuilder, context: Local, table: number): { tools: JoinTools; layout: RowLayout } {
+    const layout = this.#tables.get(table) ?? staticLayout(this.#program, this.#program.staticTables[table]!);
+    this.#tables.set(table, layout);
+    return { tools: this.#joinTools(f, context), layout };
   }
 
   outAttributes(index: number): readonly Attribute[] {
@@ -379,4 +412,14 @@ class StageCompiler implements StageTools {
   get functions(): FunctionRegistry {
     return this.#functions;
   }
+}
+
+/** The grouping attributes of a row of `layout`. */
+function groupingValues(f: FunctionBuilder, place: RowPlace, { grouping }: AggregateOperator, layout: RowLayout): CompiledValue[] {
+  let field = 0;
+  return grouping.map(({ dataType, nullable }) => {
+    const { value, used } = valueFromFields(f, place, layout.keys, field, dataType, nullable);
+    field += used;
+    return value;
+  });
 }

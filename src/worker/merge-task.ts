@@ -60,7 +60,7 @@ export class MergeTask {
       const { sink } = this.#stage;
       const partial =
         sink.kind === "shuffle"
-          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
+          ? new PartialAggregate(kernels, this.#instance, 0, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
           : null;
       const windows = this.#context.panes(operator.index)?.emit(this.#instance, store);
       const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["table_scan", windows];

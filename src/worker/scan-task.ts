@@ -57,7 +57,7 @@ export class ScanTask {
     let blocks = 0;
     try {
       this.#instance.output = (block) => output.write(block);
-      const partial = this.#partialAggregate();
+      const partial = this.#partialAggregate(pipeline);
       for (let block = cursor.next(); block !== 0; block = cursor.next()) {
         this.#instance.runBlock(pipeline, block);
         blocks++;
@@ -88,10 +88,11 @@ export class ScanTask {
     }
   }
 
-  #partialAggregate(): PartialAggregate | null {
+  #partialAggregate(pipeline: number): PartialAggregate | null {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
     const { kernels, workerCount, program, layoutAddress } = this.#context;
-    return new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, this.direct);
+    const layout = layoutAddress(sink.aggregate);
+    return new PartialAggregate(kernels, this.#instance, pipeline, layout, workerCount, program.partitions, this.direct);
   }
 }
