@@ -15,9 +15,12 @@ import type { MemoryTables } from "../connectors/memory/memory-sink.ts";
 import { rangeSplits } from "../connectors/range/range-reader.ts";
 import type { SourceContext } from "../connectors/source.ts";
 import { runBatchQuery } from "../coordinator/batch-query.ts";
+import { isInsideBatch } from "../coordinator/own-callback.ts";
 import type { SourceSplits } from "../coordinator/loaded-query.ts";
+import { toMilliseconds } from "../coordinator/streaming-conf.ts";
 import { type TableBatches, tailOutput } from "../coordinator/tail.ts";
 import { WorkerPool } from "../coordinator/worker-pool.ts";
+import { type StartWorkerThread, startPiscinaThread } from "../coordinator/worker-thread.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import { ListenerBus } from "../metrics/listener-bus.ts";
 import { type AnalysisContext, analyze } from "../plan/analysis/analyzer.ts";
@@ -42,7 +45,7 @@ import type {
 } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
 import { writeBatch } from "./batch-write.ts";
-import { startStreamingQuery } from "./streaming-start.ts";
+import { type LocalQuery, startStreamingQuery } from "./streaming-start.ts";
 
 /** Smallest number of state and shuffle partitions by default. */
 const PARTITIONS_MIN = 16;
@@ -56,14 +59,23 @@ export class LocalExecutor implements Executor {
   readonly settings: ExecutorSettings;
   readonly nextId: () => number;
   readonly #views: Map<string, LogicalPlan>;
-  readonly #queries = new Set<QueryHandle>();
+  readonly #queries = new Set<LocalQuery>();
   #terminated: { error: StreamingQueryError | null } | null = null;
   #terminationWaiters: (() => void)[] = [];
   /** By number of workers; those of other sizes belong to executors beside this one. */
   readonly #pools: Map<number, WorkerPool>;
+  readonly #startThread: StartWorkerThread;
+  /** The session's own executor. */
+  readonly #origin: LocalExecutor;
 
-  constructor(settings: ExecutorSettings, ports: Ports = nodePorts(), origin?: LocalExecutor) {
+  constructor(
+    settings: ExecutorSettings,
+    ports: Ports = nodePorts(),
+    origin?: LocalExecutor,
+    startThread: StartWorkerThread = startPiscinaThread,
+  ) {
     let lastId = 0;
+    this.#startThread = startThread;
     this.settings = settings;
     this.ports = ports;
     this.connectors = new ConnectorRegistry(origin?.connectors);
@@ -74,6 +86,7 @@ export class LocalExecutor implements Executor {
     this.nextId = origin?.nextId ?? (() => ++lastId);
     this.#views = origin ? origin.#views : new Map();
     this.#pools = origin ? origin.#pools : new Map();
+    this.#origin = origin ?? this;
   }
 
   /**
@@ -81,13 +94,16 @@ export class LocalExecutor implements Executor {
    * one. The test kit starts its queries in such executors.
    */
   beside(settings: ExecutorSettings, ports: Ports): LocalExecutor {
-    return new LocalExecutor(settings, ports, this);
+    return new LocalExecutor(settings, ports, this, this.#startThread);
   }
 
   /** Worker threads of this session. */
   get pool(): WorkerPool {
-    const { workers } = this.settings;
-    const pool = this.#pools.get(workers) ?? new WorkerPool(workers);
+    const { workers, conf } = this.settings;
+    const { clock, scheduler } = this.#origin.ports;
+    const timeoutMs = (): number => toMilliseconds(conf.get("millrace.workerTimeout")!)!;
+    const parts = { size: workers, startThread: this.#startThread, clock, scheduler, timeoutMs };
+    const pool = this.#pools.get(workers) ?? new WorkerPool(parts);
     this.#pools.set(workers, pool);
     return pool;
   }
@@ -169,9 +185,11 @@ export class LocalExecutor implements Executor {
     const ended = (error: StreamingQueryError | null): void => {
       this.#queries.delete(query);
       this.#terminated = { error };
+      const isHeardOf = query.isAwaited || this.#terminationWaiters.length > 0 || this.listeners.hearsOfTermination;
+      if (error && !isHeardOf) console.error(`millrace: ${error.message}`);
       for (const waiter of this.#terminationWaiters.splice(0)) waiter();
     };
-    query.awaitTermination().then(
+    query.ended.then(
       () => ended(null),
       (error: StreamingQueryError) => ended(error),
     );
@@ -238,11 +256,17 @@ export class LocalExecutor implements Executor {
     return [...this.#views.keys()];
   }
 
+  /** From inside a `foreachBatch` function it resolves when all queries are told to stop; the rest follows when they have. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#queries].map((query) => query.stop().catch(() => {})));
-    await this.listeners.drain();
-    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
-    this.#pools.clear();
+    const queries = [...this.#queries];
+    const stops = Promise.all(queries.map((query) => query.stop()));
+    const released = stops.then(async () => {
+      await Promise.allSettled(queries.map((query) => query.ended));
+      await this.listeners.drain();
+      await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+      this.#pools.clear();
+    });
+    await (isInsideBatch() ? stops : released);
   }
 
   /** Registers a stream that the program fills; its format is `memory`, its option `stream` the returned name. */

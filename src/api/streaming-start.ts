@@ -32,7 +32,7 @@ import type { LocalExecutor } from "./local-executor.ts";
 const CHECKPOINT_OPTION = "checkpointLocation";
 const CHECKPOINT_CONF = "spark.sql.streaming.checkpointLocation";
 
-export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
+export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<LocalQuery> {
   const { ports, functions } = executor;
   const analyzed = await executor.analyze(plan);
   checkStreaming(analyzed.plan, request.outputMode, {
@@ -98,12 +98,15 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
   }
 }
 
-class LocalQuery implements QueryHandle {
+/** A streaming query of this process. */
+export class LocalQuery implements QueryHandle {
   readonly #executor: LocalExecutor;
   readonly #execution: MicroBatchExecution;
   readonly #runner: StageRunner;
   readonly #plan: LogicalPlan;
-  readonly #ended: Promise<void>;
+  /** Settles when nothing of the query runs any more; rejects with its error. */
+  readonly ended: Promise<void>;
+  #isAwaited = false;
 
   constructor(
     executor: LocalExecutor,
@@ -116,10 +119,10 @@ class LocalQuery implements QueryHandle {
     this.#execution = execution;
     this.#runner = runner;
     this.#plan = plan;
-    this.#ended = execution.awaitTermination().then(async () => {
+    this.ended = execution.awaitTermination().then(async () => {
       if (temporaryCheckpoint !== null) await executor.ports.files.remove(temporaryCheckpoint);
     });
-    this.#ended.catch(() => {});
+    this.ended.catch(() => {});
   }
 
   get id(): string {
@@ -143,15 +146,22 @@ class LocalQuery implements QueryHandle {
   exception(): ReturnType<QueryHandle["exception"]> {
     return this.#execution.exception();
   }
-  awaitTermination(): Promise<void> {
-    return this.#ended;
+  /** Whether the program has asked for the end, and so hears of a failure. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+  async awaitTermination(): Promise<void> {
+    this.#execution.assertCanBeAwaited();
+    this.#isAwaited = true;
+    await this.ended;
   }
   processAllAvailable(): Promise<void> {
+    this.#isAwaited = true;
     return this.#execution.processAllAvailable();
   }
   async stop(): Promise<void> {
     await this.#execution.stop();
-    await this.#ended.catch(() => {});
+    if (!this.#execution.isActive) await this.ended.catch(() => {});
   }
   /** `analyze` adds what the stages of the last batch did. */
   async explain(mode: ExplainMode): Promise<string> {

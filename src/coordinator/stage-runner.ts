@@ -109,6 +109,10 @@ export class StageRunner implements BatchRunner {
     );
   }
 
+  waitingFor(): string | null {
+    return this.#parts.pool.waitingFor(this.#parts.query.number);
+  }
+
   async stop(): Promise<void> {
     await this.#parts.query.unload();
   }

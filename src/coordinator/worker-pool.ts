@@ -1,12 +1,11 @@
 /**
- * The worker threads of a session: one Piscina pool of one thread per slot, each running one long task (`worker/main.ts`). Commands go through a
- * MessagePort, and a counter in shared memory wakes the worker. Main thread.
+ * The worker threads of a session, one per slot: commands to them, replies, and a new thread where one died. Main thread.
  */
-import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { Piscina } from "piscina";
 import { MillraceError } from "../base/errors.ts";
+import type { Clock, Scheduler } from "../base/ports.ts";
 import { compileKernels, createMemory } from "../kernels/load.ts";
-import { type Command, CONTROL_WORDS, type Envelope, type Replies, type Reply, STOP, WAKE } from "../protocol/messages.ts";
+import type { Command, QueryNumber, Replies, Reply } from "../protocol/messages.ts";
+import type { StartWorkerThread, WorkerThread } from "./worker-thread.ts";
 
 type ReplyOf<C extends Command> = Replies[C["kind"]];
 
@@ -14,6 +13,21 @@ type ReplyOf<C extends Command> = Replies[C["kind"]];
 export interface WorkerHandle {
   readonly index: number;
   send<C extends Command>(command: C): Promise<ReplyOf<C>>;
+}
+
+/** Looks at a heartbeat before a worker counts as dead: a process that was asleep for a while has missed one only. */
+const HEARTBEAT_CHECKS = 4;
+/** Waiting for less is nothing to speak of. */
+const WAIT_SHOWN_MS = 1000;
+
+export interface WorkerPoolParts {
+  readonly size: number;
+  readonly startThread: StartWorkerThread;
+  /** Real time, also where queries have a clock of their own. */
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  /** How long a worker may work without a sign of life, ms; 0 = for ever. Asked at every look. */
+  readonly timeoutMs: () => number;
 }
 
 /** Memories, by worker; address space is scarce (each reserves about 10 GB of it), so those of ended queries are used again. */
@@ -27,13 +41,16 @@ export interface MemorySet {
 export class WorkerPool {
   readonly size: number;
   readonly kernels: WebAssembly.Module = compileKernels();
+  readonly #parts: WorkerPoolParts;
   readonly #slots: Slot[];
+  #watch: AbortController | null = null;
   #idleMemories: MemorySet[] = [];
   #nextMemorySet = 0;
 
-  constructor(size: number) {
-    this.size = size;
-    this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size));
+  constructor(parts: WorkerPoolParts) {
+    this.#parts = parts;
+    this.size = parts.size;
+    this.#slots = Array.from({ length: parts.size }, (_, index) => new Slot(index, parts, () => this.#busyChanged()));
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -77,8 +94,37 @@ export class WorkerPool {
     return this.#slots.reduce((sum, { deaths }) => sum + deaths, 0);
   }
 
+  /** What a query has been waiting for for a while: "3 s for worker 1 (scan)"; null = nothing. */
+  waitingFor(query: QueryNumber): string | null {
+    const waits = this.#slots.flatMap((slot) => {
+      const oldest = slot.oldest(query);
+      return oldest ? [{ ...oldest, worker: slot.index }] : [];
+    });
+    const [longest] = waits.sort((a, b) => a.sinceMs - b.sinceMs);
+    const waitedMs = longest ? this.#parts.clock.monotonicMs() - longest.sinceMs : 0;
+    return longest && waitedMs >= WAIT_SHOWN_MS ? `${Math.floor(waitedMs / 1000)} s for worker ${longest.worker} (${longest.kind})` : null;
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => slot.stop()));
+  }
+
+  /** The heartbeats are watched while any worker works. */
+  #busyChanged(): void {
+    const isBusy = this.#slots.some((slot) => slot.isBusy);
+    if (isBusy === (this.#watch !== null)) return;
+    this.#watch?.abort();
+    this.#watch = isBusy ? new AbortController() : null;
+    if (this.#watch) void this.#watchHeartbeats(this.#watch.signal);
+  }
+
+  async #watchHeartbeats(signal: AbortSignal): Promise<void> {
+    const { scheduler } = this.#parts;
+    for (let timeoutMs = this.#parts.timeoutMs(); timeoutMs > 0; timeoutMs = this.#parts.timeoutMs()) {
+      await scheduler.sleep(timeoutMs / HEARTBEAT_CHECKS, signal);
+      if (signal.aborted) return;
+      for (const slot of this.#slots) slot.checkHeartbeat(HEARTBEAT_CHECKS, timeoutMs);
+    }
   }
 }
 
@@ -91,81 +137,87 @@ async function settle<T>(replies: readonly Promise<T>[]): Promise<T[]> {
   return results.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
-interface Thread {
-  readonly pool: Piscina;
-  readonly port: MessagePort;
-  readonly control: Int32Array;
-}
-
+/** A command without a reply. */
 interface Waiting {
+  readonly kind: Command["kind"];
+  readonly query: QueryNumber;
+  /** When it was sent; monotonic ms. */
+  readonly sinceMs: number;
   resolve(value: never): void;
   reject(error: unknown): void;
 }
 
 class Slot implements WorkerHandle {
   readonly index: number;
-  readonly #workerCount: number;
-  #thread: Thread | null = null;
+  readonly #parts: WorkerPoolParts;
+  /** Called when the first command goes out, and when the last one has its reply. */
+  readonly #busyChanged: () => void;
+  #thread: WorkerThread | null = null;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
+  #lastBeat = 0;
+  #looksInVain = 0;
   deaths = 0;
 
-  constructor(index: number, workerCount: number) {
+  constructor(index: number, parts: WorkerPoolParts, busyChanged: () => void) {
     this.index = index;
-    this.#workerCount = workerCount;
+    this.#parts = parts;
+    this.#busyChanged = busyChanged;
   }
 
-  start(): Thread {
-    return (this.#thread ??= this.#start());
+  start(): WorkerThread {
+    return (this.#thread ??= this.#parts.startThread(
+      { workerIndex: this.index, workerCount: this.#parts.size },
+      { answered: (reply) => this.#answer(reply), ended: (cause) => this.#ended(cause) },
+    ));
   }
 
   send<C extends Command>(command: C): Promise<ReplyOf<C>> {
-    const { port, control } = this.start();
+    const thread = this.start();
     const id = this.#nextId++;
     return new Promise<ReplyOf<C>>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
-      const envelope: Envelope = { id, command };
-      port.postMessage(envelope);
-      Atomics.add(control, WAKE, 1);
-      Atomics.notify(control, WAKE);
+      const { kind, query } = command;
+      const sinceMs = this.#parts.clock.monotonicMs();
+      this.#waiting.set(id, { kind, query, sinceMs, resolve: resolve as Waiting["resolve"], reject });
+      if (this.#waiting.size === 1) {
+        this.#looksInVain = 0;
+        this.#busyChanged();
+      }
+      thread.post({ id, command });
     });
+  }
+
+  get isBusy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** The command of a query that was sent first among those without a reply. */
+  oldest(query: QueryNumber): Pick<Waiting, "kind" | "sinceMs"> | null {
+    return [...this.#waiting.values()].find((waiting) => waiting.query === query) ?? null;
+  }
+
+  /** Looks for a sign of life since the last look. After `looksMax` in vain the thread counts as dead. */
+  checkHeartbeat(looksMax: number, timeoutMs: number): void {
+    const beat = this.#thread?.heartbeat?.();
+    if (beat === undefined || !this.isBusy) return;
+    this.#looksInVain = beat === this.#lastBeat ? this.#looksInVain + 1 : 0;
+    this.#lastBeat = beat;
+    if (this.#looksInVain < looksMax) return;
+    const { kind } = this.#waiting.values().next().value!;
+    this.#ended(new Error(`no sign of life for ${timeoutMs / 1000} s in the command ${kind} (millrace.workerTimeout)`));
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    const thread = this.#thread;
-    if (!thread) return;
-    Atomics.store(thread.control, STOP, 1);
-    Atomics.add(thread.control, WAKE, 1);
-    Atomics.notify(thread.control, WAKE);
-    await thread.pool.close({ force: true });
-    thread.port.close();
-  }
-
-  #start(): Thread {
-    const { port1, port2 } = new MessageChannel();
-    const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
-    const pool = new Piscina({
-      filename: new URL("../worker/main.js", import.meta.url).href,
-      minThreads: 1,
-      maxThreads: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: "disabled",
-    });
-    port1.on("message", (reply: Reply) => this.#answer(reply));
-    const task = { workerIndex: this.index, workerCount: this.#workerCount, port: port2, control };
-    pool.run(task, { transferList: [port2] }).then(
-      () => this.#ended(new Error("the worker left its loop")),
-      (error: unknown) => this.#ended(error),
-    );
-    return { pool, port: port1, control };
+    await this.#thread?.stop();
   }
 
   #answer(reply: Reply): void {
     const waiting = this.#waiting.get(reply.id);
     if (!waiting) return;
     this.#waiting.delete(reply.id);
+    if (!this.isBusy) this.#busyChanged();
     if ("value" in reply) waiting.resolve(reply.value as never);
     else if ("internal" in reply.error) {
       const error = new MillraceError("INTERNAL_ERROR", { message: reply.error.internal });
@@ -179,15 +231,13 @@ class Slot implements WorkerHandle {
     const thread = this.#thread;
     this.#thread = null;
     this.deaths++;
-    if (!this.#stopping) {
-      thread?.port.close();
-      void thread?.pool.destroy().catch(() => {});
-    }
+    if (!this.#stopping) thread?.kill();
     for (const { reject } of this.#waiting.values()) {
       reject(
         new MillraceError("WORKER_DIED", { worker: String(this.index), reason: String((cause as Error)?.message ?? cause) }, { cause }),
       );
     }
     this.#waiting.clear();
+    this.#busyChanged();
   }
 }

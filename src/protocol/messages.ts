@@ -166,4 +166,6 @@ export type Reply =
 export const WAKE = 0;
 /** 1: the worker must leave its loop. */
 export const STOP = 1;
+/** Goes up while the worker works (`worker/heartbeat.ts`). */
+export const HEARTBEAT = 2;
 export const CONTROL_WORDS = 16;

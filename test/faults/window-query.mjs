@@ -7,7 +7,11 @@ import { Session } from "../../dist/index.js";
 import { startWindows } from "./windows.mjs";
 
 const [, , directories, format, workers, stay] = process.argv;
-const spark = await Session.builder().master(`local[${workers}]`).config("spark.sql.streaming.minBatchesToRetain", "1").getOrCreate();
+const spark = await Session.builder()
+  .master(`local[${workers}]`)
+  .config("spark.sql.streaming.minBatchesToRetain", "1")
+  .config("millrace.workerTimeout", "2s")
+  .getOrCreate();
 try {
   const queries = await Promise.all(
     directories.split(",").map((directory) => startWindows(spark, directory, { format, stays: stay === "stay" })),

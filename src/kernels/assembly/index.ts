@@ -6,6 +6,7 @@ export * from "./hash-table";
 export { store_touch, table_touch } from "./touch";
 export * from "./column-batch";
 export * from "./column-copy";
+export * from "./gather";
 export * from "./generate";
 export * from "./nexmark";
 export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
