@@ -6,7 +6,7 @@
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import { leafCount, leavesOf, physicalKind } from "../columnar/types.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
-import type { PhysicalProgram, Pipeline, Stage, StaticTable } from "../plan/physical/program.ts";
+import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, StaticTable } from "../plan/physical/program.ts";
 
 /** Rows of a static table. Fields of interned columns are fixed ones that hold the view on the pool's bytes. */
 export function staticLayout(program: PhysicalProgram, table: StaticTable): RowLayout {
@@ -27,8 +27,9 @@ export function staticLayout(program: PhysicalProgram, table: StaticTable): RowL
 
 /** Groups in the flat table of a partial aggregate: keys from interned columns are fixed fields. */
 export function partialLayout(program: PhysicalProgram, stage: Stage, pipeline: Pipeline): RowLayout | null {
-  if (stage.sink.kind !== "shuffle") return null;
-  const { grouping, layout } = program.aggregates[stage.sink.aggregate]!;
+  const operator = feeds(program, stage);
+  if (!operator) return null;
+  const { grouping, layout } = operator;
   const origins = groupingOrigins(program, stage, pipeline);
   const fields = new Set<RowField>();
   let key = 0;
@@ -40,8 +41,9 @@ export function partialLayout(program: PhysicalProgram, stage: Stage, pipeline: 
 }
 
 /** Per grouping attribute of the aggregate that the pipeline feeds: the id of the static table's attribute that it is, or null. */
-function groupingOrigins(program: PhysicalProgram, { sink }: Stage, { steps }: Pipeline): (number | null)[] {
-  if (sink.kind !== "shuffle") return [];
+function groupingOrigins(program: PhysicalProgram, stage: Stage, { steps }: Pipeline): (number | null)[] {
+  const operator = feeds(program, stage);
+  if (!operator) return [];
   const origins = new Map<number, number>();
   for (const step of steps) {
     if (step.kind === "interpret") origins.clear();
@@ -57,7 +59,13 @@ function groupingOrigins(program: PhysicalProgram, { sink }: Stage, { steps }: P
       }
     }
   }
-  return program.aggregates[sink.aggregate]!.grouping.map(({ id }) => origins.get(id) ?? null);
+  return operator.grouping.map(({ id }) => origins.get(id) ?? null);
+}
+
+/** The aggregate that the stage's rows go to, if they do. */
+function feeds({ operators }: PhysicalProgram, { sink }: Stage): AggregateOperator | null {
+  const operator = sink.kind === "shuffle" ? operators[sink.operator]! : null;
+  return operator?.kind === "aggregate" ? operator : null;
 }
 
 /** The layout with some slots as fixed fields; nothing moves. */

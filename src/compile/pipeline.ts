@@ -10,23 +10,25 @@
  * static table that it probes `build<t>(block)`; for a stage that shuffles, per pipeline `flush<p>(table)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
-import { BLOCK_ROW_COUNT, FLAT_FIRST, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
 import type { RowLayout } from "../columnar/row-layout.ts";
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
-import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
+import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { pushMurmur3 } from "./murmur3.ts";
+import { emitFlush, groupingValues } from "./group-flush.ts";
 import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { partialLayout, staticLayout } from "./interned-columns.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
-import { clearSlots, copyValues, flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
-import { CONTEXT_EXCHANGE, CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
+import { bindShuffledRow } from "./row-operator.ts";
+import { clearSlots, flattenValue, type RowPlace, writeKeys } from "./rows.ts";
+import { CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { type Bindings, SegmentCode, type StageTools } from "./segment.ts";
 import { printWat } from "./wat.ts";
@@ -81,8 +83,11 @@ class StageCompiler implements StageTools {
 
   compile(): CompiledStage {
     const segments = this.#stage.pipelines.map((pipeline, index) => this.#pipeline(pipeline, index));
-    if (this.#stage.input.kind === "merge") this.#merge(this.#program.aggregates[this.#stage.input.aggregate]!);
-    this.#groups.forEach((layout, index) => layout && this.#flush(layout, index));
+    const merged = this.#mergedOperator();
+    if (merged?.kind === "aggregate") this.#merge(merged);
+    this.#groups.forEach((layout, index) => {
+      if (layout) this.#function(`flush${index}`, 1, (f, context) => emitFlush(this, f, context, layout));
+    });
     for (const [table, layout] of this.#tables) {
       this.#function(`build${table}`, 1, (f, context) =>
         emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, layout, f.param(0)),
@@ -181,9 +186,14 @@ class StageCompiler implements StageTools {
     });
   }
 
+  #mergedOperator(): KeyedOperator | null {
+    const { input } = this.#stage;
+    return input.kind === "merge" ? this.#program.operators[input.operator]! : null;
+  }
+
   /** `emit(pairs, count)`: turns merged rows, given as (row, base) pairs, into the pipeline's input. */
   #emission(pipeline: Pipeline, index: number, steps: readonly Step[]): void {
-    const operator = this.#program.aggregates[(this.#stage.input as { aggregate: number }).aggregate]!;
+    const operator = this.#mergedOperator()!;
     const outBlock = this.#outBlockFor(steps, pipeline.input, index, 0);
     this.#function("emit", 2, (f, context) => {
       const [pairs, count] = [f.param(0), f.param(1)];
@@ -202,10 +212,9 @@ class StageCompiler implements StageTools {
           f.memory("i32.load", 4);
           f.set(place.base!);
           f.block((nextRow) => {
-            const keys = groupingValues(f, place, operator, operator.layout);
-            const bindings: Bindings = new Map(operator.grouping.map(({ id }, i) => [id, keys[i]!]));
-            const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
-            for (const [id, value] of code.results(place)) bindings.set(id, value);
+            const bindings: Bindings = new Map();
+            if (operator.kind === "aggregate") this.#bindGroup(f, place, operator, bindings);
+            else bindShuffledRow(f, place, operator, bindings);
             segmentCode.emit(steps, 0, bindings, nextRow);
           });
           f.get(pairs);
@@ -223,39 +232,11 @@ class StageCompiler implements StageTools {
     });
   }
 
-  /** `flush<pipeline>(table)`: sends the groups of a partial aggregate to the exchange, with Spark's hash of their keys. */
-  #flush(layout: RowLayout, pipeline: number): void {
-    const operator = this.#program.aggregates[(this.#stage.sink as { aggregate: number }).aggregate]!;
-    this.#function(`flush${pipeline}`, 1, (f, context) => {
-      const [row, probe] = [f.local("i32"), f.local("i32")];
-      f.get(f.param(0));
-      f.memory("i32.load", FLAT_FIRST);
-      f.set(row);
-      f.block((done) => {
-        f.loop((again) => {
-          f.get(row);
-          f.op("i32.eqz");
-          f.brIf(done);
-          const keys = groupingValues(f, { row, base: null }, operator, layout);
-          this.writeProbe(f, context, operator, probe, keys);
-          copyValues(f, row, probe, layout);
-          f.get(context);
-          f.memory("i32.load", CONTEXT_EXCHANGE);
-          f.get(probe);
-          f.i32(0);
-          f.call(this.#module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
-          f.op("i32.eqz");
-          f.if(() => {
-            f.i32(1);
-            f.op("return");
-          });
-          f.get(row);
-          f.memory("i32.load", ROW_NEXT);
-          f.set(row);
-          f.br(again);
-        });
-      });
-    });
+  #bindGroup(f: FunctionBuilder, place: RowPlace, operator: AggregateOperator, bindings: Bindings): void {
+    const keys = groupingValues(f, place, operator, operator.layout);
+    operator.grouping.forEach(({ id }, i) => bindings.set(id, keys[i]!));
+    const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
+    for (const [id, value] of code.results(place)) bindings.set(id, value);
   }
 
   #outBlockFor(steps: readonly Step[], input: readonly Attribute[], pipeline: number, segment: number): number {
@@ -412,14 +393,4 @@ class StageCompiler implements StageTools {
   get functions(): FunctionRegistry {
     return this.#functions;
   }
-}
-
-/** The grouping attributes of a row of `layout`. */
-function groupingValues(f: FunctionBuilder, place: RowPlace, { grouping }: AggregateOperator, layout: RowLayout): CompiledValue[] {
-  let field = 0;
-  return grouping.map(({ dataType, nullable }) => {
-    const { value, used } = valueFromFields(f, place, layout.keys, field, dataType, nullable);
-    field += used;
-    return value;
-  });
 }
