@@ -60,7 +60,7 @@ export class ScanTask {
     let blocks = 0;
     try {
       this.#instance.output = (block) => output.write(block);
-      const partial = this.#partialAggregate();
+      const partial = this.#partialAggregate(pipeline);
       for (let block = cursor.next(); block !== 0; block = cursor.next()) {
         this.#instance.runBlock(pipeline, block);
         blocks++;
@@ -95,9 +95,9 @@ export class ScanTask {
     }
   }
 
-  #partialAggregate(): PartialAggregate | null {
+  #partialAggregate(pipeline: number): PartialAggregate | null {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
-    return partialAggregate(this.#context, this.#instance, sink.operator, this.direct);
+    return partialAggregate(this.#context, this.#instance, pipeline, sink.operator, this.direct);
   }
 }

@@ -1,6 +1,7 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
 export * from "./memory";
 export * from "./exchange";
+export * from "./flat-table";
 export * from "./hash-table";
 export { store_touch, table_touch } from "./touch";
 export * from "./column-batch";
