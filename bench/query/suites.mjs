@@ -2,10 +2,13 @@
 import { suite as coldStart } from "./cold-start.mjs";
 import { suite as consistency } from "./consistency.mjs";
 import { suite as countByKey } from "./count-by-key.mjs";
+import { suite as deduplicate } from "./deduplicate.mjs";
 import { suite as eventLoop } from "./event-loop.mjs";
 import { suite as latency } from "./latency.mjs";
 import { suite as memory } from "./memory.mjs";
+import { suite as micro } from "./micro.mjs";
 import { nexmarkSuites } from "./nexmark.mjs";
+import { suite as restart } from "./restart.mjs";
 import { suite as smallBatch } from "./small-batch.mjs";
 import { suite as stations } from "./stations.mjs";
 import { waitingSuites } from "./waiting.mjs";
@@ -18,9 +21,12 @@ export const suites = [
   ...ysbFileSuites,
   ysbCampaigns,
   countByKey,
+  deduplicate,
+  restart,
   ...nexmarkSuites,
   consistency,
   stations,
+  micro,
   latency,
   smallBatch,
   eventLoop,

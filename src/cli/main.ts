@@ -9,6 +9,7 @@ import type { RollbackOptions } from "./checkpoint-rollback.ts";
 import type { DemoOptions } from "./demo/demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit-code.ts";
 import { reportError } from "./report-error.ts";
+import type { StateOptions } from "./state.ts";
 import { processTerminal } from "./terminal.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -22,7 +23,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   status: "query.status() and query.lastProgress() tell.",
   logs: "Add a listener with spark.streams.addListener.",
   stop: "Send the program SIGTERM: its queries end after the running batch.",
-  state: "`millrace checkpoint inspect` shows the state files.",
   bench: "Use `npm run bench` in the repository.",
 };
 
@@ -117,6 +117,24 @@ checkpoint
     action(async (directory: string, options: RollbackOptions) =>
       (await import("./checkpoint-rollback.ts")).rollbackCommand(directory, options, terminal),
     ),
+  );
+
+program
+  .command("state")
+  .description("show the state of a query, or its changes, as a table; also while the query runs")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--operators", "list the stateful operators instead", false)
+  .option("--operator <id>", "which operator", batchNumber, 0)
+  .option("--store <name>", "which store of the operator", "default")
+  .option("--batch <n>", "as of this batch (default: the newest)", batchNumber)
+  .option("--key <condition>", "SQL condition on the rows, for example \"key.user = 'ann'\"")
+  .option("--changes-from <n>", "what the batches from this one on changed", batchNumber)
+  .option("--changes-to <n>", "up to this batch (default: the newest)", batchNumber)
+  .option("--limit <n>", "rows to print", positiveNumber, 20)
+  .option("--parquet <dir>", "write all rows to Parquet files instead of printing")
+  .option("--json", "print one JSON object a row", false)
+  .action(
+    action(async (directory: string, options: StateOptions) => (await import("./state.ts")).stateCommand(directory, options, terminal)),
   );
 
 for (const [name, remedy] of Object.entries(NOT_YET)) notYet(program, name, remedy);

@@ -5,9 +5,12 @@ import { splitReader } from "../connectors/readers.ts";
 import type { Stage } from "../plan/physical/program.ts";
 import type { ScanSplit, TaskResult } from "../protocol/messages.ts";
 import type { TaskContext } from "./query-instance.ts";
-import { PartialAggregate } from "./shuffle/partial-aggregate.ts";
+import { type PartialAggregate, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
 import { TaskOutput } from "./task-output.ts";
+
+/** Of memory that a reader could use again: rows that wait in out-blocks are taken out first. Small enough for the caches. */
+const REUSE_BYTES = 2 * 1024 * 1024;
 
 export class ScanTask {
   readonly #context: TaskContext;
@@ -57,12 +60,16 @@ export class ScanTask {
     let blocks = 0;
     try {
       this.#instance.output = (block) => output.write(block);
-      const partial = this.#partialAggregate();
+      const partial = this.#partialAggregate(pipeline);
       for (let block = cursor.next(); block !== 0; block = cursor.next()) {
         this.#instance.runBlock(pipeline, block);
         blocks++;
         partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
         if (rowLimit !== null && output.rows >= rowLimit) break;
+        if ((cursor.reusableBytes ?? 0) > REUSE_BYTES) {
+          this.#instance.drain();
+          cursor.reuse!();
+        }
       }
       this.#instance.drain();
       const lanes = partial ? partial.finish() : [];
@@ -88,10 +95,9 @@ export class ScanTask {
     }
   }
 
-  #partialAggregate(): PartialAggregate | null {
+  #partialAggregate(pipeline: number): PartialAggregate | null {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
-    const { kernels, workerCount, program, layoutAddress } = this.#context;
-    return new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, this.direct);
+    return partialAggregate(this.#context, this.#instance, pipeline, sink.operator, this.direct);
   }
 }

@@ -37,6 +37,7 @@ describe("npm run bench", () => {
     ["nexmark-files", 5000],
     ["consistency", 20_000],
     ["stations", 20_000],
+    ["micro", 20_000],
     ["latency", 1000],
     ["start", 1],
     ["memory", 20_000],
