@@ -25,7 +25,12 @@ export const suite = {
   group: "state",
   title: "Deduplicate within the watermark, 2 M live keys",
   kind: "throughput",
-  about: { source: "columns in memory, 24 bytes an event", sink: "noop, append", checkpoint: "every batch, one second of events", rate: "262,144/s" },
+  about: {
+    source: "columns in memory, 24 bytes an event",
+    sink: "noop, append",
+    checkpoint: "every batch, one second of events",
+    rate: "262,144/s",
+  },
   events: 40 * ROWS_MAX,
 
   prepare({ directory, events }) {
