@@ -1,6 +1,7 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
 export * from "./memory";
 export * from "./exchange";
+export * from "./flat-table";
 export * from "./hash-table";
 export { store_touch, table_touch } from "./touch";
 export * from "./column-batch";
@@ -17,6 +18,7 @@ export * from "./hash-table";
 export * from "./memory";
 export * from "./state-store";
 export * from "./store-scan";
+export { store_duplicates, store_pass_first, store_pass_new } from "./row-operator";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
