@@ -174,8 +174,7 @@ export class LocalExecutor implements Executor {
   }
 
   async write(plan: LogicalPlan, request: WriteRequest): Promise<void> {
-    const { plan: analyzed, output, isStreaming: streams } = await this.analyze(plan);
-    if (streams) throw new AnalysisError("CALL_ON_STREAMING_DATASET_UNSUPPORTED", { methodName: "`write`" });
+    const { plan: analyzed, output } = await this.analyze(plan);
     checkBatch(analyzed);
     await writeBatch(this, analyzed, schemaOf(output), request);
   }

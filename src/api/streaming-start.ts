@@ -172,14 +172,14 @@ export class LocalQuery implements QueryHandle {
 
 /** The program with the row layouts that the checkpoint's state has. */
 async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
-  const wanted = program.aggregates.flatMap(({ layout, state }) =>
+  const wanted = program.operators.flatMap(({ layout, state }) =>
     state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
   );
   const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
-  const aggregates = program.aggregates.map((aggregate) =>
-    aggregate.state ? { ...aggregate, layout: layouts.get(aggregate.state.operatorId) ?? aggregate.layout } : aggregate,
+  const operators = program.operators.map((operator) =>
+    operator.state ? { ...operator, layout: layouts.get(operator.state.operatorId) ?? operator.layout } : operator,
   );
-  return { ...program, aggregates };
+  return { ...program, operators };
 }
 
 /** The session's settings with those defaults that a checkpoint must remember. */

@@ -14,7 +14,7 @@ import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from 
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
-import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
+import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
@@ -23,6 +23,7 @@ import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts
 import { ExpressionCompiler } from "./expression.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
+import { bindShuffledRow } from "./row-operator.ts";
 import { flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
 import { CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
@@ -75,7 +76,8 @@ class StageCompiler implements StageTools {
 
   compile(): CompiledStage {
     const segments = this.#stage.pipelines.map((pipeline, index) => this.#pipeline(pipeline, index));
-    if (this.#stage.input.kind === "merge") this.#merge(this.#program.aggregates[this.#stage.input.aggregate]!);
+    const merged = this.#mergedOperator();
+    if (merged?.kind === "aggregate") this.#merge(merged);
     for (const table of this.#tables) {
       this.#function(`build${table}`, 1, (f, context) =>
         emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, f.param(0)),
@@ -112,7 +114,7 @@ class StageCompiler implements StageTools {
       if (step.kind === "interpret") cuts.push({ input: [...step.carried, ...step.columns.map(({ attribute }) => attribute)], steps: [] });
     }
     cuts.forEach(({ input, steps }, segment) => {
-      if (segment === 0 && pipeline.source < 0) this.#emission(index, steps);
+      if (segment === 0 && pipeline.source < 0) this.#emission(pipeline, index, steps);
       else {
         const needed = segment === 0 ? this.#program.sources[pipeline.source]!.needed : leavesOf(schemaOf(input)).map(() => true);
         this.#blockLoop(`pipeline${index}_${segment}`, input, needed, steps, index, segment);
@@ -129,7 +131,7 @@ class StageCompiler implements StageTools {
     pipeline: number,
     segment: number,
   ): void {
-    const outBlock = this.#outBlockFor(steps, pipeline, segment);
+    const outBlock = this.#outBlockFor(steps, input, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const row = f.local("i32");
       const rows = f.local("i32");
@@ -173,10 +175,15 @@ class StageCompiler implements StageTools {
     });
   }
 
+  #mergedOperator(): KeyedOperator | null {
+    const { input } = this.#stage;
+    return input.kind === "merge" ? this.#program.operators[input.operator]! : null;
+  }
+
   /** `emit(pairs, count)`: turns merged rows, given as (row, base) pairs, into the pipeline's input. */
-  #emission(index: number, steps: readonly Step[]): void {
-    const operator = this.#program.aggregates[(this.#stage.input as { aggregate: number }).aggregate]!;
-    const outBlock = this.#outBlockFor(steps, index, 0);
+  #emission(pipeline: Pipeline, index: number, steps: readonly Step[]): void {
+    const operator = this.#mergedOperator()!;
+    const outBlock = this.#outBlockFor(steps, pipeline.input, index, 0);
     this.#function("emit", 2, (f, context) => {
       const [pairs, count] = [f.param(0), f.param(1)];
       const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
@@ -195,14 +202,8 @@ class StageCompiler implements StageTools {
           f.set(place.base!);
           f.block((nextRow) => {
             const bindings: Bindings = new Map();
-            let field = 0;
-            for (const attribute of operator.grouping) {
-              const { value, used } = valueFromFields(f, place, operator.layout.keys, field, attribute.dataType, attribute.nullable);
-              field += used;
-              bindings.set(attribute.id, value);
-            }
-            const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
-            for (const [id, value] of code.results(place)) bindings.set(id, value);
+            if (operator.kind === "aggregate") this.#bindGroup(f, place, operator, bindings);
+            else bindShuffledRow(f, place, operator, bindings);
             segmentCode.emit(steps, 0, bindings, nextRow);
           });
           f.get(pairs);
@@ -220,7 +221,18 @@ class StageCompiler implements StageTools {
     });
   }
 
-  #outBlockFor(steps: readonly Step[], pipeline: number, segment: number): number {
+  #bindGroup(f: FunctionBuilder, place: RowPlace, operator: AggregateOperator, bindings: Bindings): void {
+    let field = 0;
+    for (const attribute of operator.grouping) {
+      const { value, used } = valueFromFields(f, place, operator.layout.keys, field, attribute.dataType, attribute.nullable);
+      field += used;
+      bindings.set(attribute.id, value);
+    }
+    const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
+    for (const [id, value] of code.results(place)) bindings.set(id, value);
+  }
+
+  #outBlockFor(steps: readonly Step[], input: readonly Attribute[], pipeline: number, segment: number): number {
     const last = steps.at(-1);
     if (last?.kind === "interpret") {
       return this.#outBlocks.push({ attributes: last.carried, next: { pipeline, segment: segment + 1, interpret: last } }) - 1;
@@ -228,7 +240,7 @@ class StageCompiler implements StageTools {
     if (this.#stage.sink.kind === "shuffle") return -1;
     const known = this.#outBlocks.findIndex((block) => block.next === null);
     if (known >= 0) return known;
-    return this.#outBlocks.push({ attributes: this.#program.output, next: null }) - 1;
+    return this.#outBlocks.push({ attributes: this.#program.output.length > 0 ? this.#program.output : input, next: null }) - 1;
   }
 
   /** `merge(start, end)` over exchange rows, and `initial()` for the one row that an aggregate without keys always has. */

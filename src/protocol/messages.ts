@@ -130,6 +130,8 @@ export interface StateReply {
   readonly memoryBytes: number;
   readonly updatesMs: number;
   readonly removalsMs: number;
+  /** Numbers that only this operator has. */
+  readonly customMetrics: Readonly<Record<string, number>>;
 }
 
 export interface ChangesReply {

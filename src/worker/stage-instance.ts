@@ -65,6 +65,10 @@ export class StageInstance {
     this.#kernels.view().setUint32(this.#context + offset, value, true);
   }
 
+  context(offset: number): number {
+    return this.#kernels.view().getUint32(this.#context + offset, true);
+  }
+
   setContextMicros(offset: number, value: bigint): void {
     this.#kernels.view().setBigInt64(this.#context + offset, value, true);
   }

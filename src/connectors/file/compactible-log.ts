@@ -111,8 +111,7 @@ export class CompactibleLog {
       const number = logNumber(name);
       return number !== null && number < previous;
     };
-    // What cannot be removed now costs only space; the next compaction tries again.
-    for (const name of names.filter(isOld)) await this.#store.remove(name).catch(() => undefined);
+    for (const name of names.filter(isOld)) await this.#store.remove(name);
   }
 }
 

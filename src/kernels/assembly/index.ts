@@ -17,6 +17,7 @@ export * from "./hash-table";
 export * from "./memory";
 export * from "./state-store";
 export * from "./store-scan";
+export { store_duplicates, store_pass_first, store_pass_new } from "./row-operator";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
