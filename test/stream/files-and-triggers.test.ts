@@ -42,10 +42,10 @@ async function batchesWithData(query: StreamingQuery): Promise<number> {
 }
 
 test.each([1, 2, 4])("multiple sources: %i workers", async (workers) => {
-  const spark = sessions.get(workers)!;
-  const input = memoryStream(spark(), "value BIGINT");
+  const session = sessions.get(workers)!;
+  const input = memoryStream(session(), "value BIGINT");
   const files = join(directory, "in");
-  const fileRows = spark().readStream.schema("value BIGINT").option("maxFilesPerTrigger", 1).json(files);
+  const fileRows = session().readStream.schema("value BIGINT").option("maxFilesPerTrigger", 1).json(files);
   const frame = input.toDF().union(fileRows);
   const written: bigint[] = [];
   const run = async (): Promise<StreamingQuery> => {
@@ -71,8 +71,8 @@ test.each([1, 2, 4])("multiple sources: %i workers", async (workers) => {
 });
 
 test.each([1, 2, 4])("read data from outputs of another streaming query: %i workers", async (workers) => {
-  const spark = sessions.get(workers)!;
-  const input = memoryStream(spark(), "value STRING");
+  const session = sessions.get(workers)!;
+  const input = memoryStream(session(), "value STRING");
   const output = join(directory, "out");
   const start = () => input.toDF().writeStream.format("text").option("checkpointLocation", join(directory, "checkpoint")).start(output);
   let writing = await start();
@@ -83,7 +83,7 @@ test.each([1, 2, 4])("read data from outputs of another streaming query: %i work
   const stray = (name: string) => writeFileSync(join(output, name), "should not be read\n");
 
   await write("keep2", "drop1");
-  const reading = spark().readStream.text(output).filter(col("value").contains("keep"));
+  const reading = session().readStream.text(output).filter(col("value").contains("keep"));
   stray("should_not_keep_0.txt");
   const seen: string[] = [];
   const query = await reading.writeStream
@@ -102,7 +102,7 @@ test.each([1, 2, 4])("read data from outputs of another streaming query: %i work
   await query.processAllAvailable();
   expect(seen).toEqual(["keep2", "keep3", "keep4"]);
   await Promise.all([query.stop(), writing.stop()]);
-  expect((await spark().read.text(output).collect()).map(({ value }) => value).sort()).toEqual([
+  expect((await session().read.text(output).collect()).map(({ value }) => value).sort()).toEqual([
     "drop1",
     "drop2",
     "keep2",
@@ -114,8 +114,8 @@ test.each([1, 2, 4])("read data from outputs of another streaming query: %i work
 test.each(["parquet", "json", "csv"].flatMap((format) => [1, 2, 4].map((workers) => ({ format, workers }))))(
   "writing with aggregation: $format, $workers workers",
   async ({ format, workers }) => {
-    const spark = sessions.get(workers)!;
-    const input = memoryStream(spark(), "value INT");
+    const session = sessions.get(workers)!;
+    const input = memoryStream(session(), "value INT");
     const output = join(directory, "out");
     const frame = withEventTime(input, "10 seconds")
       .groupBy(window(col("eventTime"), "5 seconds").as("window"))
@@ -126,7 +126,7 @@ test.each(["parquet", "json", "csv"].flatMap((format) => [1, 2, 4].map((workers)
     const add = async (...rows: readonly number[]): Promise<number[][]> => {
       input.addData(...rows);
       await query.processAllAvailable();
-      const written = await spark().read.format(format).schema("start BIGINT, end BIGINT, count BIGINT").load(output).collect();
+      const written = await session().read.format(format).schema("start BIGINT, end BIGINT, count BIGINT").load(output).collect();
       return written.map((row) => Object.values(row).map(Number)).sort((a, b) => a[0]! - b[0]!);
     };
     expect(await add(100)).toEqual([]);
