@@ -57,9 +57,12 @@ program
   .argument("<program>", ".js or .mjs, or .ts where tsx is installed")
   .argument("[args...]", "the program's own arguments; write -- before options among them")
   .option("--conf <key=value>", "a setting for the program's sessions; repeatable", keyValue, {})
+  .option("--supervise", "in a process of its own that is started again when it is killed or aborts", false)
   .action(
-    action(async (path: string, args: string[], { conf }: { conf: Record<string, string> }) =>
-      (await import("./run.ts")).runProgram(path, { conf, args }, terminal),
+    action(async (path: string, args: string[], { conf, supervise }: { conf: Record<string, string>; supervise: boolean }) =>
+      supervise
+        ? (await import("./supervise.ts")).superviseProgram(path, { conf, args }, terminal)
+        : (await import("./run.ts")).runProgram(path, { conf, args }, terminal),
     ),
   );
 

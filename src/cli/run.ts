@@ -60,6 +60,8 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
     });
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  // Without its supervisor nobody would stop it any more.
+  process.once("disconnect", onSignal).channel?.unref();
   process.argv.splice(1, process.argv.length - 1, path, ...args);
   try {
     await import(pathToFileURL(path).href);
@@ -70,7 +72,7 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
   } finally {
     for (const session of sessions) await session.stop();
     ended.abort();
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("disconnect", onSignal);
   }
   if (!hasFailed) for (const failure of failures) terminal.error(`${failure}\n`);
   return hasFailed || failures.length > 0 ? EXIT_FAILURE : EXIT_OK;

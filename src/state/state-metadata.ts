@@ -3,6 +3,7 @@
  * at every later one. Main thread.
  */
 import { CheckpointError } from "../base/errors.ts";
+import { sealText, unsealText } from "../base/sealed-text.ts";
 import { layoutDifference, type RowField, type RowLayout } from "../columnar/row-layout.ts";
 import { simpleString } from "../columnar/types.ts";
 
@@ -20,17 +21,19 @@ interface MetadataFile {
   readonly operators: readonly StateOperatorMetadata[];
 }
 
-/** Bigints are written as `{"$bigint": "…"}`. */
+/** With a checksum as its last member; bigints are written as `{"$bigint": "…"}`. */
 export function stateMetadataJson(operators: readonly StateOperatorMetadata[]): string {
   const file: MetadataFile = { version: 1, operators };
-  return JSON.stringify(file, (_, value: unknown) => (typeof value === "bigint" ? { $bigint: value.toString() } : value));
+  return sealText(JSON.stringify(file, (_, value: unknown) => (typeof value === "bigint" ? { $bigint: value.toString() } : value)));
 }
 
 /** Inverse of `stateMetadataJson`; `path` is for the message when the text is damaged or of an unknown version. */
 export function parseStateMetadata(text: string, path: string): readonly StateOperatorMetadata[] {
+  const unsealed = unsealText(text);
+  if (unsealed === null) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "its checksum is wrong" });
   let file: Partial<MetadataFile>;
   try {
-    file = JSON.parse(text, (_, value: unknown) =>
+    file = JSON.parse(unsealed.text, (_, value: unknown) =>
       value !== null && typeof value === "object" && "$bigint" in value ? BigInt(String(value.$bigint)) : value,
     ) as Partial<MetadataFile>;
   } catch (cause) {
@@ -40,6 +43,7 @@ export function parseStateMetadata(text: string, path: string): readonly StateOp
     throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: `its version is ${String(file?.version)}, not 1` });
   }
   if (!Array.isArray(file.operators)) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "it lists no operators" });
+  if (!unsealed.isSealed) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "its checksum is missing" });
   return file.operators;
 }
 

@@ -3,9 +3,10 @@ import { CompactibleLog, readCompactibleLog } from "../../src/connectors/file/co
 import { MemoryLog } from "./reading.ts";
 
 async function fill(log: CompactibleLog, from: number, to: number): Promise<void> {
-  for (let id = from; id <= to; id++) await log.add(id, [`"line ${id}"`]);
+  for (let id = from; id <= to; id++) await log.add(id, [line(id)]);
 }
-const lines = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, index) => `"line ${from + index}"`);
+const line = (id: number): string => `{"line":${id},"millrace":{}}`;
+const lines = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, index) => line(from + index));
 
 test("readers see every line whether or not it has been compacted", async () => {
   const store = new MemoryLog();
@@ -28,7 +29,7 @@ test("a compaction that a crash cut off is made up for at the next start", async
   const again = new CompactibleLog(store);
   expect(await again.latest()).toBe(11);
   await again.settle();
-  expect(store.files.get("9.compact")!.split("\n").slice(1)).toEqual(lines(0, 9));
+  expect(store.files.get("9.compact")!.split("\n")).toHaveLength(11);
   expect(await again.all()).toEqual(lines(0, 11));
 });
 
@@ -45,14 +46,14 @@ test("an entry that exists is not written again; a hole is an error that says wh
 
 test("a log that Spark wrote, compact files without plain ones, is read and continued", async () => {
   const store = new MemoryLog();
-  store.files.set("9.compact", "v1\n1\n2");
-  store.files.set("10", "v1\n3");
+  store.files.set("9.compact", 'v1\n{"n":1}\n{"n":2}');
+  store.files.set("10", 'v1\n{"n":3}');
   store.files.set(".10.crc", "junk");
   const log = new CompactibleLog(store);
   expect(await log.latest()).toBe(10);
-  expect(await log.all()).toEqual(["1", "2", "3"]);
-  expect(await log.add(11, ["4"])).toBe(true);
-  expect(await log.all()).toEqual(["1", "2", "3", "4"]);
+  expect(await log.all()).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']);
+  expect(await log.add(11, ['{"n":4}'])).toBe(true);
+  expect(await log.all()).toEqual(['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}']);
 });
 
 test("entries after one are removed, as far back as the log can tell them apart", async () => {
@@ -84,4 +85,29 @@ test("a log that began late can be emptied only when nothing was compacted", asy
   await fill(log, 8, 9);
   await log.settle();
   expect(await log.reachesBackTo(3)).toBe(false);
+});
+
+test("every flipped bit and every cut of every file is found", async () => {
+  const store = new MemoryLog();
+  const log = new CompactibleLog(store, { compactInterval: 3 });
+  await fill(log, 0, 3);
+  await log.settle();
+  for (const name of ["2.compact", "3"]) {
+    const whole = Buffer.from(store.files.get(name)!);
+    const damaged = [
+      ...Array.from({ length: whole.length }, (_, length) => whole.subarray(0, length)),
+      ...Array.from({ length: 8 * whole.length }, (_, bit) => {
+        const bytes = Buffer.from(whole);
+        bytes[bit >> 3]! ^= 1 << (bit & 7);
+        return bytes;
+      }),
+    ];
+    for (const bytes of damaged) {
+      store.files.set(name, bytes.toString());
+      const found = readCompactibleLog(store).then((all) => all.map((text) => JSON.parse(text) as unknown));
+      await expect(found, bytes.toString()).rejects.toThrow();
+    }
+    store.files.set(name, whole.toString());
+  }
+  expect(await readCompactibleLog(store)).toEqual(lines(0, 3));
 });

@@ -6,7 +6,7 @@ import { simulate } from "./simulation.ts";
 
 const replayed = process.env["MILLRACE_SEED"];
 const first = replayed === undefined ? 1 : Number(replayed);
-const seeds = replayed !== undefined ? 1 : process.env["MILLRACE_LONG"] ? 3000 : 40;
+const seeds = replayed !== undefined ? 1 : process.env["MILLRACE_LONG"] ? 3000 : 30;
 
 test("every seed gives exact output", { timeout: 3_600_000 }, async () => {
   for (let seed = first; seed < first + seeds; seed++) await simulate(seed);

@@ -13,6 +13,18 @@ describe("state metadata", () => {
     expect(parseStateMetadata(stateMetadataJson(operators), "metadata")).toEqual(operators);
   });
 
+  test("every flipped bit and every cut is found", () => {
+    const whole = Buffer.from(stateMetadataJson([{ operatorId: 0, operatorName: "dedupe", partitionCount: 16, layout: timedLayout }]));
+    for (let bit = 0; bit < 8 * whole.length; bit++) {
+      const bytes = Buffer.from(whole);
+      bytes[bit >> 3]! ^= 1 << (bit & 7);
+      expect(() => parseStateMetadata(bytes.toString(), "metadata")).toThrow("STATE_METADATA_CORRUPT");
+    }
+    for (let length = 0; length < whole.length; length++) {
+      expect(() => parseStateMetadata(whole.toString("utf8", 0, length), "metadata")).toThrow("STATE_METADATA_CORRUPT");
+    }
+  });
+
   test.each(["", "{", "null", '{"version":2,"operators":[]}', '{"version":1}'])("refuses %j", (text) => {
     expect(() => parseStateMetadata(text, "/c/state/0/metadata")).toThrow(/STATE_METADATA_CORRUPT.*\/c\/state\/0\/metadata/);
   });

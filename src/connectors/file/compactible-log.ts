@@ -7,6 +7,7 @@
  * the two loses nothing, and no entry has to wait for it but the next but one.
  */
 import { ConnectorError } from "../../base/errors.ts";
+import { sealText, unsealText } from "../../base/sealed-text.ts";
 import type { LogStore } from "../source.ts";
 
 const VERSION = "v1";
@@ -75,7 +76,11 @@ export class CompactibleLog {
   /** Lines that entry `id` added, or null if its own file is gone. */
   async entry(id: number): Promise<readonly string[] | null> {
     const text = await this.#store.read(String(id));
-    return text === null ? null : parse(String(id), text);
+    if (text === null) return null;
+    const { lines } = parse(String(id), text);
+    // Whether an entry may have no lines, the others tell.
+    if (lines.length === 0) await readCompactibleLog(this.#store);
+    return lines;
   }
 
   /** All lines that count, oldest first. */
@@ -123,13 +128,16 @@ export async function readCompactibleLog(store: Pick<LogStore, "read" | "list">,
 }
 
 async function tryRead(store: Pick<LogStore, "read" | "list">, last: number): Promise<string[] | null> {
-  const lines: string[] = [];
+  const files: ParsedFile[] = [];
   for (const name of filesToRead(await store.list(), last)) {
     const text = await store.read(name);
     if (text === null) return null;
-    lines.push(...parse(name, text));
+    files.push(parse(name, text));
   }
-  return lines;
+  // Spark writes files without lines, Millrace does not: among its own it is one that was cut off.
+  const empty = files.find(({ lines }) => lines.length === 0);
+  if (empty && files.some(({ isSealed }) => isSealed)) throw malformed(empty.name, VERSION);
+  return files.flatMap(({ lines }) => lines);
 }
 
 /** The newest compact file and every entry after it. A log without compact files may begin later than 0. */
@@ -148,15 +156,30 @@ async function raiseMissing(store: Pick<LogStore, "read" | "list">): Promise<nev
   throw new ConnectorError("FILE_LOG_ENTRY_MISSING", { entry, latest: String(Math.max(...logNumbers(names))) });
 }
 
+/** The checksum is in the last line; what the lines of another file had is taken out when they are read. */
 function render(lines: readonly string[]): string {
-  return [VERSION, ...lines].join("\n");
+  const text = [VERSION, ...lines].join("\n");
+  return lines.length === 0 ? text : sealText(text);
 }
 
-function parse(name: string, text: string): string[] {
-  const [version, ...lines] = text.split("\n");
-  if (version !== VERSION) throw new ConnectorError("DATA_SOURCE_LOG_MALFORMED", { file: name, content: text.slice(0, 80) });
-  return lines.filter((line) => line !== "");
+interface ParsedFile {
+  readonly name: string;
+  readonly lines: string[];
+  /** Whether it has a checksum: what Spark wrote has none. */
+  readonly isSealed: boolean;
 }
+
+function parse(name: string, sealed: string): ParsedFile {
+  const unsealed = unsealText(sealed);
+  if (unsealed === null) throw malformed(name, "its checksum is wrong");
+  const { text, isSealed } = unsealed;
+  const [version, ...lines] = text.split("\n");
+  if (version !== VERSION) throw malformed(name, text.slice(0, 80));
+  if (!isSealed && text.includes(',"millrace":{')) throw malformed(name, "its checksum is missing");
+  return { name, lines: lines.filter((line) => line !== ""), isSealed };
+}
+
+const malformed = (file: string, content: string) => new ConnectorError("DATA_SOURCE_LOG_MALFORMED", { file, content });
 
 /** Number of `N` or `N.compact`; null for other names. */
 function logNumber(name: string): number | null {

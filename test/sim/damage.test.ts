@@ -1,0 +1,31 @@
+/**
+ * Flipped bits and cut files, of every file that a start reads. MILLRACE_LONG=1: 6000 of them instead of 80. The decoders themselves are tried
+ * with every bit and every length (`test/checkpoint`, `test/connectors`, `test/state`).
+ */
+import { expect, test } from "vitest";
+import { Dice } from "./dice.ts";
+import { brokenOff, filesOf, survive } from "./damage.ts";
+
+const cases = process.env["MILLRACE_LONG"] ? 6000 : 80;
+
+test("no damage goes unnoticed: the query refuses, or the output is exact", { timeout: 3_600_000 }, async () => {
+  let refused = 0;
+  const kinds = new Map<string, number>();
+  for (let seed = 0; seed < cases; seed++) {
+    const dice = new Dice(seed);
+    const scenario = await brokenOff(seed % 97);
+    const files = filesOf(scenario);
+    // Logs and state alike, however many files there are of each.
+    const folder = dice.pick([...new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))))].sort());
+    const { path, sizeBytes } = dice.pick(files.filter((file) => file.path.startsWith(`${folder}/`)));
+    const damage = dice.chance(0.7) ? { path, bit: dice.below(8 * sizeBytes) } : { path, length: dice.below(sizeBytes) };
+    if (sizeBytes === 0) continue;
+    const wasRefused = await survive(scenario, damage).catch((error: unknown) => {
+      throw new Error(`seed ${seed}`, { cause: error });
+    });
+    if (wasRefused) refused++;
+    kinds.set(folder, (kinds.get(folder) ?? 0) + 1);
+  }
+  console.log(`${cases} cases, ${refused} refused; ${[...kinds].map(([folder, count]) => `${folder} ${count}`).join(", ")}`);
+  expect(refused).toBeGreaterThan(cases / 10);
+});

@@ -1,0 +1,46 @@
+/**
+ * Looks for a bug in the engine that this file was built with: simulated lives, dying in all states, damage, races, in rounds of rising seeds.
+ * `node hunt.js <rounds>`; ends with code 0 when it found none, else prints what went wrong and ends with 1. Run by `test/mutation` over engines
+ * with a bug in them.
+ */
+import { Dice } from "./dice.ts";
+import { brokenOff, filesOf, survive } from "./damage.ts";
+import { Scenario } from "./scenario.ts";
+import { simulate } from "./simulation.ts";
+import { WORKLOADS } from "./workloads.ts";
+
+/** Damage is a matter of one file, so that many of them cost as much as one life. */
+const DAMAGED_PER_ROUND = 6;
+
+async function round(seed: number): Promise<void> {
+  await simulate(seed);
+  for (let each = 0; each < DAMAGED_PER_ROUND; each++) {
+    const dice = new Dice(seed * DAMAGED_PER_ROUND + each);
+    const scenario = await brokenOff(dice.below(97));
+    const files = filesOf(scenario);
+    const folder = dice.pick([...new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))))].sort());
+    const { path, sizeBytes } = dice.pick(files.filter((file) => file.path.startsWith(`${folder}/`)));
+    if (sizeBytes > 0)
+      await survive(scenario, dice.chance(0.7) ? { path, bit: dice.below(8 * sizeBytes) } : { path, length: dice.below(sizeBytes) });
+  }
+  const race = new Scenario(WORKLOADS[seed % WORKLOADS.length]!, seed);
+  race.addFiles(3);
+  const refused = (await race.race(seed % 2 === 0 ? ["a", "a"] : ["a", "b"])).filter((error) => error !== null);
+  if (seed % 2 === 0 && refused.length > 1) throw new Error("a race without a winner");
+  await race.expectExact();
+}
+
+process.once("unhandledRejection", (error) => {
+  console.log(`unhandled: ${String(error)}`);
+  process.exit(1);
+});
+try {
+  for (let seed = 1; seed <= Number(process.argv[2]); seed++) {
+    await round(seed).catch((error: unknown) => {
+      throw new Error(`round ${seed}: ${String(error)}`, { cause: error });
+    });
+  }
+} catch (error) {
+  console.log(String(error).slice(0, 300));
+  process.exitCode = 1;
+}
