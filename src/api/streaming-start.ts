@@ -4,6 +4,7 @@
  */
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Ports } from "../base/ports.ts";
 import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
 import { AtomicFiles } from "../checkpoint/atomic-file.ts";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -16,6 +17,8 @@ import type { SinkProvider } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
+import { BackgroundSnapshots } from "../coordinator/background-snapshots.ts";
+import { readStreamingConf } from "../coordinator/streaming-conf.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
 import { statisticsText } from "../coordinator/stage-statistics.ts";
 import { tailOutput } from "../coordinator/tail.ts";
@@ -24,7 +27,7 @@ import { schemaOf } from "../plan/expr/expression.ts";
 import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import { progressJson } from "../metrics/query-progress.ts";
-import type { OutputTarget } from "../protocol/messages.ts";
+import type { CheckpointTarget, OutputTarget } from "../protocol/messages.ts";
 import type { ExplainMode, QueryHandle, StartRequest } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
 import type { LocalExecutor } from "./local-executor.ts";
@@ -75,9 +78,13 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       sink.delivery.kind === "main"
         ? { kind: "main" }
         : { kind: "writer", writer: sink.delivery.writer, settings: sink.delivery.settings, schema };
-    const query = new LoadedQuery(executor.pool, program, functions, output, { path: location.path, queryId: checkpoint.queryId });
+    const target = await checkpointTarget(ports, checkpoint);
+    const query = new LoadedQuery(executor.pool, program, functions, output, target);
     const staticTables = await executor.staticTables(program);
-    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables });
+    const snapshots = program.aggregates.some(({ state }) => state !== null)
+      ? new BackgroundSnapshots(executor.pool, query.number, program, ports, target, readStreamingConf(conf).snapshots)
+      : null;
+    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables, snapshots });
     const execution = new MicroBatchExecution({
       ports,
       checkpoint,
@@ -158,6 +165,11 @@ class LocalQuery implements QueryHandle {
     const text = await explainText(this.#executor, this.#plan, mode);
     return mode === "analyze" ? `${text}\n== Last Batch ==\n${statisticsText(this.#runner.lastStages)}\n` : text;
   }
+}
+
+/** The checkpoint as workers are told of it. */
+async function checkpointTarget(ports: Ports, { path, queryId, owner }: Checkpoint): Promise<CheckpointTarget> {
+  return { path, queryId, bootId: owner.bootId, inode: (await ports.files.stat(path))!.inode };
 }
 
 /** The program with the row layouts that the checkpoint's state has. */

@@ -26,12 +26,15 @@ export class WorkerPool {
   readonly size: number;
   readonly kernels: WebAssembly.Module = compileKernels();
   readonly #slots: Slot[];
+  /** Started with the first command to it. */
+  readonly #writer: Slot;
   #idleMemories: MemorySet[] = [];
   #nextMemorySet = 0;
 
   constructor(size: number, startThread: StartWorkerThread) {
     this.size = size;
     this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size, startThread));
+    this.#writer = new Slot(size, size, startThread);
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -60,6 +63,11 @@ export class WorkerPool {
     return this.#slots[index]!;
   }
 
+  /** The thread that writes chunk stores; it belongs to no slot and knows no query. */
+  get writer(): WorkerHandle {
+    return this.#writer;
+  }
+
   /** The same command to all workers; rejects with the first error after every worker has answered. */
   async all<C extends Command>(command: C): Promise<ReplyOf<C>[]> {
     return settle(this.#slots.map((slot) => slot.send(command)));
@@ -76,7 +84,7 @@ export class WorkerPool {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.stop()));
+    await Promise.all([...this.#slots, this.#writer].map((slot) => slot.stop()));
   }
 }
 

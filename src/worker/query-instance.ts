@@ -19,10 +19,20 @@ import {
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
-import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
+import type { StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
-import type { BatchParameters, ChangesReply, Command, ExchangeBlock, MergeReply, ScanReply, ScanSplit } from "../protocol/messages.ts";
+import type {
+  BatchParameters,
+  ChangesReply,
+  Command,
+  ExchangeBlock,
+  MergeReply,
+  ScanReply,
+  ScanSplit,
+  StateSize,
+} from "../protocol/messages.ts";
+import type { StagedSlice } from "../state/chunk-stager.ts";
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
@@ -178,8 +188,8 @@ export class QueryInstance {
     }
   }
 
-  restore(start: StateStart): null {
-    this.#state?.restore(start);
+  restore(start: StateStart, chunksBatch: number | null): null {
+    this.#state?.restore(start, chunksBatch);
     return null;
   }
 
@@ -187,11 +197,10 @@ export class QueryInstance {
     return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
   }
 
-  /** Returns whether a snapshot is due. */
-  commit(): boolean {
-    this.#state?.commit();
+  commit(): StateSize {
+    const size = this.#state?.commit() ?? { stateBytes: 0, changeBytes: 0 };
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
-    return this.#state?.isSnapshotDue ?? false;
+    return size;
   }
 
   abort(): null {
@@ -201,8 +210,8 @@ export class QueryInstance {
     return null;
   }
 
-  snapshot(batchId: number): readonly ChangeFile[] {
-    return this.#state?.snapshot(batchId) ?? [];
+  stage(buffer: Uint8Array, begins: boolean): StagedSlice | null {
+    return this.#state?.stage(buffer, begins) ?? null;
   }
 
   #taskContext(): TaskContext {
