@@ -81,7 +81,9 @@ const allowed: Readonly<Record<string, Allowed>> = {
   state: { code: ["columnar", "kernels", "metrics"] },
   // The state's schema is checked when a checkpoint opens; a commit record names sources and state by their contracts.
   checkpoint: { code: ["columnar", "metrics", "state"], types: ["connectors", "coordinator"] },
-  connectors: { code: ["columnar", "kernels", "metrics"] },
+  connectors: { code: ["columnar", "kernels", "metrics", "connectors/statestore"] },
+  // Reads what a query left in its checkpoint.
+  "connectors/statestore": { code: ["columnar", "kernels", "connectors", "checkpoint", "state"] },
   // The messages carry generated modules and the programs they belong to.
   protocol: { code: ["columnar"], types: ["compile", "connectors", "coordinator", "plan/physical", "state"] },
   // Expressions that are not generated are interpreted by the worker, hence plan/expr.
@@ -113,7 +115,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
     types: ["protocol"],
   },
   // Checkpoint and state: for the commands that work without a session.
-  cli: { code: ["api", "metrics", "checkpoint", "state", "columnar", "index"], types: ["connectors", "coordinator"] },
+  cli: { code: ["api", "metrics", "checkpoint", "state", "connectors", "columnar", "index"], types: ["coordinator"] },
   index: { code: ["api", "columnar"], types: ["connectors", "coordinator"] },
   testing: { code: ["api", "connectors", "columnar", "sql"], types: ["plan/expr", "coordinator", "metrics"] },
 };

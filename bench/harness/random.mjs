@@ -1,5 +1,9 @@
 /** Seeded randomness of the generators: the same data in every run, everywhere. */
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** The low 16 bits as four hexadecimal digits. */
+const hex4 = (bits) => HEX[(bits >>> 8) & 255] + HEX[bits & 255];
+
 /** Uniform 32-bit numbers (mulberry32). */
 export class Random {
   #state;
@@ -22,7 +26,7 @@ export class Random {
 
   /** The text of a version 4 UUID. */
   uuid() {
-    const hex = Array.from({ length: 4 }, () => this.next().toString(16).padStart(8, "0")).join("");
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+    const [a, b, c, d] = [this.next(), this.next(), this.next(), this.next()];
+    return `${hex4(a >>> 16)}${hex4(a)}-${hex4(b >>> 16)}-4${hex4(b).slice(1)}-a${hex4(c >>> 16).slice(1)}-${hex4(c)}${hex4(d >>> 16)}${hex4(d)}`;
   }
 }

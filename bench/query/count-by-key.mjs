@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { batchColumnPlace, columnBatchRowCount, encodeColumnBatch } from "../../dist/columnar/column-batch.js";
 import { parseSchema } from "../../dist/sql/parser.js";
+import { KEY_STRIDE } from "../data/sets.mjs";
 import { digestOfNumbers } from "../harness/digest.mjs";
 import { batchesIn, PoolStream, tableRows, timed, withSession } from "../harness/engine.mjs";
 import { Random } from "../harness/random.mjs";
@@ -14,8 +15,6 @@ import { prepareFile } from "./ysb.mjs";
 const POOL_BATCHES = 8;
 const KEYS_MAX = 1_000_000;
 const schema = parseSchema("key BIGINT");
-/** Spreads the keys over 52 bits; odd, so that they stay distinct. */
-const STRIDE = 2_654_435_761;
 
 export const suite = {
   name: "count-by-key",
@@ -75,7 +74,7 @@ function writePool(file, keys) {
     const rows = Array.from({ length: keys }, () => {
       const key = random.below(keys);
       counts[key]++;
-      return [BigInt(key * STRIDE)];
+      return [BigInt(key * KEY_STRIDE)];
     });
     const encoded = encodeColumnBatch(schema, rows);
     const padded = Buffer.alloc(Math.ceil(encoded.length / 8) * 8);
@@ -90,7 +89,7 @@ function setKeys(batches, keys) {
   for (const batch of batches) {
     const { values } = batchColumnPlace(batch, 0);
     const column = new BigInt64Array(batch.buffer, batch.byteOffset + values, columnBatchRowCount(batch));
-    for (let key = 0; key < keys; key++) column[key] = BigInt(key * STRIDE);
+    for (let key = 0; key < keys; key++) column[key] = BigInt(key * KEY_STRIDE);
   }
 }
 
@@ -106,6 +105,6 @@ function expectedDigest(perBatch, keys, batches) {
 
 function outputDigest(rows, keys) {
   const total = new Float64Array(keys);
-  for (const [key, count] of rows) total[Number(key) / STRIDE] = Number(count);
+  for (const [key, count] of rows) total[Number(key) / KEY_STRIDE] = Number(count);
   return digestOfNumbers(total);
 }

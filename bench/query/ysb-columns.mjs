@@ -2,9 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { batchColumnPlace, columnBatchRowCount } from "../../dist/columnar/column-batch.js";
+import { parseSchema } from "../../dist/sql/parser.js";
+import { columnSchema } from "../data/ysb.mjs";
 import { batchesIn, PoolStream, tableRows, timed, withSession } from "../harness/engine.mjs";
-import { columnSchema, EVENT_TIME_COLUMN, outputDigest, poolAnswer, prepareAds, preparePool, setSecond, ysbQuery } from "./ysb.mjs";
+import { outputDigest, poolAnswer, prepareAds, preparePool, setSecond, ysbQuery } from "./ysb.mjs";
 
+/** Where `event_time` is among the columns. */
+const EVENT_TIME_COLUMN = 5;
 const POOL_BATCHES = 8;
 const POOL_BATCH_ROWS_MAX = 1 << 17;
 const MEASURED_SECONDS = 6;
@@ -60,7 +64,7 @@ export function secondsStream(pool, uses) {
     const { values } = batchColumnPlace(batch, EVENT_TIME_COLUMN);
     return new BigInt64Array(batch.buffer, batch.byteOffset + values, rowCounts[index]);
   });
-  const stream = new PoolStream(columnSchema, batches);
+  const stream = new PoolStream(parseSchema(columnSchema), batches);
   const advance = (second) => {
     setSecond(timeColumns, second);
     stream.addPool(uses);

@@ -2,13 +2,15 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { F, tableRows, timed, withSession } from "../harness/engine.mjs";
-import { Answer, eventGenerator, FIRST_MS, outputDigest, prepareAds, prepareFile, textSchema, ysbQuery } from "./ysb.mjs";
+import { FIRST_MS, textSchema, usual, ysbEvents, ysbNames } from "../data/ysb.mjs";
+import { Answer, outputDigest, prepareAds, prepareFile, ysbQuery } from "./ysb.mjs";
 
 const FILES = 8;
 const EVENTS_PER_MS = 100;
 const CHUNK_EVENTS = 20_000;
 const WARM_UP_ROUNDS = 3;
 const WARM_UP_BYTES_MAX = 64 << 20;
+const names = ysbNames(usual());
 
 export const suite = {
   name: "ysb-json",
@@ -67,7 +69,7 @@ async function runOnce(spark, files, name, directory) {
 }
 
 function writeEvents(path, file, count, answer) {
-  const next = eventGenerator(2000 + file);
+  const next = ysbEvents(names, 2000 + file);
   const descriptor = openSync(path, "wx");
   for (let first = 0; first < count; first += CHUNK_EVENTS) {
     let text = "";

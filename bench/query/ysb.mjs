@@ -8,40 +8,12 @@ import { encodeColumnBatch } from "../../dist/columnar/column-batch.js";
 import { parseSchema } from "../../dist/sql/parser.js";
 import { digestOfLines } from "../harness/digest.mjs";
 import { F } from "../harness/engine.mjs";
-import { Random } from "../harness/random.mjs";
+import { columnSchema, FIRST_MS, usual, writeAds, ysbEvents, ysbNames } from "../data/ysb.mjs";
 
-/** Epoch milliseconds of the first event: the start of a window. */
-export const FIRST_MS = 1_700_000_000_000;
 const WINDOW_MS = 10_000;
-const AD_TYPES = ["banner", "modal", "sponsored-search", "mail", "mobile"];
-const EVENT_TYPES = ["view", "click", "purchase"];
-
-const columnNames = ["user_id", "page_id", "ad_id", "ad_type", "event_type"];
-export const columnSchema = parseSchema(
-  `${columnNames.map((name) => `${name} STRING`).join(", ")}, event_time TIMESTAMP, ip_address STRING`,
-);
-/** Where `event_time` is among the columns. */
-export const EVENT_TIME_COLUMN = 5;
-export const textSchema = `${columnNames.map((name) => `${name} STRING`).join(", ")}, event_time STRING, ip_address STRING`;
-
-const naming = new Random(7);
-const uuids = (count) => Array.from({ length: count }, () => naming.uuid());
-export const campaigns = uuids(100);
-const ads = uuids(1000);
-const users = uuids(100);
-const pages = uuids(100);
-const campaignOf = (ad) => Math.floor(ad / 10);
-
-/** One event after another: `[user, page, ad, ad type, event type]`, and for the answer the number of the ad and whether it is a view. */
-export function eventGenerator(seed) {
-  const random = new Random(seed);
-  return () => {
-    const ad = random.below(ads.length);
-    const type = random.below(EVENT_TYPES.length);
-    const texts = [users[random.below(100)], pages[random.below(100)], ads[ad], AD_TYPES[random.below(5)], EVENT_TYPES[type]];
-    return { texts, campaign: campaignOf(ad), isView: type === 0 };
-  };
-}
+const EVENT_SCHEMA = parseSchema(columnSchema);
+const names = ysbNames(usual());
+const { ads, campaigns } = names;
 
 /** The answer: views and newest view per window and campaign, collected from the generator's numbers and never from the data's bytes. */
 export class Answer {
@@ -64,7 +36,7 @@ export class Answer {
 /** The query, over events with a TIMESTAMP `event_time`. */
 export function ysbQuery(spark, events) {
   const adTable = spark.createDataFrame(
-    ads.map((ad, index) => [ad, campaigns[campaignOf(index)]]),
+    ads.map((ad, index) => [ad, campaigns[Math.floor(index / names.adsPerCampaign)]]),
     "ad_id STRING, campaign_id STRING",
   );
   return events
@@ -94,7 +66,7 @@ export function prepareFile(path, write) {
 export function prepareAds(directory) {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, "ads.csv");
-  prepareFile(path, (file) => writeFileSync(file, ads.map((ad, index) => `${ad},${campaigns[campaignOf(index)]}\n`).join("")));
+  prepareFile(path, (file) => writeAds(file, names));
   return path;
 }
 
@@ -120,7 +92,7 @@ export function preparePool(directory, rows) {
 }
 
 function appendPoolBatch(file, seed, rows) {
-  const next = eventGenerator(seed);
+  const next = ysbEvents(names, seed);
   const views = campaigns.map(() => 0);
   const lastMs = campaigns.map(() => 0);
   const events = Array.from({ length: rows }, (_, row) => {
@@ -132,7 +104,7 @@ function appendPoolBatch(file, seed, rows) {
     }
     return [...texts, BigInt(ms) * 1000n, "1.2.3.4"];
   });
-  const encoded = encodeColumnBatch(columnSchema, events);
+  const encoded = encodeColumnBatch(EVENT_SCHEMA, events);
   const padded = Buffer.alloc(Math.ceil(encoded.length / 8) * 8);
   padded.set(encoded);
   writeFileSync(file, padded, { flag: "a" });

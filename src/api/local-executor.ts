@@ -15,7 +15,9 @@ import type { MemoryTables } from "../connectors/memory/memory-sink.ts";
 import { rangeSplits } from "../connectors/range/range-reader.ts";
 import type { SourceContext } from "../connectors/source.ts";
 import { runBatchQuery } from "../coordinator/batch-query.ts";
+import { isInsideBatch } from "../coordinator/own-callback.ts";
 import type { SourceSplits } from "../coordinator/loaded-query.ts";
+import { toMilliseconds } from "../coordinator/streaming-conf.ts";
 import { type TableBatches, tailOutput } from "../coordinator/tail.ts";
 import { WorkerPool } from "../coordinator/worker-pool.ts";
 import { type StartWorkerThread, startPiscinaThread } from "../coordinator/worker-thread.ts";
@@ -43,7 +45,7 @@ import type {
 } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
 import { writeBatch } from "./batch-write.ts";
-import { startStreamingQuery } from "./streaming-start.ts";
+import { type LocalQuery, startStreamingQuery } from "./streaming-start.ts";
 
 /** Smallest number of state and shuffle partitions by default. */
 const PARTITIONS_MIN = 16;
@@ -57,12 +59,14 @@ export class LocalExecutor implements Executor {
   readonly settings: ExecutorSettings;
   readonly nextId: () => number;
   readonly #views: Map<string, LogicalPlan>;
-  readonly #queries = new Set<QueryHandle>();
+  readonly #queries = new Set<LocalQuery>();
   #terminated: { error: StreamingQueryError | null } | null = null;
   #terminationWaiters: (() => void)[] = [];
   /** By number of workers; those of other sizes belong to executors beside this one. */
   readonly #pools: Map<number, WorkerPool>;
   readonly #startThread: StartWorkerThread;
+  /** The session's own executor. */
+  readonly #origin: LocalExecutor;
 
   constructor(
     settings: ExecutorSettings,
@@ -82,6 +86,7 @@ export class LocalExecutor implements Executor {
     this.nextId = origin?.nextId ?? (() => ++lastId);
     this.#views = origin ? origin.#views : new Map();
     this.#pools = origin ? origin.#pools : new Map();
+    this.#origin = origin ?? this;
   }
 
   /**
@@ -94,8 +99,11 @@ export class LocalExecutor implements Executor {
 
   /** Worker threads of this session. */
   get pool(): WorkerPool {
-    const { workers } = this.settings;
-    const pool = this.#pools.get(workers) ?? new WorkerPool(workers, this.#startThread);
+    const { workers, conf } = this.settings;
+    const { clock, scheduler } = this.#origin.ports;
+    const timeoutMs = (): number => toMilliseconds(conf.get("millrace.workerTimeout")!)!;
+    const parts = { size: workers, startThread: this.#startThread, clock, scheduler, timeoutMs };
+    const pool = this.#pools.get(workers) ?? new WorkerPool(parts);
     this.#pools.set(workers, pool);
     return pool;
   }
@@ -177,9 +185,11 @@ export class LocalExecutor implements Executor {
     const ended = (error: StreamingQueryError | null): void => {
       this.#queries.delete(query);
       this.#terminated = { error };
+      const isHeardOf = query.isAwaited || this.#terminationWaiters.length > 0 || this.listeners.hearsOfTermination;
+      if (error && !isHeardOf) console.error(`millrace: ${error.message}`);
       for (const waiter of this.#terminationWaiters.splice(0)) waiter();
     };
-    query.awaitTermination().then(
+    query.ended.then(
       () => ended(null),
       (error: StreamingQueryError) => ended(error),
     );
@@ -246,11 +256,17 @@ export class LocalExecutor implements Executor {
     return [...this.#views.keys()];
   }
 
+  /** From inside a `foreachBatch` function it resolves when all queries are told to stop; the rest follows when they have. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#queries].map((query) => query.stop().catch(() => {})));
-    await this.listeners.drain();
-    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
-    this.#pools.clear();
+    const queries = [...this.#queries];
+    const stops = Promise.all(queries.map((query) => query.stop()));
+    const released = stops.then(async () => {
+      await Promise.allSettled(queries.map((query) => query.ended));
+      await this.listeners.drain();
+      await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+      this.#pools.clear();
+    });
+    await (isInsideBatch() ? stops : released);
   }
 
   /** Registers a stream that the program fills; its format is `memory`, its option `stream` the returned name. */

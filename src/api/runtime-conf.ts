@@ -90,6 +90,11 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "10s",
     check: isDuration,
   },
+  "millrace.workerTimeout": {
+    description: "A worker that works for so long without a sign of life counts as dead and is replaced. 0: never.",
+    default: "120s",
+    check: isDuration,
+  },
   "millrace.windowPanes.enabled": {
     description: "Whether overlapping windows share partial aggregates (panes). A checkpoint keeps to what it was started with.",
     default: "true",

@@ -35,7 +35,7 @@ import type { LocalExecutor } from "./local-executor.ts";
 const CHECKPOINT_OPTION = "checkpointLocation";
 const CHECKPOINT_CONF = "spark.sql.streaming.checkpointLocation";
 
-export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
+export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<LocalQuery> {
   const { ports, functions } = executor;
   const analyzed = await executor.analyze(plan);
   checkStreaming(analyzed.plan, request.outputMode, {
@@ -81,7 +81,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     const target = await checkpointTarget(ports, checkpoint);
     const query = new LoadedQuery(executor.pool, program, functions, output, target);
     const staticTables = await executor.staticTables(program);
-    const snapshots = program.aggregates.some(({ state }) => state !== null)
+    const snapshots = program.operators.some(({ state }) => state !== null)
       ? new BackgroundSnapshots(executor.pool, query.number, program, ports, target, readStreamingConf(conf).snapshots)
       : null;
     const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables, snapshots });
@@ -105,12 +105,15 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
   }
 }
 
-class LocalQuery implements QueryHandle {
+/** A streaming query of this process. */
+export class LocalQuery implements QueryHandle {
   readonly #executor: LocalExecutor;
   readonly #execution: MicroBatchExecution;
   readonly #runner: StageRunner;
   readonly #plan: LogicalPlan;
-  readonly #ended: Promise<void>;
+  /** Settles when nothing of the query runs any more; rejects with its error. */
+  readonly ended: Promise<void>;
+  #isAwaited = false;
 
   constructor(
     executor: LocalExecutor,
@@ -123,10 +126,10 @@ class LocalQuery implements QueryHandle {
     this.#execution = execution;
     this.#runner = runner;
     this.#plan = plan;
-    this.#ended = execution.awaitTermination().then(async () => {
+    this.ended = execution.awaitTermination().then(async () => {
       if (temporaryCheckpoint !== null) await executor.ports.files.remove(temporaryCheckpoint);
     });
-    this.#ended.catch(() => {});
+    this.ended.catch(() => {});
   }
 
   get id(): string {
@@ -150,15 +153,22 @@ class LocalQuery implements QueryHandle {
   exception(): ReturnType<QueryHandle["exception"]> {
     return this.#execution.exception();
   }
-  awaitTermination(): Promise<void> {
-    return this.#ended;
+  /** Whether the program has asked for the end, and so hears of a failure. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+  async awaitTermination(): Promise<void> {
+    this.#execution.assertCanBeAwaited();
+    this.#isAwaited = true;
+    await this.ended;
   }
   processAllAvailable(): Promise<void> {
+    this.#isAwaited = true;
     return this.#execution.processAllAvailable();
   }
   async stop(): Promise<void> {
     await this.#execution.stop();
-    await this.#ended.catch(() => {});
+    if (!this.#execution.isActive) await this.ended.catch(() => {});
   }
   /** `analyze` adds what the stages of the last batch did. */
   async explain(mode: ExplainMode): Promise<string> {
@@ -174,14 +184,14 @@ async function checkpointTarget(ports: Ports, { path, queryId, owner }: Checkpoi
 
 /** The program with the row layouts that the checkpoint's state has. */
 async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
-  const wanted = program.aggregates.flatMap(({ layout, state }) =>
+  const wanted = program.operators.flatMap(({ layout, state }) =>
     state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
   );
   const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
-  const aggregates = program.aggregates.map((aggregate) =>
-    aggregate.state ? { ...aggregate, layout: layouts.get(aggregate.state.operatorId) ?? aggregate.layout } : aggregate,
+  const operators = program.operators.map((operator) =>
+    operator.state ? { ...operator, layout: layouts.get(operator.state.operatorId) ?? operator.layout } : operator,
   );
-  return { ...program, aggregates };
+  return { ...program, operators };
 }
 
 /** The session's settings with those defaults that a checkpoint must remember. */

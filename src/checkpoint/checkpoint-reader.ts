@@ -52,6 +52,12 @@ export class CheckpointReader {
     return [...indexed, ...changes];
   }
 
+  /** Every state file that a record counts on, relative to the checkpoint. */
+  async stateFilesOf(record: CommitRecord): Promise<readonly string[]> {
+    const batches = [...record.snapshots, ...(await this.changesOf(record))];
+    return [...record.indexes.map(({ path }) => path), ...batches.flatMap(({ files }) => files.map(({ path }) => path))];
+  }
+
   /** Files directly in a directory of the checkpoint, without unfinished ones; subdirectories are left out. */
   async filesIn(directory: string): Promise<readonly { readonly name: string; readonly sizeBytes: number }[]> {
     const found = await this.#files.list(`${this.path}/${directory}`);

@@ -211,10 +211,13 @@ export class Checkpoint {
     if (batchId <= this.#purgedBelow) return;
     this.#inBackground(async () => {
       for (let id = this.#purgedBelow; id < batchId; id++) {
-        await this.#removeStateFilesOf(id, batchId);
-        await this.offsets.remove(id);
-        failpoint("during-purge");
+        // Records first: who reads meanwhile never finds a record without its files. What a crash leaves behind is swept by the next start.
+        const purged = await unlessDamaged(this.#commitRecordOf(id));
+        const retained = await unlessDamaged(this.#commitRecordOf(batchId));
         await this.commits.remove(id);
+        failpoint("during-purge");
+        await this.offsets.remove(id);
+        if (purged && retained) await this.#state.removeUnneeded(purged, retained);
         this.#recentCommits.delete(id);
         this.#purgedBelow = id + 1;
       }
@@ -251,16 +254,6 @@ export class Checkpoint {
         failpoint("during-sweep");
       }
     });
-  }
-
-  /**
-   * Removes the state files that record `batchId` lists and the oldest retained record does not. What a damaged record listed stays until
-   * a start sweeps it.
-   */
-  async #removeStateFilesOf(batchId: number, oldestRetained: number): Promise<void> {
-    const purged = await unlessDamaged(this.#commitRecordOf(batchId));
-    const retained = await unlessDamaged(this.#commitRecordOf(oldestRetained));
-    if (purged && retained) await this.#state.removeUnneeded(purged, retained);
   }
 
   async #commitRecordOf(batchId: number): Promise<CommitRecord | null> {

@@ -3,7 +3,7 @@
  * verify`; main thread.
  */
 import { MillraceError } from "../base/errors.ts";
-import type { Ports } from "../base/ports.ts";
+import type { FileSystem, Ports, SyncFile } from "../base/ports.ts";
 import { checkStateFile } from "../state/state-file-check.ts";
 import { parseStateMetadata } from "../state/state-metadata.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
@@ -63,24 +63,28 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
     string,
     { readonly kind: "changes" | "snapshot"; readonly batchId: number; lengthBytes: number; crc32c: number }
   >();
+  const listedBy = new Map<string, number[]>();
   for (const record of records) {
     const changes = (await attempt(`commits/${record.batchId}`, () => reader.changesOf(record))) ?? [];
     const add = (kind: "changes" | "snapshot", { batchId, files }: BatchFiles): void => {
-      for (const { path: file, lengthBytes, crc32c } of files) wanted.set(file, { kind, batchId, lengthBytes, crc32c });
+      for (const { path: file, lengthBytes, crc32c } of files) {
+        wanted.set(file, { kind, batchId, lengthBytes, crc32c });
+        listedBy.set(file, [...(listedBy.get(file) ?? []), record.batchId]);
+      }
     };
     for (const batch of changes) add("changes", batch);
     for (const snapshot of record.snapshots) add("snapshot", snapshot);
   }
   let [stateFiles, stateFrames, stateBytes] = [0, 0, 0];
-  const isListed = await stillListed(reader, newestCommit, wanted.keys());
   for (const [file, { kind, batchId, lengthBytes, crc32c }] of wanted) {
     const fileName = `${path}/${file}`;
-    if ((await ports.files.stat(fileName)) === undefined) {
-      if (await isListed(file)) await attempt(file, () => Promise.reject(damagedFile(fileName, 0, "the file is missing")));
+    const open = openIfThere(ports.files, fileName);
+    if (open === null) {
+      if (await isStillListed(reader, listedBy.get(file)!))
+        await attempt(file, () => Promise.reject(damagedFile(fileName, 0, "the file is missing")));
       continue;
     }
     await attempt(file, () => {
-      const open = ports.files.openReadSync(fileName);
       try {
         const contents = checkStateFile(open, fileName, { kind, queryId: reader.queryId, batchId });
         stateFiles++;
@@ -117,23 +121,19 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
   };
 }
 
-/**
- * Says of a missing file whether it is missed: a query that runs meanwhile removes files together with the records that list them. So a file
- * counts when the newest record lists it now, or when no batch was committed since `newestBefore`.
- */
-async function stillListed(
-  reader: CheckpointReader,
-  newestBefore: number,
-  files: Iterable<string>,
-): Promise<(file: string) => Promise<boolean>> {
-  const all = new Set(files);
-  return async (file) => {
-    const newest = await reader.commits.latest();
-    if (newest === null) return false;
-    if (newest.batchId === newestBefore) return all.has(file);
-    const lists = [...newest.snapshots, ...(await reader.changesOf(newest))];
-    return lists.some((batch) => batch.files.some(({ path }) => path === file));
-  };
+function openIfThere(files: FileSystem, path: string): SyncFile | null {
+  try {
+    return files.openReadSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** A query that runs meanwhile removes records and then the files that they list: a missing file is missed if a record that lists it is still there. */
+async function isStillListed(reader: CheckpointReader, batchIds: readonly number[]): Promise<boolean> {
+  const kept = await reader.commits.list();
+  return batchIds.some((batchId) => kept.includes(batchId));
 }
 
 /** A source's log has no checksum: a version, then lines of JSON. */

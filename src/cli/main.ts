@@ -5,9 +5,11 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { AnalysisError } from "../base/errors.ts";
+import type { RollbackOptions } from "./checkpoint-rollback.ts";
 import type { DemoOptions } from "./demo/demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit-code.ts";
 import { reportError } from "./report-error.ts";
+import type { StateOptions } from "./state.ts";
 import { processTerminal } from "./terminal.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -21,7 +23,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   status: "query.status() and query.lastProgress() tell.",
   logs: "Add a listener with spark.streams.addListener.",
   stop: "Send the program SIGTERM: its queries end after the running batch.",
-  state: "`millrace checkpoint inspect` shows the state files.",
   bench: "Use `npm run bench` in the repository.",
 };
 
@@ -83,9 +84,58 @@ checkpoint
       (await import("./checkpoint-verify.ts")).verifyCommand(directory, options, terminal),
     ),
   );
-for (const name of ["backup", "restore", "rollback"]) {
-  notYet(checkpoint, name, "docs/on-disk-format.md says which files may be copied or removed by hand.");
-}
+checkpoint
+  .command("backup")
+  .description("copy the checkpoint as of its newest committed batch, checked; also while the query runs")
+  .argument("<dir>", "the query's checkpointLocation")
+  .argument("<to>", "a directory that does not exist or is empty")
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (directory: string, to: string, options: { json: boolean }) =>
+      (await import("./checkpoint-copy.ts")).backupCommand(directory, to, options, terminal),
+    ),
+  );
+checkpoint
+  .command("restore")
+  .description("make a checkpoint from a backup")
+  .argument("<backup>", "what `checkpoint backup` made")
+  .argument("<dir>", "a directory that does not exist or is empty: the checkpointLocation from now on")
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (backup: string, directory: string, options: { json: boolean }) =>
+      (await import("./checkpoint-copy.ts")).restoreCommand(backup, directory, options, terminal),
+    ),
+  );
+checkpoint
+  .command("rollback")
+  .description("forget the batches after one that the checkpoint keeps; the next start runs from there")
+  .argument("<dir>", "the query's checkpointLocation; the query must not run")
+  .requiredOption("--to <batch>", "the batch that will be the newest", batchNumber)
+  .option("--output <dir>", "a file sink's output directory, to be taken back with it")
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (directory: string, options: RollbackOptions) =>
+      (await import("./checkpoint-rollback.ts")).rollbackCommand(directory, options, terminal),
+    ),
+  );
+
+program
+  .command("state")
+  .description("show the state of a query, or its changes, as a table; also while the query runs")
+  .argument("<dir>", "the query's checkpointLocation")
+  .option("--operators", "list the stateful operators instead", false)
+  .option("--operator <id>", "which operator", batchNumber, 0)
+  .option("--store <name>", "which store of the operator", "default")
+  .option("--batch <n>", "as of this batch (default: the newest)", batchNumber)
+  .option("--key <condition>", "SQL condition on the rows, for example \"key.user = 'ann'\"")
+  .option("--changes-from <n>", "what the batches from this one on changed", batchNumber)
+  .option("--changes-to <n>", "up to this batch (default: the newest)", batchNumber)
+  .option("--limit <n>", "rows to print", positiveNumber, 20)
+  .option("--parquet <dir>", "write all rows to Parquet files instead of printing")
+  .option("--json", "print one JSON object a row", false)
+  .action(
+    action(async (directory: string, options: StateOptions) => (await import("./state.ts")).stateCommand(directory, options, terminal)),
+  );
 
 for (const [name, remedy] of Object.entries(NOT_YET)) notYet(program, name, remedy);
 
@@ -119,6 +169,11 @@ function positiveNumber(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 1e9)) throw new InvalidArgumentError("It must be a positive number.");
   return value;
+}
+
+function batchNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be the number of a batch.");
+  return Number(text);
 }
 
 function keyValue(text: string, before: Record<string, string>): Record<string, string> {

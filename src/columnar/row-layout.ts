@@ -70,8 +70,10 @@ export interface RowPanes {
 }
 
 export interface RowBucket {
-  /** Index of the key (type timestamp or long, µs) that decides bucket and lateness, e.g. the window's end. */
+  /** Index of the key (type timestamp or long, µs) that decides bucket and lateness, e.g. the window's end; -1: a value decides. */
   readonly keyIndex: number;
+  /** Index of that value: until when the row is kept. It is never null. */
+  readonly valueIndex?: number;
   readonly offset: number;
   readonly widthMicros: bigint;
 }
@@ -81,7 +83,7 @@ const isVariable = (physical: PhysicalKind): boolean => physical === "view" || p
 export function rowLayout(
   keys: readonly RowFieldSpec[],
   values: readonly RowFieldSpec[],
-  bucket?: { keyIndex: number; widthMicros: bigint },
+  bucket?: { keyIndex: number; valueIndex?: number; widthMicros: bigint },
 ): RowLayout {
   assert(keys.length <= 64 && values.length <= 64, "at most 64 keys and 64 values in a row");
   let offset = ROW_KEYS;
@@ -125,7 +127,9 @@ export function rowLayout(
     keyFixedEnd,
     variableOffsets,
     variableKeyCount,
-    bucket: bucket ? { ...bucket, offset: keyFields[bucket.keyIndex]!.offset } : null,
+    bucket: bucket
+      ? { ...bucket, offset: (bucket.valueIndex === undefined ? keyFields[bucket.keyIndex] : valueFields[bucket.valueIndex])!.offset }
+      : null,
   };
 }
 
@@ -139,7 +143,7 @@ export function writeRowLayout(layout: RowLayout, memory: DataView, address: num
   memory.setUint32(address + LAYOUT_VAR_COUNT, layout.variableOffsets.length, true);
   memory.setUint32(address + LAYOUT_VAR_KEY_COUNT, layout.variableKeyCount, true);
   memory.setUint32(address + LAYOUT_BUCKET_OFFSET, layout.bucket?.offset ?? 0, true);
-  memory.setUint32(address + LAYOUT_BUCKET_NULL_BIT, layout.bucket?.keyIndex ?? 0, true);
+  memory.setUint32(address + LAYOUT_BUCKET_NULL_BIT, Math.max(0, layout.bucket?.keyIndex ?? 0), true);
   memory.setBigInt64(address + LAYOUT_BUCKET_MICROS, layout.bucket?.widthMicros ?? 1n, true);
   memory.setUint32(address + LAYOUT_VALUE_NULLS, layout.values[0]?.nullsOffset ?? 0, true);
   layout.variableOffsets.forEach((offset, index) => memory.setUint32(address + LAYOUT_VAR_OFFSETS + 4 * index, offset, true));

@@ -14,7 +14,7 @@ import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from 
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
-import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
+import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
@@ -23,6 +23,7 @@ import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts
 import { ExpressionCompiler } from "./expression.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
+import { bindShuffledRow } from "./row-operator.ts";
 import { flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
 import { CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
@@ -75,7 +76,8 @@ class StageCompiler implements StageTools {
 
   compile(): CompiledStage {
     const segments = this.#stage.pipelines.map((pipeline, index) => this.#pipeline(pipeline, index));
-    if (this.#stage.input.kind === "merge") this.#merge(this.#program.aggregates[this.#stage.input.aggregate]!);
+    const merged = this.#mergedOperator();
+    if (merged?.kind === "aggregate") this.#merge(merged);
     for (const table of this.#tables) {
       this.#function(`build${table}`, 1, (f, context) =>
         emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, f.param(0)),
@@ -173,9 +175,14 @@ class StageCompiler implements StageTools {
     });
   }
 
+  #mergedOperator(): KeyedOperator | null {
+    const { input } = this.#stage;
+    return input.kind === "merge" ? this.#program.operators[input.operator]! : null;
+  }
+
   /** `emit(pairs, count)`: turns merged rows, given as (row, base) pairs, into the pipeline's input. */
   #emission(pipeline: Pipeline, index: number, steps: readonly Step[]): void {
-    const operator = this.#program.aggregates[(this.#stage.input as { aggregate: number }).aggregate]!;
+    const operator = this.#mergedOperator()!;
     const outBlock = this.#outBlockFor(steps, pipeline.input, index, 0);
     this.#function("emit", 2, (f, context) => {
       const [pairs, count] = [f.param(0), f.param(1)];
@@ -195,14 +202,8 @@ class StageCompiler implements StageTools {
           f.set(place.base!);
           f.block((nextRow) => {
             const bindings: Bindings = new Map();
-            let field = 0;
-            for (const attribute of operator.grouping) {
-              const { value, used } = valueFromFields(f, place, operator.layout.keys, field, attribute.dataType, attribute.nullable);
-              field += used;
-              bindings.set(attribute.id, value);
-            }
-            const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
-            for (const [id, value] of code.results(place)) bindings.set(id, value);
+            if (operator.kind === "aggregate") this.#bindGroup(f, place, operator, bindings);
+            else bindShuffledRow(f, place, operator, bindings);
             segmentCode.emit(steps, 0, bindings, nextRow);
           });
           f.get(pairs);
@@ -218,6 +219,17 @@ class StageCompiler implements StageTools {
       });
       segmentCode.end(steps);
     });
+  }
+
+  #bindGroup(f: FunctionBuilder, place: RowPlace, operator: AggregateOperator, bindings: Bindings): void {
+    let field = 0;
+    for (const attribute of operator.grouping) {
+      const { value, used } = valueFromFields(f, place, operator.layout.keys, field, attribute.dataType, attribute.nullable);
+      field += used;
+      bindings.set(attribute.id, value);
+    }
+    const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
+    for (const [id, value] of code.results(place)) bindings.set(id, value);
   }
 
   #outBlockFor(steps: readonly Step[], input: readonly Attribute[], pipeline: number, segment: number): number {

@@ -12,6 +12,7 @@ import type { FunctionBuilder, Label, Local } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
+import { emitSend } from "./row-operator.ts";
 import type { RowPlace } from "./rows.ts";
 import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_SCRATCH, observedSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
@@ -101,7 +102,7 @@ export class SegmentCode {
   /** Emits steps from `index` on and then the sink; `nextRow` is where a dropped row goes. */
   emit(steps: readonly Step[], index: number, bindings: Bindings, nextRow: Label): void {
     const step = steps[index];
-    if (step === undefined) return this.#sink(bindings);
+    if (step === undefined) return this.#sink(bindings, nextRow);
     const f = this.#f;
     const compiler = this.#stage.compiler(f, bindings);
     const rest = (): void => this.emit(steps, index + 1, bindings, nextRow);
@@ -138,13 +139,16 @@ export class SegmentCode {
     }
   }
 
-  #sink(bindings: Bindings): void {
+  #sink(bindings: Bindings, nextRow: Label): void {
     const { sink } = this.#stage.stage;
     if (sink.kind === "output") {
       this.#append(this.#stage.program.output.map((attribute) => bindings.get(attribute.id)!));
       return;
     }
-    this.#partialAggregate(this.#stage.program.aggregates[sink.aggregate]!, bindings);
+    const operator = this.#stage.program.operators[sink.operator]!;
+    if (operator.kind === "aggregate") return this.#partialAggregate(operator, bindings);
+    emitSend({ f: this.#f, module: this.#stage.module, context: this.#context }, operator, bindings, nextRow);
+    this.#failIfZero();
   }
 
   #append(values: readonly CompiledValue[]): void {

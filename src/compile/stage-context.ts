@@ -33,6 +33,8 @@ export const CONTEXT_WINDOWS = 32;
 export const CONTEXT_WINDOW_LOW = 40;
 /** Only windows that end at or before this (i64, µs). */
 export const CONTEXT_WINDOW_HIGH = 48;
+/** Rows that the stage dropped in this batch because they were late for the operator behind it (u32). */
+export const CONTEXT_LATE_ROWS = 56;
 const OUT_BLOCKS = 64;
 const OUT_BLOCK_BYTES = 8;
 const STATIC_TABLES = OUT_BLOCKS + OUT_BLOCK_BYTES * SLOTS_MAX;

@@ -10,11 +10,13 @@ import { parquetReader } from "./parquet/parquet-reader.ts";
 import { rangeReader } from "./range/range-reader.ts";
 import { rateReader } from "./rate/rate-reader.ts";
 import type { SplitReader } from "./source.ts";
+import { stateMetadataReader } from "./statestore/state-metadata-source.ts";
+import { stateReader } from "./statestore/state-reader.ts";
 
 const byName = (readers: readonly SplitReader[]) => new Map(readers.map((reader) => [reader.name, reader]));
 
 const fileReader = fileReaderOver(byName([csvReader, jsonReader, parquetReader, textReader]));
-const readers = byName([fileReader, memoryReader, nexmarkReader, rangeReader, rateReader]);
+const readers = byName([fileReader, memoryReader, nexmarkReader, rangeReader, rateReader, stateMetadataReader, stateReader]);
 
 export function splitReader(name: string): SplitReader {
   const reader = readers.get(name);

@@ -19,6 +19,8 @@ import { rateSource } from "./rate/rate-source.ts";
 import { socketSource } from "./socket/socket-source.ts";
 import type { SinkProvider } from "./sink.ts";
 import type { SourceProvider } from "./source.ts";
+import { stateMetadataSource } from "./statestore/state-metadata-source.ts";
+import { stateStoreSource } from "./statestore/state-source.ts";
 
 const FILE_FORMATS = [csvFormat, jsonFormat, parquetFormat, textFormat];
 
@@ -34,7 +36,8 @@ export class ConnectorRegistry {
     this.#sources = new Map(origin ? origin.#sources : []);
     this.#sinks = new Map(origin ? origin.#sinks : []);
     if (origin) return;
-    const sources = [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource, socketSource];
+    const streams = [memorySource(this.memoryStreams), nexmarkSource, rateSource, rateMicroBatchSource, socketSource];
+    const sources = [...streams, stateMetadataSource, stateStoreSource];
     for (const source of [...sources, ...FILE_FORMATS.map(fileSource)]) this.addSource(source);
     const sinks = [consoleSink, foreachBatchSink, foreachSink, memorySink, noopSink];
     for (const sink of [...sinks, ...FILE_FORMATS.map(fileSink)]) this.addSink(sink);

@@ -72,7 +72,7 @@ export class BackgroundSnapshots {
     this.#ports = ports;
     this.#checkpoint = checkpoint;
     this.#settings = settings;
-    this.#operators = program.aggregates.flatMap(({ layout, state }) =>
+    this.#operators = program.operators.flatMap(({ layout, state }) =>
       state
         ? [
             {

@@ -17,6 +17,8 @@ export interface RecoveryFacts {
   readonly sinkAttempt: string | null;
   /** Whether that attempt's commit record and change files are there, whole. */
   readonly isAttemptAdoptable: boolean;
+  /** Whether the sink holds a batch of this query after the newest one of `offsets/`: somebody took the checkpoint back, but not the output. */
+  readonly isSinkAhead: boolean;
 }
 
 export type BatchDecision =
@@ -40,9 +42,14 @@ export function decideBatch(facts: RecoveryFacts): BatchDecision {
     isStateRebuildable,
     sinkAttempt,
     isAttemptAdoptable,
+    isSinkAhead,
   } = facts;
   const newest = offsetBatches.at(-1);
   const newestCommit = commitBatches.at(-1) ?? -1;
+  if (isSinkAhead) {
+    const batchId = String((newest ?? -1) + 1);
+    return { kind: "stop", condition: "SINK_AHEAD_OF_CHECKPOINT", parameters: { checkpointLocation, batchId } };
+  }
   if (newest === undefined) {
     if (!hasState && !hasCommitFiles) return { kind: "first" };
     return { kind: "stop", condition: "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY", parameters: { checkpointLocation } };

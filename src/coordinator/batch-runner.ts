@@ -80,5 +80,7 @@ export interface BatchRunner {
   takeSnapshot(): { readonly batchId: number; readonly files: readonly ChangeFile[] } | null;
   /** Whether a batch without data would do something under the new watermark (evict state, emit windows). */
   needsBatchWithoutData(evictWatermarkMs: number): boolean;
+  /** What it has been waiting for for a while: "3 s for worker 1 (scan)"; null = nothing. */
+  waitingFor?(): string | null;
   stop(): Promise<void>;
 }

@@ -40,7 +40,7 @@ export interface StagesResult {
   readonly stages: readonly StageStatistics[];
   /** Buffers of observed metrics, per worker. */
   readonly observed: readonly ScanReply["observed"][];
-  /** Per stateful aggregate, in program order: the replies of all workers. */
+  /** Per stateful operator, in program order: the replies of all workers. */
   readonly state: ReadonlyMap<number, readonly StateReply[]>;
 }
 
@@ -114,9 +114,9 @@ export class LoadedQuery {
       } else {
         const replies = await this.#merge(stage, tasks);
         statistics = replies;
-        const aggregate = stage.input.aggregate;
+        const { operator } = stage.input;
         const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
-        if (stateReplies.length > 0) state.set(aggregate, stateReplies);
+        if (stateReplies.length > 0) state.set(operator, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
       }
       stages.push(stageStatistics(stage.index, tasks, this.#pool.size));
@@ -127,7 +127,7 @@ export class LoadedQuery {
 
   async unload(): Promise<void> {
     // State lives in the heap, not in arenas: its memory goes with the query.
-    const keepMemory = !this.program.aggregates.some(({ state }) => state);
+    const keepMemory = !this.program.operators.some(({ state }) => state);
     await this.#pool.all({ kind: "unload", query: this.number, keepMemory });
     if (keepMemory && this.#memorySet) this.#pool.returnMemories(this.#memorySet);
     this.#memories = [];

@@ -17,7 +17,8 @@ import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
 import { executeBatch } from "./batch-execution.ts";
 import type { BatchOutput, BatchRunner } from "./batch-runner.ts";
 import { describeOffsets, hasNewData, type OffsetRange } from "./offset-range.ts";
-import { isoTime, ProgressReporter } from "./progress-reporter.ts";
+import { asBatchOf, isInsideBatch } from "./own-callback.ts";
+import { isoTime, type Phase, ProgressReporter } from "./progress-reporter.ts";
 import { recoverQuery } from "./query-recovery.ts";
 import { statusMessages, type StreamingQueryStatus } from "./query-status.ts";
 import { readStreamingConf, type StreamingConf } from "./streaming-conf.ts";
@@ -51,6 +52,15 @@ interface ProcessAllWaiter {
   readonly fromTrigger: number;
   readonly resolve: () => void;
 }
+
+/** Phases that take less are not worth a word. */
+const WAIT_SHOWN_MS = 1000;
+const waitedFor: Partial<Record<Phase, string>> = {
+  latestOffset: "the source",
+  getBatch: "the source",
+  walCommit: "the offset log",
+  commitOffsets: "the commit log",
+};
 
 const everything: ReadLimit = { kind: "all_available" };
 
@@ -119,8 +129,14 @@ export class MicroBatchExecution {
     return this.#state === "active";
   }
 
+  /** In a phase that takes a while the message also says what it waits for. */
   status(): StreamingQueryStatus {
-    return this.#status;
+    const current = this.#reporter.current;
+    if (this.#state !== "active" || !current || current.elapsedMs < WAIT_SHOWN_MS) return this.#status;
+    const { runner, sink } = this.#parts;
+    const subject = current.phase === "addBatch" ? sink.description : waitedFor[current.phase];
+    const waiting = runner.waitingFor?.() ?? (subject && `${Math.floor(current.elapsedMs / 1000)} s for ${subject}`);
+    return waiting ? { ...this.#status, message: `${this.#status.message} (waiting ${waiting})` } : this.#status;
   }
 
   /** The newest progress, or null before the first trigger ended. */
@@ -140,6 +156,7 @@ export class MicroBatchExecution {
 
   /** Resolves when a trigger that started after this call found nothing to do, or the query was stopped. Rejects when it failed. */
   async processAllAvailable(): Promise<void> {
+    this.assertCanBeAwaited();
     if (this.#state === "active") {
       const fromTrigger = this.#triggerCount + 1;
       const nothingLeft = new Promise<void>((resolve) => this.#processAllWaiters.push({ fromTrigger, resolve }));
@@ -151,6 +168,7 @@ export class MicroBatchExecution {
 
   /** Waits for the end; with `timeoutMs` at most that long. Resolves to whether the query has ended; rejects when it failed. */
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
+    this.assertCanBeAwaited();
     if (timeoutMs === undefined) {
       await this.#ended;
     } else {
@@ -162,11 +180,19 @@ export class MicroBatchExecution {
     return this.#state === "ended";
   }
 
-  /** Ends the query after the batch that is running; resolves when everything is released. */
+  /**
+   * Ends the query after the batch that is running; resolves when everything is released. Called by a function of that very batch
+   * (`foreachBatch`), it resolves at once: the batch ends after the function.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake.abort();
-    await this.#ended;
+    if (!isInsideBatch(this)) await this.#ended;
+  }
+
+  /** Throws `STREAMING_QUERY_AWAITS_ITSELF` in a function of the running batch: the query cannot end before the function does. */
+  assertCanBeAwaited(): void {
+    if (isInsideBatch(this)) throw new StreamingQueryError("STREAMING_QUERY_AWAITS_ITSELF", { id: this.id });
   }
 
   async #run(): Promise<void> {
@@ -290,10 +316,12 @@ export class MicroBatchExecution {
       splits: record.splits,
     };
     const parts = { random: ports.random, checkpoint, sink, runner, reporter: this.#reporter };
-    const output = await executeBatch(parts, record.batchId, input, ({ eventTime }) => {
-      this.#tracker.update(eventTime);
-      return this.#tracker.globalMs;
-    });
+    const output = await asBatchOf(this, () =>
+      executeBatch(parts, record.batchId, input, ({ eventTime }) => {
+        this.#tracker.update(eventTime);
+        return this.#tracker.globalMs;
+      }),
+    );
     this.#hasRunBatch = true;
     this.#committed = record.offsets;
     this.#lateWatermarkMs = record.batchWatermarkMs;

@@ -49,6 +49,7 @@ export class ProgressReporter {
   #previousTriggerStartMs: number | null = null;
   #lastIdleReportMs = Number.NEGATIVE_INFINITY;
   #stateOperators: readonly StateOperatorMetrics[] = [];
+  #current: { readonly phase: Phase; readonly startMs: number } | null = null;
 
   constructor(clock: Clock, listeners: ListenerBus, settings: ReporterSettings) {
     this.#clock = clock;
@@ -73,12 +74,19 @@ export class ProgressReporter {
 
   /** Adds the time of `work` to a phase of the current trigger. */
   async time<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
-    const start = this.#clock.monotonicMs();
+    const startMs = this.#clock.monotonicMs();
+    this.#current = { phase, startMs };
     try {
       return await work();
     } finally {
-      this.#durations[phase] = (this.#durations[phase] ?? 0) + this.#clock.monotonicMs() - start;
+      this.#current = null;
+      this.#durations[phase] = (this.#durations[phase] ?? 0) + this.#clock.monotonicMs() - startMs;
     }
+  }
+
+  /** The phase that runs now and for how long, ms. */
+  get current(): { readonly phase: Phase; readonly elapsedMs: number } | null {
+    return this.#current && { phase: this.#current.phase, elapsedMs: this.#clock.monotonicMs() - this.#current.startMs };
   }
 
   /** Whether an idle trigger that ends now has to be reported. */

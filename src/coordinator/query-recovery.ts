@@ -47,6 +47,7 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
     isStateRebuildable: rebuilt !== null,
     sinkAttempt,
     isAttemptAdoptable: adoptable !== null,
+    isSinkAhead: (await sink.lookup((newest ?? -1) + 1)) !== null,
   };
   const decision = decideBatch(facts);
   switch (decision.kind) {

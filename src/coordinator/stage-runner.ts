@@ -7,6 +7,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import type { StateOperatorMetrics } from "../metrics/query-progress.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
+import type { KeyedOperator } from "../plan/physical/program.ts";
 import type { StateReply } from "../protocol/messages.ts";
 import type { BackgroundSnapshots, SnapshotFile } from "./background-snapshots.ts";
 import type { BatchInput, BatchOutput, BatchRunner, StateStart } from "./batch-runner.ts";
@@ -93,9 +94,8 @@ export class StageRunner implements BatchRunner {
         ),
       ),
       eventTime: result.eventTime,
-      stateOperators: program.aggregates
-        .filter(({ state }) => state)
-        .map(({ index }) => stateMetrics(result.state.get(index) ?? [], program.partitions, commitMs))
+      stateOperators: program.operators
+        .flatMap((operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions, commitMs) ?? [])
         .reverse(),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
       changeFiles: changes.flatMap(({ files }) => files),
@@ -117,9 +117,11 @@ export class StageRunner implements BatchRunner {
 
   /** As Spark: whenever the watermark has moved since the last batch of a query that evicts. */
   needsBatchWithoutData(evictWatermarkMs: number): boolean {
-    return (
-      evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.aggregates.some(({ state }) => state?.watermarked === true)
-    );
+    return evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.operators.some(heedsWatermark);
+  }
+
+  waitingFor(): string | null {
+    return this.#parts.pool.waitingFor(this.#parts.query.number);
   }
 
   async stop(): Promise<void> {
@@ -128,11 +130,23 @@ export class StageRunner implements BatchRunner {
   }
 }
 
-function stateMetrics(replies: readonly StateReply[], partitions: number, commitMs: number): StateOperatorMetrics {
+/** Whether a moved watermark changes what the operator does: deduplication without a time key evicts nothing, but more rows are late. */
+const heedsWatermark = (operator: KeyedOperator): boolean =>
+  operator.state?.watermarked === true || (operator.kind === "deduplicate" && operator.eventTime !== null);
+
+function stateMetrics(
+  { kind, state }: KeyedOperator,
+  replies: readonly StateReply[],
+  queryPartitions: number,
+  commitMs: number,
+): StateOperatorMetrics | null {
+  if (!state) return null;
+  const partitions = kind === "limit" ? 1 : queryPartitions;
   const sum = (pick: (reply: StateReply) => number): number => replies.reduce((total, reply) => total + pick(reply), 0);
+  const custom = [...new Set(replies.flatMap((reply) => Object.keys(reply.customMetrics)))];
   const slowest = (pick: (reply: StateReply) => number): number => Math.round(Math.max(0, ...replies.map(pick)));
   return {
-    operatorName: "stateStoreSave",
+    operatorName: state.operatorName,
     numRowsTotal: sum((reply) => reply.rowsTotal),
     numRowsUpdated: sum((reply) => reply.rowsUpdated),
     allUpdatesTimeMs: slowest((reply) => reply.updatesMs),
@@ -143,6 +157,9 @@ function stateMetrics(replies: readonly StateReply[], partitions: number, commit
     numRowsDroppedByWatermark: sum((reply) => reply.rowsDroppedByWatermark),
     numShufflePartitions: partitions,
     numStateStoreInstances: partitions,
-    customMetrics: {},
+    customMetrics: {
+      stateOnCurrentVersionSizeBytes: sum((reply) => reply.memoryBytes),
+      ...Object.fromEntries(custom.map((name) => [name, sum((reply) => reply.customMetrics[name] ?? 0)])),
+    },
   };
 }

@@ -50,7 +50,7 @@ function toCount(text: string): number | undefined {
 const UNITS_MS: Readonly<Record<string, number>> = { "": 1, ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Spark's time settings: a number of milliseconds, or with a unit: `10ms`, `2s`. */
-function toMilliseconds(text: string): number | undefined {
+export function toMilliseconds(text: string): number | undefined {
   const [, digits, unit] = /^(\d+)\s*([a-z]*)$/.exec(text) ?? [];
   const unitMs = UNITS_MS[unit ?? "?"];
   return digits === undefined || unitMs === undefined ? undefined : Number(digits) * unitMs;

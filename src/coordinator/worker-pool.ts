@@ -2,8 +2,9 @@
  * The worker threads of a session, one per slot: commands to them, replies, and a new thread where one died. Main thread.
  */
 import { MillraceError } from "../base/errors.ts";
+import type { Clock, Scheduler } from "../base/ports.ts";
 import { compileKernels, createMemory } from "../kernels/load.ts";
-import type { Command, Replies, Reply } from "../protocol/messages.ts";
+import type { Command, QueryNumber, Replies, Reply } from "../protocol/messages.ts";
 import type { StartWorkerThread, WorkerThread } from "./worker-thread.ts";
 
 type ReplyOf<C extends Command> = Replies[C["kind"]];
@@ -12,6 +13,21 @@ type ReplyOf<C extends Command> = Replies[C["kind"]];
 export interface WorkerHandle {
   readonly index: number;
   send<C extends Command>(command: C): Promise<ReplyOf<C>>;
+}
+
+/** Looks at a heartbeat before a worker counts as dead: a process that was asleep for a while has missed one only. */
+const HEARTBEAT_CHECKS = 4;
+/** Waiting for less is nothing to speak of. */
+const WAIT_SHOWN_MS = 1000;
+
+export interface WorkerPoolParts {
+  readonly size: number;
+  readonly startThread: StartWorkerThread;
+  /** Real time, also where queries have a clock of their own. */
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  /** How long a worker may work without a sign of life, ms; 0 = for ever. Asked at every look. */
+  readonly timeoutMs: () => number;
 }
 
 /** Memories, by worker; address space is scarce (each reserves about 10 GB of it), so those of ended queries are used again. */
@@ -25,16 +41,19 @@ export interface MemorySet {
 export class WorkerPool {
   readonly size: number;
   readonly kernels: WebAssembly.Module = compileKernels();
+  readonly #parts: WorkerPoolParts;
   readonly #slots: Slot[];
   /** Started with the first command to it. */
   readonly #writer: Slot;
+  #watch: AbortController | null = null;
   #idleMemories: MemorySet[] = [];
   #nextMemorySet = 0;
 
-  constructor(size: number, startThread: StartWorkerThread) {
-    this.size = size;
-    this.#slots = Array.from({ length: size }, (_, index) => new Slot(index, size, startThread));
-    this.#writer = new Slot(size, size, startThread);
+  constructor(parts: WorkerPoolParts) {
+    this.#parts = parts;
+    this.size = parts.size;
+    this.#slots = Array.from({ length: parts.size }, (_, index) => new Slot(index, parts, () => this.#busyChanged()));
+    this.#writer = new Slot(parts.size, parts, () => {});
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -83,8 +102,37 @@ export class WorkerPool {
     return this.#slots.reduce((sum, { deaths }) => sum + deaths, 0);
   }
 
+  /** What a query has been waiting for for a while: "3 s for worker 1 (scan)"; null = nothing. */
+  waitingFor(query: QueryNumber): string | null {
+    const waits = this.#slots.flatMap((slot) => {
+      const oldest = slot.oldest(query);
+      return oldest ? [{ ...oldest, worker: slot.index }] : [];
+    });
+    const [longest] = waits.sort((a, b) => a.sinceMs - b.sinceMs);
+    const waitedMs = longest ? this.#parts.clock.monotonicMs() - longest.sinceMs : 0;
+    return longest && waitedMs >= WAIT_SHOWN_MS ? `${Math.floor(waitedMs / 1000)} s for worker ${longest.worker} (${longest.kind})` : null;
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.#slots, this.#writer].map((slot) => slot.stop()));
+  }
+
+  /** The heartbeats are watched while any worker works. */
+  #busyChanged(): void {
+    const isBusy = this.#slots.some((slot) => slot.isBusy);
+    if (isBusy === (this.#watch !== null)) return;
+    this.#watch?.abort();
+    this.#watch = isBusy ? new AbortController() : null;
+    if (this.#watch) void this.#watchHeartbeats(this.#watch.signal);
+  }
+
+  async #watchHeartbeats(signal: AbortSignal): Promise<void> {
+    const { scheduler } = this.#parts;
+    for (let timeoutMs = this.#parts.timeoutMs(); timeoutMs > 0; timeoutMs = this.#parts.timeoutMs()) {
+      await scheduler.sleep(timeoutMs / HEARTBEAT_CHECKS, signal);
+      if (signal.aborted) return;
+      for (const slot of this.#slots) slot.checkHeartbeat(HEARTBEAT_CHECKS, timeoutMs);
+    }
   }
 }
 
@@ -97,30 +145,38 @@ async function settle<T>(replies: readonly Promise<T>[]): Promise<T[]> {
   return results.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
+/** A command without a reply. */
 interface Waiting {
+  readonly kind: Command["kind"];
+  readonly query: QueryNumber;
+  /** When it was sent; monotonic ms. */
+  readonly sinceMs: number;
   resolve(value: never): void;
   reject(error: unknown): void;
 }
 
 class Slot implements WorkerHandle {
   readonly index: number;
-  readonly #workerCount: number;
-  readonly #startThread: StartWorkerThread;
+  readonly #parts: WorkerPoolParts;
+  /** Called when the first command goes out, and when the last one has its reply. */
+  readonly #busyChanged: () => void;
   #thread: WorkerThread | null = null;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #stopping = false;
+  #lastBeat = 0;
+  #looksInVain = 0;
   deaths = 0;
 
-  constructor(index: number, workerCount: number, startThread: StartWorkerThread) {
+  constructor(index: number, parts: WorkerPoolParts, busyChanged: () => void) {
     this.index = index;
-    this.#workerCount = workerCount;
-    this.#startThread = startThread;
+    this.#parts = parts;
+    this.#busyChanged = busyChanged;
   }
 
   start(): WorkerThread {
-    return (this.#thread ??= this.#startThread(
-      { workerIndex: this.index, workerCount: this.#workerCount },
+    return (this.#thread ??= this.#parts.startThread(
+      { workerIndex: this.index, workerCount: this.#parts.size },
       { answered: (reply) => this.#answer(reply), ended: (cause) => this.#ended(cause) },
     ));
   }
@@ -129,9 +185,35 @@ class Slot implements WorkerHandle {
     const thread = this.start();
     const id = this.#nextId++;
     return new Promise<ReplyOf<C>>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
+      const { kind, query } = command;
+      const sinceMs = this.#parts.clock.monotonicMs();
+      this.#waiting.set(id, { kind, query, sinceMs, resolve: resolve as Waiting["resolve"], reject });
+      if (this.#waiting.size === 1) {
+        this.#looksInVain = 0;
+        this.#busyChanged();
+      }
       thread.post({ id, command });
     });
+  }
+
+  get isBusy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** The command of a query that was sent first among those without a reply. */
+  oldest(query: QueryNumber): Pick<Waiting, "kind" | "sinceMs"> | null {
+    return [...this.#waiting.values()].find((waiting) => waiting.query === query) ?? null;
+  }
+
+  /** Looks for a sign of life since the last look. After `looksMax` in vain the thread counts as dead. */
+  checkHeartbeat(looksMax: number, timeoutMs: number): void {
+    const beat = this.#thread?.heartbeat?.();
+    if (beat === undefined || !this.isBusy) return;
+    this.#looksInVain = beat === this.#lastBeat ? this.#looksInVain + 1 : 0;
+    this.#lastBeat = beat;
+    if (this.#looksInVain < looksMax) return;
+    const { kind } = this.#waiting.values().next().value!;
+    this.#ended(new Error(`no sign of life for ${timeoutMs / 1000} s in the command ${kind} (millrace.workerTimeout)`));
   }
 
   async stop(): Promise<void> {
@@ -143,6 +225,7 @@ class Slot implements WorkerHandle {
     const waiting = this.#waiting.get(reply.id);
     if (!waiting) return;
     this.#waiting.delete(reply.id);
+    if (!this.isBusy) this.#busyChanged();
     if ("value" in reply) waiting.resolve(reply.value as never);
     else if ("internal" in reply.error) {
       const error = new MillraceError("INTERNAL_ERROR", { message: reply.error.internal });
@@ -163,5 +246,6 @@ class Slot implements WorkerHandle {
       );
     }
     this.#waiting.clear();
+    this.#busyChanged();
   }
 }

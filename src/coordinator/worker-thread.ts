@@ -1,10 +1,11 @@
 /**
- * What a slot of the worker pool needs of a thread, and the real one: a Piscina pool of one thread with one long task (`worker/main.ts`). Commands
- * go through a MessagePort, and a counter in shared memory wakes the worker. The simulator of the tests brings another. Main thread.
+ * What a slot of the worker pool needs of a thread, and the real one: a Piscina pool of one thread in one long loop (`worker/main.ts`). Commands
+ * go through a MessagePort, and a counter in shared memory wakes the worker; another shows that it lives. The simulator of the tests brings another
+ * thread. Only a command without a reply keeps the process alive. Main thread.
  */
 import { MessageChannel } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { CONTROL_WORDS, type Envelope, type Reply, STOP, WAKE } from "../protocol/messages.ts";
+import { CONTROL_WORDS, type Envelope, HEARTBEAT, type Reply, STOP, WAKE } from "../protocol/messages.ts";
 
 export interface WorkerSlot {
   readonly workerIndex: number;
@@ -25,6 +26,8 @@ export interface WorkerThread {
   stop(): Promise<void>;
   /** Ends it at once, whatever it does; also frees what one that has died leaves behind. */
   kill(): void;
+  /** A number that changes while the thread works. Absent: it cannot hang. */
+  heartbeat?(): number;
 }
 
 export type StartWorkerThread = (slot: WorkerSlot, events: WorkerThreadEvents) => WorkerThread;
@@ -43,13 +46,23 @@ export const startPiscinaThread: StartWorkerThread = (slot, events) => {
     Atomics.add(control, WAKE, 1);
     Atomics.notify(control, WAKE);
   };
-  port.on("message", (reply: Reply) => events.answered(reply));
-  pool.run({ ...slot, port: port2, control }, { transferList: [port2] }).then(
-    () => events.ended(new Error("the worker left its loop")),
-    (error: unknown) => events.ended(error),
-  );
+  let isGone = false;
+  const ended = (cause: unknown): void => {
+    if (!isGone) events.ended(cause);
+    isGone = true;
+  };
+  let unanswered = 0;
+  port.on("message", (reply: Reply) => {
+    if (--unanswered === 0) port.unref();
+    events.answered(reply);
+  });
+  port.unref();
+  pool.on("error", ended);
+  pool.threads[0]!.once("exit", (code) => ended(new Error(`the thread ended with exit code ${code}`)));
+  pool.run({ ...slot, port: port2, control }, { transferList: [port2] }).catch(ended);
   return {
     post(envelope) {
+      if (unanswered++ === 0) port.ref();
       port.postMessage(envelope);
       wake();
     },
@@ -60,8 +73,10 @@ export const startPiscinaThread: StartWorkerThread = (slot, events) => {
       port.close();
     },
     kill() {
+      isGone = true;
       port.close();
       void pool.destroy().catch(() => {});
     },
+    heartbeat: () => Atomics.load(control, HEARTBEAT),
   };
 };

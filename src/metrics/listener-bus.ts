@@ -69,6 +69,11 @@ export class ListenerBus {
     return [...this.#listeners];
   }
 
+  /** Whether somebody is told when a query ends. */
+  get hearsOfTermination(): boolean {
+    return this.#listeners.some((listener) => listener.onQueryTerminated);
+  }
+
   started(event: QueryStartedEvent): void {
     for (const listener of this.list()) {
       try {

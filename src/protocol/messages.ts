@@ -161,6 +161,8 @@ export interface StateReply {
   readonly memoryBytes: number;
   readonly updatesMs: number;
   readonly removalsMs: number;
+  /** Numbers that only this operator has. */
+  readonly customMetrics: Readonly<Record<string, number>>;
 }
 
 /** Of one worker. */
@@ -204,4 +206,6 @@ export type Reply =
 export const WAKE = 0;
 /** 1: the worker must leave its loop. */
 export const STOP = 1;
+/** Goes up while the worker works (`worker/heartbeat.ts`). */
+export const HEARTBEAT = 2;
 export const CONTROL_WORDS = 16;

@@ -176,6 +176,9 @@ export interface StateFileExpectation {
   readonly seal?: StateFileSeal;
 }
 
+/** Takes frames of the partitions that it owns. */
+export type FrameTarget = Pick<StateStore, "ownsPartition" | "applyFrame">;
+
 /**
  * Reads a file and hands the frames of owned partitions to the stores they belong to (by operator id). Throws a CheckpointError
  * with file and offset when anything is wrong; the stores are then unusable and must be dropped.
@@ -184,7 +187,7 @@ export function restoreStateFile(
   buffer: StateBuffer,
   file: SyncFile,
   expected: StateFileExpectation,
-  stores: ReadonlyMap<number, StateStore>,
+  stores: ReadonlyMap<number, FrameTarget>,
 ): StateFileHeader {
   const reader: Reader = new Reader(buffer, file, expected);
   const { header, end } = reader.readHeader();

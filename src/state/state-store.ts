@@ -23,6 +23,8 @@ export interface StateStoreOptions {
   readonly workerCount: number;
   /** Whether rows at or before the late watermark are dropped (everywhere but in complete mode). */
   readonly dropsLateRows: boolean;
+  /** Buckets of more rows wait until all of them can go; not set: rows go as soon as the watermark has passed them. */
+  readonly evictRowsMax?: number;
 }
 
 /** Numbers of the running batch, to be read before `commit` or `abort`. */
@@ -62,6 +64,7 @@ export class StateStore {
     this.handle = this.#address("store_new", this.layoutAddress, options.partitionCount);
     this.#cursor = this.#address("heap_alloc", CURSOR_BYTES);
     this.#kernel("store_set_late_check", options.dropsLateRows ? 1 : 0);
+    if (options.evictRowsMax !== undefined) this.#kernel("store_set_evict_rows_max", options.evictRowsMax);
   }
 
   ownsPartition(partition: number): boolean {

@@ -8,7 +8,7 @@ import type { AggregateOperator, Stage } from "../plan/physical/program.ts";
 import type { ExchangeBlock, StateReply, TaskResult } from "../protocol/messages.ts";
 import type { TaskContext } from "./query-instance.ts";
 import type { QueryState } from "./query-state.ts";
-import { forEachPairs, PartialAggregate } from "./shuffle/partial-aggregate.ts";
+import { forEachPairs, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
 import { outOfMemory, TaskOutput } from "./task-output.ts";
 
@@ -19,6 +19,7 @@ export class MergeTask {
   readonly #context: TaskContext;
   readonly #instance: StageInstance;
   readonly #stage: Stage;
+  readonly #operator: AggregateOperator;
   readonly #memories: readonly WebAssembly.Memory[];
   readonly #state: QueryState | null;
 
@@ -26,19 +27,21 @@ export class MergeTask {
     context: TaskContext,
     instance: StageInstance,
     stage: Stage,
+    operator: AggregateOperator,
     memories: readonly WebAssembly.Memory[],
     state: QueryState | null,
   ) {
     this.#context = context;
     this.#instance = instance;
     this.#stage = stage;
+    this.#operator = operator;
     this.#memories = memories;
     this.#state = state;
   }
 
   run(blocks: readonly ExchangeBlock[]): { result: TaskResult; state: StateReply | null } {
     const { kernels, program, workerIndex, workerCount, layoutAddress, ports } = this.#context;
-    const operator = program.aggregates[(this.#stage.input as { aggregate: number }).aggregate]!;
+    const operator = this.#operator;
     const stateful = operator.state !== null;
     const store = stateful
       ? this.#state!.storeAddress(operator.index)
@@ -58,10 +61,7 @@ export class MergeTask {
     try {
       this.#instance.output = (block) => output.write(block);
       const { sink } = this.#stage;
-      const partial =
-        sink.kind === "shuffle"
-          ? new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, false)
-          : null;
+      const partial = sink.kind === "shuffle" ? partialAggregate(this.#context, this.#instance, sink.operator, false) : null;
       const windows = this.#context.panes(operator.index)?.emit(this.#instance, store);
       const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["table_scan", windows];
       forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {

@@ -17,11 +17,11 @@ import {
   LATE_WATERMARK,
 } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
-import { CONTEXT_JOIN_ROW, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
+import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import type { StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
-import type { PhysicalProgram } from "../plan/physical/program.ts";
+import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
 import type {
   BatchParameters,
   ChangesReply,
@@ -30,7 +30,9 @@ import type {
   MergeReply,
   ScanReply,
   ScanSplit,
+  StateReply,
   StateSize,
+  TaskResult,
 } from "../protocol/messages.ts";
 import type { StagedSlice } from "../state/chunk-stager.ts";
 import { Interpreter } from "./interpret.ts";
@@ -38,6 +40,7 @@ import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
 import { PaneWindows } from "./pane-windows.ts";
 import { QueryState } from "./query-state.ts";
+import { runRowTask } from "./row-task.ts";
 import { ScanTask } from "./scan-task.ts";
 import { StageInstance } from "./stage-instance.ts";
 
@@ -50,11 +53,13 @@ export interface TaskContext {
   readonly workerCount: number;
   readonly output: Extract<Command, { kind: "load" }>["output"];
   readonly batch: BatchParameters;
-  /** Address of the row layout descriptor of an aggregate. */
-  readonly layoutAddress: (aggregate: number) => number;
+  /** Address of the descriptor of the rows that are shuffled to an operator. */
+  readonly layoutAddress: (operator: number) => number;
   /** What makes windows of the panes that an aggregate keeps; null: it keeps none. */
   readonly panes: (aggregate: number) => PaneWindows | null;
 }
+
+const shuffledLayout = (operator: KeyedOperator): RowLayout => (operator.kind === "aggregate" ? operator.layout : operator.shuffled);
 
 const UNSET_WATERMARK = -(2n ** 63n);
 
@@ -82,7 +87,7 @@ export class QueryInstance {
     this.#workerCount = workerCount;
     this.#kernels = kernels;
     const { program } = load;
-    this.#layouts = program.aggregates.map(({ layout }) => this.#writeLayout(layout));
+    this.#layouts = program.operators.map((operator) => this.#writeLayout(shuffledLayout(operator)));
     this.#observed = new ObservedTables(
       this.#kernels,
       program,
@@ -93,17 +98,19 @@ export class QueryInstance {
     this.#direct = load.stages.map(() => false);
     const probeBytes = Math.max(
       64,
-      ...[...program.aggregates, ...program.observed.map(({ aggregate }) => aggregate)].map(({ layout }) => layout.rowBytes),
+      ...[...program.operators, ...program.observed.map(({ aggregate }) => aggregate)].map((operator) => shuffledLayout(operator).rowBytes),
     );
     const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
     for (const stage of this.#stages) {
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
       stage.setContext(CONTEXT_JOIN_ROW, this.#allocate(joinBytes));
     }
-    this.#panes = program.aggregates.map((operator, index) =>
-      operator.layout.panes ? new PaneWindows(this.#kernels, operator, this.#layouts[index]!, program.partitions) : null,
+    this.#panes = program.operators.map((operator, index) =>
+      operator.kind === "aggregate" && operator.layout.panes
+        ? new PaneWindows(this.#kernels, operator, this.#layouts[index]!, program.partitions)
+        : null,
     );
-    this.#state = program.aggregates.some(({ state }) => state !== null)
+    this.#state = program.operators.some(({ state }) => state !== null)
       ? new QueryState(this.#kernels, program, load.checkpoint!, ports, workerIndex, workerCount, this.#panes)
       : null;
   }
@@ -158,6 +165,7 @@ export class QueryInstance {
       view.setFloat64(cell + 16, 0, true);
       view.setBigInt64(cell + 24, 0n, true);
     });
+    for (const stage of this.#stages) stage.setContext(CONTEXT_LATE_ROWS, 0);
     this.#observed.begin(this.#stages);
     this.#state?.begin(this.#epoch);
     return null;
@@ -178,14 +186,23 @@ export class QueryInstance {
 
   merge(stage: number, blocks: readonly ExchangeBlock[]): MergeReply {
     const instance = this.#stages[stage]!;
-    const task = new MergeTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#load.memories, this.#state);
     try {
-      const { result, state } = task.run(blocks);
+      const { result, state } = this.#runMerge(stage, instance, blocks);
       return { tasks: [result], ...this.#statistics(), state };
     } catch (error) {
       instance.discard();
       throw error;
     }
+  }
+
+  #runMerge(stage: number, instance: StageInstance, blocks: readonly ExchangeBlock[]): { result: TaskResult; state: StateReply | null } {
+    const { program, memories } = this.#load;
+    const { [stage]: plan } = program.stages;
+    const operator = program.operators[(plan!.input as { operator: number }).operator]!;
+    const context = this.#taskContext();
+    if (operator.kind === "aggregate") return new MergeTask(context, instance, plan!, operator, memories, this.#state).run(blocks);
+    const lateRows = this.#stages[stage - 1]!.context(CONTEXT_LATE_ROWS);
+    return runRowTask({ context, instance, stage: plan!, operator, memories, state: this.#state!, lateRows }, blocks);
   }
 
   restore(start: StateStart, chunksBatch: number | null): null {
@@ -224,7 +241,7 @@ export class QueryInstance {
       workerCount: this.#workerCount,
       output: this.#load.output,
       batch: this.#batch,
-      layoutAddress: (aggregate) => this.#layouts[aggregate]!,
+      layoutAddress: (operator) => this.#layouts[operator]!,
       panes: (aggregate) => this.#panes[aggregate]!,
     };
   }

@@ -1,5 +1,5 @@
 /**
- * All keyed state of a query in one worker: a store per stateful aggregate, and the files they are written to and read from. On the
+ * All keyed state of a query in one worker: a store per stateful operator, and the files they are written to and read from. On the
  * worker's thread.
  */
 import { CheckpointError, MillraceError } from "../base/errors.ts";
@@ -17,6 +17,9 @@ import { StateStore } from "../state/state-store.ts";
 
 /** Where `checkpoint/checkpoint.ts` looks for them. */
 const CHANGES_DIRECTORY = "state/changes";
+
+/** Rows of a bucket that are looked at one by one; more would make a batch longer the more state there is. */
+const EVICT_ROWS_MAX = 1024;
 
 export class QueryState {
   readonly #kernels: Kernels;
@@ -49,14 +52,22 @@ export class QueryState {
     this.#workerIndex = workerIndex;
     this.#buffer = new StateBuffer(kernels);
     this.#stores = new Map(
-      program.aggregates.flatMap(({ index, layout, state }) => {
+      program.operators.flatMap(({ kind, index, layout, state }) => {
         if (!state) return [];
         const partitionCount = program.partitions;
         const { operatorId, watermarked } = state;
         return [
           [
             index,
-            new StateStore(kernels, { operatorId, layout, partitionCount, workerIndex, workerCount, dropsLateRows: watermarked }),
+            new StateStore(kernels, {
+              operatorId,
+              layout,
+              partitionCount,
+              workerIndex,
+              workerCount,
+              dropsLateRows: kind === "aggregate" && watermarked,
+              ...(kind !== "aggregate" && { evictRowsMax: EVICT_ROWS_MAX }),
+            }),
           ] as const,
         ];
       }),
@@ -92,6 +103,7 @@ export class QueryState {
       memoryBytes,
       updatesMs,
       removalsMs: 0,
+      customMetrics: {},
     };
   }
 

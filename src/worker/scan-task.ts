@@ -5,7 +5,7 @@ import { splitReader } from "../connectors/readers.ts";
 import type { Stage } from "../plan/physical/program.ts";
 import type { ScanSplit, TaskResult } from "../protocol/messages.ts";
 import type { TaskContext } from "./query-instance.ts";
-import { PartialAggregate } from "./shuffle/partial-aggregate.ts";
+import { type PartialAggregate, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
 import { TaskOutput } from "./task-output.ts";
 
@@ -91,7 +91,6 @@ export class ScanTask {
   #partialAggregate(): PartialAggregate | null {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
-    const { kernels, workerCount, program, layoutAddress } = this.#context;
-    return new PartialAggregate(kernels, this.#instance, layoutAddress(sink.aggregate), workerCount, program.partitions, this.direct);
+    return partialAggregate(this.#context, this.#instance, sink.operator, this.direct);
   }
 }

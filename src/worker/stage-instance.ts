@@ -22,6 +22,7 @@ import { CONTEXT_ALL_VALID, CONTEXT_BYTES, outBlockSlot } from "../compile/stage
 import type { Kernels } from "../kernels/load.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
 import type { LoadedStage } from "../protocol/messages.ts";
+import { beat } from "./heartbeat.ts";
 import type { Interpreter } from "./interpret.ts";
 
 /** Temporary strings above this many bytes make the worker take the rows out of the out-blocks early. */
@@ -64,6 +65,10 @@ export class StageInstance {
     this.#kernels.view().setUint32(this.#context + offset, value, true);
   }
 
+  context(offset: number): number {
+    return this.#kernels.view().getUint32(this.#context + offset, true);
+  }
+
   setContextMicros(offset: number, value: bigint): void {
     this.#kernels.view().setBigInt64(this.#context + offset, value, true);
   }
@@ -74,6 +79,7 @@ export class StageInstance {
   /** Runs an exported function; raises the typed error that it reports. */
   call(name: string, ...args: number[]): void {
     this.calls++;
+    beat();
     const status = this.#exports[name]!(...args);
     if (status !== 0 || this.#kernels.view().getUint32(ERROR_CODE, true) !== 0) throw this.#error();
   }

@@ -27,7 +27,7 @@ async function bench(...args: readonly string[]): Promise<Report> {
   return JSON.parse((await promisify(execFile)(process.execPath, all)).stdout) as Report;
 }
 
-const SUITES = ["ysb-columns", "ysb-json", "count-by-key", "small-batch", "event-loop", "cold-start", "memory"];
+const SUITES = ["ysb-columns", "ysb-json", "count-by-key", "deduplicate", "small-batch", "event-loop", "cold-start", "memory"];
 
 describe("npm run bench", () => {
   test.each(SUITES)("%s gives the right answer", async (suite) => {

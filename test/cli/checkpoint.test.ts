@@ -3,7 +3,10 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { stateCommand } from "../../src/cli/state.ts";
+import { processTerminal } from "../../src/cli/terminal.ts";
 import { type CheckpointDescription, describeCheckpoint } from "../../src/cli/checkpoint-inspect.ts";
+import { type MillraceError, Session } from "../../src/index.ts";
 import { nodePorts } from "../../src/base/node-ports.ts";
 import { type CheckpointReport, verifyCheckpoint } from "../../src/checkpoint/verify-checkpoint.ts";
 
@@ -172,7 +175,60 @@ test("without a checkpoint there is nothing to inspect or verify", async () => {
   }
 });
 
-test("both work while the query runs, and find it whole each time", async () => {
+test("state prints the groups that are kept, their changes, and the operators; it writes them to Parquet", async () => {
+  const all = await millrace(["state", whole, "--json", "--limit", "1000"]);
+  expect(all).toMatchObject({ code: 0, stderr: "" });
+  const rows = all.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as StateRow);
+  // Windows of the last second: the watermark has passed the others.
+  expect(new Set(rows.map(({ key }) => key.window.start))).toEqual(new Set(["2015-07-15T00:00:38.000Z", "2015-07-15T00:00:39.000Z"]));
+  const apple = await millrace(["state", whole, "--key", "key.channel = 'Apple'"]);
+  expect(apple.stdout).toMatch(/^\+-+\+-+\+-+\+-+\+-+\+\n\| +window\.start\| +window\.end\|channel\|count\|partition_id\|\n/);
+  expect(apple.stdout.match(/\| {2}Apple\|/g)).toHaveLength(rows.filter(({ key }) => key.channel === "Apple").length);
+
+  const directory = join(temporaryDirectory(), "parquet");
+  const printed: string[] = [];
+  const terminal = { ...processTerminal(), write: (line: string) => void printed.push(line) };
+  const given = { operator: 0, store: "default", limit: 100_000, operators: false, json: true };
+  await stateCommand(whole, { ...given, changesFrom: 1, changesTo: 1 }, terminal);
+  const kinds = new Set(printed.map((line) => (JSON.parse(line) as { change_type: string }).change_type));
+  expect(kinds).toEqual(new Set(["delete", "update"]));
+  printed.length = 0;
+  await stateCommand(whole, { ...given, operators: true }, terminal);
+  expect(printed.map((line) => JSON.parse(line) as object)).toMatchObject([{ operatorName: "stateStoreSave", numPartitions: 4 }]);
+  await stateCommand(whole, { ...given, parquet: directory }, terminal);
+  expect(readdirSync(directory)).toContain("_SUCCESS");
+  for (const [options, condition] of [
+    [{ operator: 7 }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE"],
+    [{ store: "x" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE"],
+    [{ batch: 99 }, "CHECKPOINT_BATCH_NOT_RETAINED"],
+    [{ key: "nothing = 1" }, "UNRESOLVED_COLUMN.WITH_SUGGESTION"],
+  ] as const)
+    await expect(stateCommand(whole, { ...given, ...options }, terminal)).rejects.toMatchObject({ condition });
+  expect((await millrace(["state", whole, "--limit", "none"])).code).toBe(64);
+});
+
+interface StateRow {
+  readonly key: { readonly window: { readonly start: string }; readonly channel: string };
+}
+
+/** The state as another session reads it; null if the query was faster, or has committed nothing yet. */
+async function stateRows(path: string): Promise<bigint | null> {
+  await using session = await Session.builder().master("local[1]").create();
+  return await session.read
+    .format("statestore")
+    .load(path)
+    .count()
+    .catch((error: MillraceError) => {
+      if (!["STATE_FILE_PURGED", "STDS_COMMITTED_BATCH_UNAVAILABLE", "CHECKPOINT_BATCH_NOT_RETAINED"].includes(error.condition))
+        throw error;
+      return null;
+    });
+}
+
+test("all work while the query runs, and find it whole each time", async () => {
   const directory = temporaryDirectory();
   const checkpoint = join(directory, "checkpoint");
   writeFileSync(join(directory, "query.mjs"), QUERY);
@@ -182,6 +238,7 @@ test("both work while the query runs, and find it whole each time", async () => 
       for (let round = 0; round < 10; round++) {
         expect((await verifyCheckpoint(nodePorts(), checkpoint)).problems).toEqual([]);
         expect((await describeCheckpoint(checkpoint)).owner?.isAlive).toBe(true);
+        await stateRows(checkpoint);
       }
     } finally {
       child.kill("SIGTERM");

@@ -54,3 +54,34 @@ test("a log that Spark wrote, compact files without plain ones, is read and cont
   expect(await log.add(11, ["4"])).toBe(true);
   expect(await log.all()).toEqual(["1", "2", "3", "4"]);
 });
+
+test("entries after one are removed, as far back as the log can tell them apart", async () => {
+  for (const last of [-1, 0, 5, 8, 9, 12, 18, 19, 20, 23, 24, 30]) {
+    const store = new MemoryLog();
+    const log = new CompactibleLog(store);
+    await fill(log, 0, 24);
+    await log.settle();
+    const back = new CompactibleLog(store);
+    // 19.compact took the place of everything before 9.
+    expect(await back.reachesBackTo(last), String(last)).toBe(last < 0 || last >= 9);
+    if (last >= 0 && last < 9) continue;
+    expect(await back.removeAfter(last)).toBe(last < 0 ? 16 : Math.max(0, 24 - last));
+    expect(await readCompactibleLog(store)).toEqual(lines(0, Math.min(last, 24)));
+    const again = new CompactibleLog(store);
+    await fill(again, Math.min(last, 24) + 1, 40);
+    await again.settle();
+    expect(await again.all()).toEqual(lines(0, 40));
+  }
+});
+
+test("a log that began late can be emptied only when nothing was compacted", async () => {
+  const store = new MemoryLog();
+  const log = new CompactibleLog(store);
+  await fill(log, 5, 7);
+  expect(await log.reachesBackTo(3)).toBe(true);
+  expect(await log.removeAfter(3)).toBe(3);
+  expect(store.files.size).toBe(0);
+  await fill(log, 8, 9);
+  await log.settle();
+  expect(await log.reachesBackTo(3)).toBe(false);
+});

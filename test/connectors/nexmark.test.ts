@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Value } from "../../src/columnar/values.ts";
 import { ConnectorOptions } from "../../src/connectors/options.ts";
-import { nexmarkOptions } from "../../src/connectors/nexmark/nexmark-schema.ts";
+import { NEXMARK_DECADE, nexmarkOptions } from "../../src/connectors/nexmark/nexmark-schema.ts";
 import { nexmarkSource } from "../../src/connectors/nexmark/nexmark-source.ts";
 import { makeKernels } from "../scan/kernel-fixture.ts";
 import { twinEvent } from "./nexmark-twin.ts";
@@ -91,4 +91,19 @@ test("offsets are event numbers: bounded runs end, available-now of an unbounded
   await unbounded.prepareAvailableNow!();
   expect(await unbounded.latestOffset(5, unbounded.defaultLimit)).toBe(15);
   expect(await unbounded.latestOffset(15, unbounded.defaultLimit)).toBe(15);
+});
+
+test("firstEvent lets runs follow each other, in a batch and in a stream", async () => {
+  const options = (entries: Record<string, string>) => new ConnectorOptions("nexmark", { table: "bid", ...entries }, nexmarkOptions);
+  const second = sourceContext(options({ firstEvent: "1000", events: "500" }));
+  const schema = await nexmarkSource.schema(second, false);
+  const rows = readSplits({ kernels, schema, options: second.options }, await nexmarkSource.planBatch!(second));
+  expect(rows).toEqual(await generate({ table: "bid" }, 1000, 500));
+  const stream = await nexmarkSource.createStream!(second);
+  expect(await stream.latestOffset(null, stream.defaultLimit)).toBe(1500);
+  expect((await stream.plan(null, 1500))[0]).toMatchObject({ first: 1000 });
+});
+
+test("the price table is ten to the i/256, to the last unit", () => {
+  expect(NEXMARK_DECADE).toEqual(Array.from({ length: 257 }, (_, i) => Math.round(10 ** (i / 256) * 2 ** 24)));
 });

@@ -11,6 +11,7 @@ const empty: RecoveryFacts = {
   isStateRebuildable: false,
   sinkAttempt: null,
   isAttemptAdoptable: false,
+  isSinkAhead: false,
 };
 const logs = (offsetBatches: readonly number[], commitBatches: readonly number[]): RecoveryFacts => ({
   ...empty,
@@ -66,6 +67,11 @@ const table: readonly (readonly [name: string, facts: RecoveryFacts, decision: B
   ["a hole before the newest offsets", logs([0, 1, 2, 4], [0, 1, 2]), missing("offsets", 3, 4)],
   ["only the newest offsets are left", logs([4], [4]), missing("offsets", 3, 4)],
   ["a commit beyond the offsets", logs([0, 1], [0, 1, 2]), missing("offsets", 2, 3)],
+  [
+    "the sink knows a later batch than the offsets",
+    { ...logs([0, 1], [0, 1]), isSinkAhead: true },
+    { kind: "stop", condition: "SINK_AHEAD_OF_CHECKPOINT", parameters: { checkpointLocation: "/c", batchId: "2" } },
+  ],
   ["an old hole does not matter", logs([0, 3, 4], [0, 3, 4]), { kind: "next", batchId: 5 }],
 ];
 

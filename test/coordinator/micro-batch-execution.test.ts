@@ -337,3 +337,28 @@ test("a checkpoint without offsets but with state is refused", async () => {
   query.start();
   await expect(query.awaitTermination()).rejects.toMatchObject({ cause: { condition: "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY" } });
 });
+
+test("the status of a batch that takes long says what it waits for", async () => {
+  const world = new World();
+  const { query, source, runner } = await openQuery(world);
+  const seen: string[] = [];
+  const run = runner.run.bind(runner);
+  runner.run = async (input) => {
+    seen.push(query.status().message);
+    await world.ports.time.advance(3500);
+    seen.push(query.status().message);
+    Object.assign(runner, { waitingFor: () => "2 s for worker 1 (scan)" });
+    seen.push(query.status().message);
+    return run(input);
+  };
+  query.start();
+  source.available = 1;
+  await query.processAllAvailable();
+  await query.stop();
+  expect(seen).toEqual([
+    "Processing new data",
+    expect.stringMatching(/^Processing new data \(waiting 3 s for .+\)$/),
+    "Processing new data (waiting 2 s for worker 1 (scan))",
+  ]);
+  expect(query.status().message).toBe("Stopped");
+});

@@ -15,7 +15,7 @@ const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
 const preload = new URL("worker-faults.mjs", import.meta.url).href;
 
 interface Fault {
-  readonly how: "exit" | "throw" | "terminate" | "out-of-memory";
+  readonly how: "exit" | "throw" | "terminate" | "out-of-memory" | "loop";
   readonly command: string;
   readonly at: number;
   readonly deaths: number;
@@ -55,6 +55,8 @@ const everyWay: readonly Fault[] = [
   { how: "throw", command: "scan", at: 5, deaths: 1 },
   { how: "terminate", command: "merge", at: 5, deaths: 1 },
   { how: "out-of-memory", command: "scan", at: 5, deaths: 1 },
+  { how: "loop", command: "scan", at: 5, deaths: 1 },
+  { how: "loop", command: "merge", at: 3, deaths: 2 },
   { how: "exit", command: "merge", at: 3, deaths: 8 },
 ];
 
@@ -76,6 +78,7 @@ test("a worker that dies under one query is replaced for the others of the sessi
 const always = 99;
 test.each([
   { fault: { how: "exit", command: "merge", at: 1, deaths: always }, condition: "WORKER_DIED" },
+  { fault: { how: "loop", command: "changes", at: 1, deaths: always }, condition: "WORKER_DIED" },
   { fault: { how: "out-of-memory", command: "scan", at: 1, deaths: always }, condition: "WORKER_OUT_OF_MEMORY" },
 ] as const)("$fault.how in every attempt ends the query with $condition, and a restart goes on", async ({ fault, condition }) => {
   const { status, stderr, said } = run(fault);

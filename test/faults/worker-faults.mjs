@@ -40,6 +40,13 @@ async function sabotage() {
       new BroadcastChannel("terminate").postMessage(threadId);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     },
+    // Generated code that never returns: (func (loop br 0)).
+    loop: () => {
+      const code = [
+        0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 9, 1, 7, 0, 3, 64, 12, 0, 11, 11,
+      ];
+      new Instance(new WebAssembly.Module(new Uint8Array(code)), {}).exports.f();
+    },
     "out-of-memory": () => {
       for (let pages = 32_768; pages >= 1; pages /= 2) while (takeSegment(pages) !== 0);
     },

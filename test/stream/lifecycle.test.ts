@@ -1,6 +1,6 @@
 /** Queries as programs see them: names, the manager, listeners, status. */
-import { expect, test, vi } from "vitest";
-import { type StreamingQueryListener } from "../../src/index.ts";
+import { describe, expect, test, vi } from "vitest";
+import type { MillraceError, StreamingQuery, StreamingQueryListener } from "../../src/index.ts";
 import { memoryStream } from "../../src/testing.ts";
 import { testSession } from "../support/test-session.ts";
 
@@ -147,4 +147,58 @@ test("progress: ids, offsets, rows and the sink", async () => {
     "triggerExecution",
     "walCommit",
   ]);
+});
+
+describe("a foreachBatch function", () => {
+  const start = async (inside: (query: StreamingQuery, batchId: number) => Promise<void>) => {
+    const input = memoryStream(spark(), "n INT");
+    let started = (_query: StreamingQuery): void => {};
+    const query = new Promise<StreamingQuery>((resolve) => (started = resolve));
+    const running = await input
+      .toDF()
+      .writeStream.foreachBatch(async (_frame, batchId) => inside(await query, batchId))
+      .start();
+    started(running);
+    input.addData(1);
+    return running;
+  };
+
+  test("stops its query: stop() returns at once there, and the batch is committed", async () => {
+    let stopped = false;
+    const query = await start(async (running) => {
+      await running.stop();
+      stopped = true;
+    });
+    expect(await query.awaitTermination()).toBe(true);
+    expect(stopped).toBe(true);
+    expect(await query.lastProgress()).toMatchObject({ batchId: 0, numInputRows: 1 });
+    expect(await query.exception()).toBeNull();
+  });
+
+  test("is told when it waits for its own query", async () => {
+    const conditions: string[] = [];
+    const note = ({ condition }: MillraceError): void => void conditions.push(condition);
+    const query = await start(async (running) => {
+      await running.awaitTermination().catch(note);
+      await running.awaitTermination(1).catch(note);
+      await running.processAllAvailable().catch(note);
+      await running.stop();
+    });
+    await query.awaitTermination();
+    expect(conditions).toEqual(Array.from({ length: 3 }, () => "STREAMING_QUERY_AWAITS_ITSELF"));
+  });
+
+  test("starts and awaits another query, which may stop the outer one", async () => {
+    const query = await start(async (outer) => {
+      const input = memoryStream(spark(), "n INT");
+      const inner = await input
+        .toDF()
+        .writeStream.foreachBatch(() => outer.stop())
+        .start();
+      input.addData(1);
+      await inner.processAllAvailable();
+      await inner.stop();
+    });
+    expect(await query.awaitTermination()).toBe(true);
+  });
 });

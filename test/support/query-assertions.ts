@@ -5,7 +5,7 @@ import { assertOnQuery, type Step } from "../../src/testing.ts";
 
 export interface StateRows {
   /** After the newest batch. */
-  readonly total: number;
+  readonly total?: number;
   /** The others: in all batches of this run since the last such assertion. */
   readonly updated?: number;
   readonly dropped?: number;

@@ -50,6 +50,28 @@ export class CompactibleLog {
     return true;
   }
 
+  /** Whether what the log held when `last` was its newest entry can still be told apart: a later compact file may have taken its place. */
+  async reachesBackTo(last: number): Promise<boolean> {
+    await this.latest();
+    await this.#compaction;
+    const names = await this.#store.list();
+    const kept = names.filter((name) => (logNumber(name) ?? -1) <= last);
+    if (logNumbers(kept).length > 0) return filesToRead(kept, last).every((name) => kept.includes(name));
+    return last < 0 || compactNumbers(names).length === 0;
+  }
+
+  /** Removes the entries after `last`, newest first, so that the log is whole at every moment; returns how many. See `reachesBackTo`. */
+  async removeAfter(last: number): Promise<number> {
+    await this.#compaction;
+    const later = new Set(logNumbers(await this.#store.list()).filter((number) => number > last));
+    for (const number of [...later].sort((a, b) => b - a)) {
+      await this.#store.remove(`${number}${COMPACT_SUFFIX}`);
+      await this.#store.remove(String(number));
+    }
+    this.#latest = undefined;
+    return later.size;
+  }
+
   /** Lines that entry `id` added, or null if its own file is gone. */
   async entry(id: number): Promise<readonly string[] | null> {
     const text = await this.#store.read(String(id));

@@ -9,6 +9,7 @@ export const NEXMARK_TABLES: readonly NexmarkTable[] = ["all", "person", "auctio
 export const nexmarkOptions: OptionSpecs = {
   table: choiceOption("Which events become rows; `all` gives event_type and one struct for each kind", NEXMARK_TABLES, "all"),
   events: integerOption("Events of all kinds in total; unlimited if not given", null),
+  firstEvent: integerOption("Number of the first event: runs that follow each other give one stream", 0),
   rowsPerBatch: integerOption("Events of all kinds in one micro-batch", 1_000_000, 1),
   eventsPerSecond: integerOption("Events for each second of event time", 10_000, 1),
   seed: integerOption("Runs with one seed are equal, byte by byte", 1),
@@ -69,8 +70,30 @@ export const NEXMARK_TEXTS: readonly string[] = [
   ["channel-", "https://www.nexmark.com/", "item.htm?query=1", "&channel_id="],
 ].flat();
 
-/** 10^(i/256) in units of 2^-24, i = 0 … 256: one decade of the log-uniform prices, between which the generator interpolates. */
-export const NEXMARK_DECADE: readonly number[] = Array.from({ length: 257 }, (_, i) => Math.round(10 ** (i / 256) * 2 ** 24));
+const FRACTION_BITS = 256n;
+
+/** The integer square root. */
+function squareRoot(value: bigint): bigint {
+  let root = 1n << BigInt((value.toString(2).length >> 1) + 1);
+  for (;;) {
+    const next = (root + value / root) >> 1n;
+    if (next >= root) return root;
+    root = next;
+  }
+}
+
+/**
+ * 10^(i/256) in units of 2^-24, i = 0 … 256: one decade of the log-uniform prices, between which the generator interpolates. Made with whole
+ * numbers, since `Math.pow` may differ in its last bit from one machine to the next.
+ */
+export const NEXMARK_DECADE: readonly number[] = (() => {
+  let step = 10n << FRACTION_BITS;
+  for (let power = 1; power < 256; power *= 2) step = squareRoot(step << FRACTION_BITS);
+  const knots: number[] = [];
+  for (let knot = 1n << FRACTION_BITS; knots.length <= 256; knot = (knot * step) >> FRACTION_BITS)
+    knots.push(Number((knot + (1n << (FRACTION_BITS - 25n))) >> (FRACTION_BITS - 24n)));
+  return knots;
+})();
 
 const MASK = (1n << 64n) - 1n;
 

@@ -8,6 +8,7 @@
  */
 import { IllegalArgumentError } from "../../base/errors.ts";
 import type { JsonValue, Offset, ReadLimit, SourceContext, SourceProvider, Split, StreamSource } from "../source.ts";
+import type { ConnectorOptions } from "../options.ts";
 import { NEXMARK_SCHEMAS, type NexmarkTable, nexmarkOptions } from "./nexmark-schema.ts";
 
 /** Events in one split: about 10 MB of rows when all columns are read. */
@@ -19,11 +20,18 @@ export const nexmarkSource: SourceProvider = {
   schema: async (context) => NEXMARK_SCHEMAS[context.options.get<NexmarkTable>("table")],
   createStream: async (context) => new NexmarkStream(context),
   async planBatch(context) {
-    const events = context.options.get<number | null>("events");
-    if (events === null) throw missingEvents();
-    return nexmarkSplits(0, events, context.parallelism);
+    const { first, end } = range(context.options);
+    if (end === null) throw missingEvents();
+    return nexmarkSplits(first, end, context.parallelism);
   },
 };
+
+/** Event numbers: `first` is the first, `end` follows the last, null when there is none. */
+function range(options: ConnectorOptions): { first: number; end: number | null } {
+  const first = options.get<number>("firstEvent");
+  const events = options.get<number | null>("events");
+  return { first, end: events === null ? null : first + events };
+}
 
 const missingEvents = () =>
   new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", {
@@ -44,13 +52,16 @@ class NexmarkStream implements StreamSource {
   readonly description: string;
   readonly defaultLimit: ReadLimit;
   readonly supportsAvailableNow = true;
+  readonly #first: number;
   readonly #end: number;
   readonly #parallelism: number;
 
   constructor({ options, parallelism }: SourceContext) {
     this.description = `Nexmark[table=${options.get<string>("table")}, seed=${options.get<number>("seed")}]`;
     this.defaultLimit = { kind: "max_rows", rows: options.get<number>("rowsPerBatch") };
-    this.#end = options.get<number | null>("events") ?? Number.MAX_SAFE_INTEGER;
+    const { first, end } = range(options);
+    this.#first = first;
+    this.#end = end ?? Number.MAX_SAFE_INTEGER;
     this.#parallelism = parallelism;
   }
 
@@ -62,7 +73,7 @@ class NexmarkStream implements StreamSource {
   }
 
   async latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
-    const from = position(start);
+    const from = this.#position(start);
     const rows = limit.kind === "max_rows" ? limit.rows : (this.defaultLimit as { rows: number }).rows;
     const isBounded = this.#end !== Number.MAX_SAFE_INTEGER;
     if (this.#isAvailableNow && !isBounded) this.#availableEnd ??= from + rows;
@@ -76,11 +87,13 @@ class NexmarkStream implements StreamSource {
   }
 
   async plan(start: Offset | null, end: Offset): Promise<readonly Split[]> {
-    return nexmarkSplits(position(start), position(end), this.#parallelism);
+    return nexmarkSplits(this.#position(start), this.#position(end), this.#parallelism);
   }
 
   async commit(): Promise<void> {}
   async stop(): Promise<void> {}
-}
 
-const position = (offset: JsonValue): number => (offset === null ? 0 : Number(offset));
+  #position(offset: JsonValue): number {
+    return offset === null ? this.#first : Number(offset);
+  }
+}

@@ -12,6 +12,7 @@ import {
   LAYOUT_BUCKET_MICROS,
   LAYOUT_BUCKET_NULL_BIT,
   LAYOUT_BUCKET_OFFSET,
+  LAYOUT_KEY_FIXED_END,
   ROW_EPOCH,
   ROW_FLAGS,
   ROW_HASH,
@@ -53,6 +54,7 @@ import {
   remix,
   rowsOf,
 } from "./table-layout";
+import { filterBytes } from "./key-filter";
 import { freeRow, linkDirty, unlinkRow } from "./table-chunk";
 import {
   BUCKET_NONE,
@@ -61,6 +63,7 @@ import {
   P_BYTES,
   P_CAPACITY,
   P_COUNT,
+  P_FILTER,
   P_TABLES,
   STORE_BYTES,
   S_BUCKET_MICROS,
@@ -68,8 +71,11 @@ import {
   S_BUCKET_OFFSET,
   S_DETACHED,
   S_DIRTY_TABLES,
+  S_DUPLICATES,
   S_ENTRIES,
   S_EPOCH,
+  S_EVICT_ROWS_MAX,
+  S_KEPT_UNTIL,
   S_LATE_CHECK,
   S_LATE_GROUPS,
   S_LAYOUT,
@@ -109,8 +115,11 @@ export function store_new(layout: usize, partitions: u32): usize {
   store<u32>(result, <u32>entries, S_ENTRIES);
   store<u32>(result, load<u32>(layout, LAYOUT_BUCKET_OFFSET), S_BUCKET_OFFSET);
   store<i64>(result, load<i64>(layout, LAYOUT_BUCKET_MICROS), S_BUCKET_MICROS);
-  store<u64>(result, <u64>1 << load<u32>(layout, LAYOUT_BUCKET_NULL_BIT), S_BUCKET_NULL);
+  const isValue = load<u32>(layout, LAYOUT_BUCKET_OFFSET) >= load<u32>(layout, LAYOUT_KEY_FIXED_END);
+  store<u32>(result, isValue ? 1 : 0, S_KEPT_UNTIL);
+  store<u64>(result, isValue ? 0 : <u64>1 << load<u32>(layout, LAYOUT_BUCKET_NULL_BIT), S_BUCKET_NULL);
   store<u32>(result, 1, S_LATE_CHECK);
+  store<u32>(result, ~0, S_EVICT_ROWS_MAX);
   return result;
 }
 
@@ -120,6 +129,7 @@ export function store_free(state: usize): void {
   for (let i: u32 = 0; i < partitions; i++) {
     const entry = partitionEntry(state, i);
     for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) table_free(tableAt(entry, t));
+    if (load<u32>(entry, P_FILTER) != 0) heap_free(load<u32>(entry, P_FILTER), filterBytes(entry));
     if (load<u32>(entry, P_CAPACITY) != 0) heap_free(load<u32>(entry, P_TABLES), 4 * load<u32>(entry, P_CAPACITY));
   }
   heap_free(load<u32>(state, S_ENTRIES), P_BYTES * partitions);
@@ -129,6 +139,14 @@ export function store_free(state: usize): void {
 /** Switches the check of LATE_WATERMARK (off in complete mode, where late rows count). */
 export function store_set_late_check(state: usize, on: u32): void {
   store<u32>(state, on, S_LATE_CHECK);
+}
+
+/**
+ * A bucket that the watermark cuts through, and that has more rows, is kept until it can go as a whole: for operators that see for themselves
+ * whether a row has had its time.
+ */
+export function store_set_evict_rows_max(state: usize, rows: u32): void {
+  store<u32>(state, rows, S_EVICT_ROWS_MAX);
 }
 
 /** Starts a batch. `epoch` is never 0 and differs from that of every earlier batch of this process. */
@@ -145,6 +163,7 @@ function forgetBatch(state: usize): void {
   store<u32>(state, 0, S_UPDATED);
   store<u32>(state, 0, S_REMOVED);
   store<u32>(state, 0, S_UNLINKED);
+  store<u32>(state, 0, S_DUPLICATES);
 }
 
 /**
@@ -186,7 +205,8 @@ export function store_find(state: usize, row: usize, base: usize): usize {
   return table == 0 ? 0 : table_find(table, row, base);
 }
 
-@inline function markDirty(state: usize, table: usize, chunk: usize, row: usize): void {
+/** First touch of a row of this batch: it goes on the dirty list. */
+@inline export function markDirty(state: usize, table: usize, chunk: usize, row: usize): void {
   const epoch = load<u32>(state, S_EPOCH);
   linkDirty(table, chunk, row, epoch);
   store<u32>(state, load<u32>(state, S_UPDATED) + 1, S_UPDATED);
@@ -263,8 +283,8 @@ export function store_has_evictable(state: usize, watermark: i64): u32 {
 }
 
 /**
- * Removes the rows whose event time is at or before EVICT_WATERMARK. Whole buckets are only detached. Returns the number of
- * rows removed. Rows must not be added to evicted time afterwards in the same batch.
+ * Removes the rows whose event time is at or before EVICT_WATERMARK (but see `store_set_evict_rows_max`). Whole buckets are only detached.
+ * Returns the number of rows removed. Rows must not be added to evicted time afterwards in the same batch.
  */
 export function store_evict(state: usize): u32 {
   const watermark = load<i64>(EVICT_WATERMARK);
@@ -284,8 +304,9 @@ export function store_evict(state: usize): u32 {
         store<u32>(state, load<u32>(state, S_REMOVED) + load<u32>(table, T_ROWS), S_REMOVED);
         continue;
       }
-      if (evict == EVICT_SOME) evictRows(state, table, watermark, true);
-      else if (load<i64>(table, T_BUCKET) != BUCKET_NONE) break;
+      if (evict == EVICT_SOME) {
+        if (load<u32>(table, T_ROWS) <= load<u32>(state, S_EVICT_ROWS_MAX)) evictRows(state, table, watermark, true);
+      } else if (load<i64>(table, T_BUCKET) != BUCKET_NONE) break;
       t++;
     }
   }

@@ -14,6 +14,7 @@ import {
   chunkNext,
   rowsOf,
 } from "./table-layout";
+import { filterBytes } from "./key-filter";
 import { touchChunk, touchesChunks } from "./touch";
 import {
   EVICT_NONE,
@@ -156,7 +157,7 @@ export function store_memory_bytes(state: usize): f64 {
   let bytes: u64 = STORE_BYTES + P_BYTES * load<u32>(state, S_PARTITIONS);
   for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
     const entry = partitionEntry(state, partition);
-    bytes += 4 * load<u32>(entry, P_CAPACITY);
+    bytes += 4 * load<u32>(entry, P_CAPACITY) + filterBytes(entry);
     for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) bytes += load<u64>(tableAt(entry, t), T_BYTES);
   }
   return <f64>bytes;

@@ -22,15 +22,21 @@ export const S_LATE_GROUPS: u32 = 56; // table
 export const S_UPDATED: u32 = 60; // rows touched in this epoch
 export const S_REMOVED: u32 = 64;
 export const S_UNLINKED: u32 = 68; // of these, rows removed one by one
+export const S_DUPLICATES: u32 = 72; // rows held back by store_pass_new
+export const S_KEPT_UNTIL: u32 = 76; // 1 = the bucket is decided by a value
+export const S_EVICT_ROWS_MAX: u32 = 80; // tables that the watermark cuts through and that have more rows stay whole
 export const STORE_BYTES: u32 = 128;
 
-// Partition entry, 32 bytes: tables sorted by bucket, and the one used last.
+// Partition entry, 40 bytes: tables sorted by bucket, and the one used last; the filter of key-filter.ts.
 export const P_TABLES: u32 = 0; // u32 × capacity
 export const P_COUNT: u32 = 4;
 export const P_CAPACITY: u32 = 8;
 export const P_LAST: u32 = 12;
 export const P_LAST_START: u32 = 16; // i64, µs
-export const P_BYTES: u32 = 32;
+export const P_FILTER: u32 = 24; // lines; 0: none yet
+export const P_FILTER_SHIFT: u32 = 28; // 32 - log2 of their number
+export const P_FILTER_ADDED: u32 = 32; // keys added since bits were cleared
+export const P_BYTES: u32 = 40;
 
 /** Bucket of rows without event time. */
 export const BUCKET_NONE: i64 = i64.MIN_VALUE;
@@ -65,6 +71,11 @@ export const UNDO_REMOVED_LATER: u32 = 3;
 
 @inline export function hasNoTime(state: usize, row: usize): bool {
   return (load<u64>(row, ROW_KEY_NULLS) & load<u64>(state, S_BUCKET_NULL)) != 0;
+}
+
+/** Whether a value of the row decides its bucket: then the key alone does not tell where the row is. */
+@inline export function keepsKeysUntil(state: usize): bool {
+  return load<u32>(state, S_KEPT_UNTIL) != 0;
 }
 
 @inline export function timeOf(state: usize, row: usize): i64 {

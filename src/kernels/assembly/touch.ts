@@ -1,14 +1,16 @@
 // Loads ahead of use: a table larger than the cache costs two cache misses a row, which are waited for together here. Called by
 // generated `merge` functions before each run of rows, and before walks along dirty lists, on the worker that owns the memory.
 import { ROW_HASH, ROW_NEXT } from "./memory-layout";
-import { CHUNK_HEADER, C_ROWS_USED, INDEX_MASK, T_ROW_BYTES, directoryEntry, remix, rowsOf } from "./table-layout";
-import { S_UPDATED, tableOf } from "./store-tables";
+import { CHUNK_HEADER, C_ROWS_USED, INDEX_MASK, T_BUCKET, T_ROW_BYTES, directoryEntry, remix, rowsOf } from "./table-layout";
+import { bucketBit, filterLine, filterMask } from "./key-filter";
+import { P_COUNT, P_FILTER, S_UPDATED, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf } from "./store-tables";
 import { store_row_count } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
 const TOUCHED_ROWS: i32 = 32;
-/** Per touched row: address of its slot, address of its chunk's rows, row bytes, tag of the hash. */
-const TOUCHED: usize = memory.data(16 * 32, 64);
+/** Per touched slot: its address, address of its chunk's rows, row bytes, tag of the hash, the chunk. Two slots a row at most. */
+const TOUCHED_BYTES: u32 = 32;
+const TOUCHED: usize = memory.data(32 * 64, 64);
 /** Fewer dirty rows are not worth the question. */
 const UPDATED_MIN: u32 = 4096;
 const DIRTY_SHARE: f64 = 8;
@@ -42,16 +44,74 @@ export function store_touch(state: usize, row: usize, end: usize): usize {
   return row;
 }
 
+/**
+ * `store_touch` where most keys are new: also the place that the next row of each chunk will take. In a store that keeps keys until a time the
+ * filter comes first, and then the tables that it names.
+ */
+export function touchForNew(state: usize, row: usize, end: usize): usize {
+  touchCount = 0;
+  const filtered = keepsKeysUntil(state);
+  if (filtered) touchFilters(state, row, end);
+  for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
+    const hash = load<u32>(row, ROW_HASH);
+    const table = tableOf(state, row, false);
+    if (table != 0) touchSlot(table, hash);
+    if (filtered) touchElsewhere(state, table, hash);
+    row += load<u32>(row, ROW_NEXT);
+  }
+  touchRows();
+  touchPlaces();
+  return row;
+}
+
+function touchFilters(state: usize, row: usize, end: usize): void {
+  let sum: u32 = 0;
+  for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
+    const hash = load<u32>(row, ROW_HASH);
+    const entry = partitionEntry(state, partitionOf(state, hash));
+    if (load<u32>(entry, P_FILTER) != 0) sum += load<u32>(filterLine(entry, remix(hash)));
+    row += load<u32>(row, ROW_NEXT);
+  }
+  store<u32>(TOUCH_SUM, sum);
+}
+
+/** A key that is known mostly lies in one other bucket than that of its new row. */
+function touchElsewhere(state: usize, own: usize, hash: u32): void {
+  const entry = partitionEntry(state, partitionOf(state, hash));
+  if (load<u32>(entry, P_FILTER) == 0) return;
+  const remixed = remix(hash);
+  const mask = filterMask(filterLine(entry, remixed), remixed);
+  if (mask == 0) return;
+  for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
+    const table = tableAt(entry, t);
+    if (table == own || (mask & bucketBit(load<i64>(table, T_BUCKET))) == 0) continue;
+    touchSlot(table, hash);
+    return;
+  }
+}
+
+/** Where the chunks' next rows go. */
+function touchPlaces(): void {
+  let sum: u32 = 0;
+  for (let i: u32 = 0; i < touchCount; i++) {
+    const touched = TOUCHED + TOUCHED_BYTES * i;
+    const place: usize = load<u32>(touched, 4) + load<u32>(<usize>load<u32>(touched, 16), C_ROWS_USED) * load<u32>(touched, 8);
+    sum += load<u32>(place) + load<u32>(place, 32);
+  }
+  store<u32>(TOUCH_SUM, sum);
+}
+
 @inline function touchSlot(table: usize, hash: u32): void {
   const remixed = remix(hash);
   const entry = directoryEntry(table, remixed);
   const log2 = entry & 63;
   const slots = (entry & ~63) + CHUNK_HEADER;
-  const touched = TOUCHED + 16 * touchCount;
+  const touched = TOUCHED + TOUCHED_BYTES * touchCount;
   store<u32>(touched, slots + 4 * (remixed & ((1 << log2) - 1)));
   store<u32>(touched, slots + (4 << log2), 4);
   store<u32>(touched, load<u32>(table, T_ROW_BYTES), 8);
   store<u32>(touched, remixed << 12, 12);
+  store<u32>(touched, entry & ~63, 16);
   touchCount++;
 }
 
@@ -74,9 +134,9 @@ export function touchesChunks(state: usize): bool {
 
 function touchRows(): void {
   let sum: u32 = 0;
-  for (let i: u32 = 0; i < touchCount; i++) sum += load<u32>(load<u32>(TOUCHED + 16 * i));
+  for (let i: u32 = 0; i < touchCount; i++) sum += load<u32>(load<u32>(TOUCHED + TOUCHED_BYTES * i));
   for (let i: u32 = 0; i < touchCount; i++) {
-    const touched = TOUCHED + 16 * i;
+    const touched = TOUCHED + TOUCHED_BYTES * i;
     const rowBytes = load<u32>(touched, 8);
     const rows: usize = load<u32>(touched, 4);
     const tag = load<u32>(touched, 12);

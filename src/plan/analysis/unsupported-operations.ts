@@ -46,7 +46,7 @@ export function checkStreaming(
     checkExpressions(node);
   }
   if (checkCorrectness) checkGlobalWatermark(plan, outputMode);
-  refuseUnbuilt(plan, outputMode);
+  refuseUnbuilt(plan);
 }
 
 const refusal = (msg: string): AnalysisError => new AnalysisError("_LEGACY_ERROR_TEMP_3102", { msg });
@@ -198,14 +198,9 @@ function isStateful(node: LogicalPlan): boolean {
 const keysHaveEventTime = (node: Deduplicate): boolean => node.columns.some((key) => key.kind === "attribute" && isEventTime(key));
 
 /** What Spark would run from here on, and this version does not yet. */
-function refuseUnbuilt(plan: LogicalPlan, outputMode: StreamingOutputMode): void {
+function refuseUnbuilt(plan: LogicalPlan): void {
   for (const node of walkPlan(plan)) {
     if (node.kind === "join" && isStreaming(node.left) && isStreaming(node.right))
       throw notYet("a join of two streams", "Join the stream with a static DataFrame, or union the streams and aggregate.");
-    if (node.kind === "deduplicate" && isStreaming(node))
-      throw notYet("deduplication of a stream", "Group by the columns, or drop duplicates of each batch in foreachBatch.");
-    // In complete mode every batch has the whole result; in others the rows of all batches together would have to be counted.
-    if (node.kind === "limit" && isStreaming(node) && outputMode !== "complete")
-      throw notYet("a limit over all batches of a stream", "Limit each batch in foreachBatch, or an aggregate in complete mode.");
   }
 }

@@ -55,7 +55,9 @@ function pruned(plan: LogicalPlan, wanted: Ids): LogicalPlan {
       return Object.freeze({ ...plan, inputs, output: positions.map((index) => output[index]!) });
     }
     case "deduplicate": {
-      const needed = also(wanted, plan.columns);
+      // A stream's event time decides which rows are late, and how long a key is kept.
+      const times = isStreaming(plan) ? outputOf(plan.child).filter(({ watermarkDelayMs }) => watermarkDelayMs !== undefined) : [];
+      const needed = also(wanted, [...plan.columns, ...times]);
       const child = narrowed(pruned(plan.child, needed), needed, true);
       return child === plan.child ? plan : Object.freeze({ ...plan, child });
     }
@@ -65,9 +67,12 @@ function pruned(plan: LogicalPlan, wanted: Ids): LogicalPlan {
       const left = idsOf(outputOf(child));
       return Object.freeze({ ...plan, child, output: plan.output!.filter((column) => left.has(column.id)) });
     }
+    case "limit": {
+      const child = narrowed(pruned(plan.child, wanted), wanted, isStreaming(plan));
+      return child === plan.child ? plan : Object.freeze({ ...plan, child });
+    }
     case "filter":
     case "sort":
-    case "limit":
     case "expand_window":
     case "collect_metrics":
     case "subquery_alias": {

@@ -1,7 +1,7 @@
 /** The physical program as text, for `explain`. Main thread. */
 import type { Attribute, Expression } from "../expr/expression.ts";
 import { prettyName } from "../expr/sql-text.ts";
-import type { PhysicalProgram, Pipeline, Stage, Step } from "./program.ts";
+import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "./program.ts";
 
 export function explainProgram(program: PhysicalProgram): string {
   const lines = program.stages.toReversed().flatMap((stage) => stageLines(program, stage));
@@ -10,12 +10,10 @@ export function explainProgram(program: PhysicalProgram): string {
 }
 
 function stageLines(program: PhysicalProgram, stage: Stage): string[] {
-  const sink =
-    stage.sink.kind === "output"
-      ? "Output"
-      : `ShuffleWrite hash partitions=${program.partitions} [${names(program.aggregates[stage.sink.aggregate]!.grouping)}]`;
+  const sink = stage.sink.kind === "output" ? "Output" : shuffleText(program, program.operators[stage.sink.operator]!);
   const lines = [`Stage ${stage.index}: ${sink}`];
-  if (stage.sink.kind === "shuffle") lines.push(`   +- PartialAggregate ${aggregateText(program, stage.sink.aggregate)}`);
+  const sent = stage.sink.kind === "shuffle" ? sentText(program.operators[stage.sink.operator]!) : null;
+  if (sent !== null) lines.push(`   +- ${sent}`);
   for (const pipeline of stage.pipelines) {
     for (const step of pipeline.steps.toReversed()) lines.push(`   +- ${stepText(program, step)}`);
     lines.push(`   +- ${inputText(program, stage, pipeline)}`);
@@ -25,9 +23,7 @@ function stageLines(program: PhysicalProgram, stage: Stage): string[] {
 
 function inputText(program: PhysicalProgram, stage: Stage, pipeline: Pipeline): string {
   if (stage.input.kind === "merge") {
-    const { state } = program.aggregates[stage.input.aggregate]!;
-    const mode = state ? `StateStoreSave operator=${state.operatorId} emit=${state.emit} ` : "";
-    return `MergeAggregate ${mode}${aggregateText(program, stage.input.aggregate)}`;
+    return mergedText(program.operators[stage.input.operator]!);
   }
   const { read, needed, leaves } = program.sources[pipeline.source]!;
   const columns = leaves.filter((_leaf, i) => needed[i]).map((leaf) => leaf.path.join("."));
@@ -53,8 +49,39 @@ function stepText(program: PhysicalProgram, step: Step): string {
   }
 }
 
-function aggregateText(program: PhysicalProgram, aggregate: number): string {
-  const { grouping, aggregates } = program.aggregates[aggregate]!;
+function shuffleText({ partitions }: PhysicalProgram, operator: KeyedOperator): string {
+  if (operator.kind === "limit") return "ShuffleWrite single partition";
+  return `ShuffleWrite hash partitions=${partitions} [${names(operator.kind === "aggregate" ? operator.grouping : operator.keys)}]`;
+}
+
+/** What happens to rows before a shuffle. */
+function sentText(operator: KeyedOperator): string | null {
+  switch (operator.kind) {
+    case "aggregate":
+      return `PartialAggregate ${aggregateText(operator)}`;
+    case "limit":
+      return `StreamingLocalLimit ${operator.limit}`;
+    case "deduplicate":
+      return operator.eventTime ? `DropLate ${names([operator.eventTime])}` : null;
+  }
+}
+
+function mergedText(operator: KeyedOperator): string {
+  switch (operator.kind) {
+    case "aggregate": {
+      const { state } = operator;
+      return `MergeAggregate ${state ? `StateStoreSave operator=${state.operatorId} emit=${state.emit} ` : ""}${aggregateText(operator)}`;
+    }
+    case "limit":
+      return `StreamingGlobalLimit ${operator.limit} operator=${operator.state.operatorId}`;
+    case "deduplicate": {
+      const name = operator.keptMicros === null ? "StreamingDeduplicate" : "StreamingDeduplicateWithinWatermark";
+      return `${name} [${names(operator.keys)}] operator=${operator.state.operatorId}`;
+    }
+  }
+}
+
+function aggregateText({ grouping, aggregates }: AggregateOperator): string {
   return `keys=[${names(grouping)}] functions=[${aggregates.map(({ result }) => result.name).join(", ")}]`;
 }
 

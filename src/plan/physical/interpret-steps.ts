@@ -4,7 +4,7 @@
  */
 import { attributeOf } from "../expr/expression-type.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
-import type { AggregateOperator, ObservedMetrics, Pipeline, StaticTable, Step } from "./program.ts";
+import type { AggregateOperator, KeyedOperator, ObservedMetrics, Pipeline, StaticTable, Step } from "./program.ts";
 import { attributesOf } from "./needed-leaves.ts";
 
 /** `rest` is fused; it mentions `hoisted` values by their ids. */
@@ -126,6 +126,13 @@ function inputsOf(step: Step, observed: readonly ObservedMetrics[]): readonly Ex
     case "interpret":
       return step.columns.map(({ expression }) => expression);
   }
+}
+
+/** What goes into a shuffle of each row. */
+export function operatorInputs(operator: KeyedOperator): readonly Expression[] {
+  if (operator.kind === "aggregate") return aggregateInputs(operator);
+  const { keys, carried } = operator;
+  return operator.kind === "deduplicate" && operator.eventTime ? [...keys, ...carried, operator.eventTime] : [...keys, ...carried];
 }
 
 /** What an aggregate reads of each row. */

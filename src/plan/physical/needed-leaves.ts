@@ -6,8 +6,8 @@ import type { Leaf } from "../../columnar/types.ts";
 import { leafCount } from "../../columnar/types.ts";
 import { childrenOf } from "../tree.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
-import { aggregateInputs } from "./interpret-steps.ts";
-import type { AggregateOperator, ObservedMetrics, Stage, StaticTable, Step } from "./program.ts";
+import { aggregateInputs, operatorInputs } from "./interpret-steps.ts";
+import type { KeyedOperator, ObservedMetrics, Stage, StaticTable, Step } from "./program.ts";
 
 /** Attribute id → leaf offsets within the attribute that are needed, or `all`. */
 type Needs = Map<number, Set<number> | "all">;
@@ -16,7 +16,7 @@ export function neededLeaves(
   stages: readonly Stage[],
   sources: readonly { readonly leaves: readonly Leaf[] }[],
   output: readonly Attribute[],
-  aggregates: readonly AggregateOperator[],
+  operators: readonly KeyedOperator[],
   tables: readonly StaticTable[],
   observed: readonly ObservedMetrics[],
 ): boolean[][] {
@@ -26,7 +26,7 @@ export function neededLeaves(
       if (pipeline.source < 0) continue;
       const needs: Needs = new Map();
       if (stage.sink.kind === "output") for (const attribute of output) needs.set(attribute.id, "all");
-      else aggregateInputs(aggregates[stage.sink.aggregate]!).forEach((expression) => collect(expression, needs));
+      else operatorInputs(operators[stage.sink.operator]!).forEach((expression) => collect(expression, needs));
       for (const step of pipeline.steps.toReversed()) before(step, needs, tables, observed);
       const flags = result[pipeline.source]!;
       let leaf = 0;

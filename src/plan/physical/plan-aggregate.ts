@@ -2,11 +2,12 @@
 import { assert } from "../../base/assert.ts";
 import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
 import { AnalysisError } from "../../base/errors.ts";
-import { BinaryType, BooleanType, leavesOf, simpleString } from "../../columnar/types.ts";
-import { type AggregateCall, type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
+import { BinaryType, simpleString } from "../../columnar/types.ts";
+import type { AggregateCall, Alias, Attribute, Expression } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { typeOf } from "../expr/expression-type.ts";
 import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
+import { fieldSpecs } from "./plan-row-operator.ts";
 import { rowPanes, slidingWindows, type SlidingWindows } from "./plan-panes.ts";
 import { Hoister, type SplitTiers } from "./interpret-steps.ts";
 import type { AggregateOperator, OutputMode, PlannedAggregate, Step } from "./program.ts";
@@ -44,11 +45,7 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
     return { ...expression, child: planned.result };
   });
 
-  const keySpecs = leavesOf(schemaOf(grouping)).flatMap((leaf): RowFieldSpec[] => {
-    const name = leaf.path.join(".");
-    if (leaf.physical !== "struct") return [{ name, dataType: leaf.dataType }];
-    return leaf.nullable ? [{ name: `${name} is null`, dataType: BooleanType }] : [];
-  });
+  const keySpecs = fieldSpecs(grouping);
   const eventTime = outputMode === null ? undefined : grouping.find((attribute) => attribute.watermarkDelayMs !== undefined);
   const bucket = eventTime && {
     keyIndex: keySpecs.findIndex(({ name }) => name === (eventTime.dataType.kind === "struct" ? `${eventTime.name}.end` : eventTime.name)),
@@ -66,6 +63,7 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
     before: hoister.steps(),
     after: interpreted.length === 0 ? [] : [{ kind: "interpret", columns: interpreted, carried: [] }],
     operator: {
+      kind: "aggregate",
       index,
       grouping,
       aggregates,
@@ -147,7 +145,7 @@ const BUCKETS_ALIVE = 32n;
 const SECOND = 1_000_000n;
 
 /** Width of a time bucket: a multiple of the window's slide, such that a few dozen are alive (design: small things stay small). */
-function bucketWidth(eventTime: Attribute, child: LogicalPlan): bigint {
+export function bucketWidth(eventTime: Attribute, child: LogicalPlan): bigint {
   const delay = BigInt(eventTime.watermarkDelayMs!) * 1000n;
   const step = windowStep(eventTime, child) ?? SECOND;
   const steps = delay / (step * BUCKETS_ALIVE);

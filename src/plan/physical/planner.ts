@@ -12,15 +12,16 @@ import { BooleanType, type Leaf, leafCount, leavesOf, type StructType } from "..
 import { type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { attributeOf, typeOf } from "../expr/expression-type.ts";
-import { outputOf } from "../logical/output.ts";
-import type { Aggregate, Join, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
+import { isStreaming, outputOf } from "../logical/output.ts";
+import type { Aggregate, Deduplicate, Join, Limit, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { planAggregate } from "./plan-aggregate.ts";
 import { expandIntoPanes } from "./plan-panes.ts";
 import { splitJoin } from "./plan-join.ts";
-import { aggregateInputs, carryAttributes, hoistStep, type SplitTiers } from "./interpret-steps.ts";
+import { planDeduplicate, planLimit } from "./plan-row-operator.ts";
+import { carryAttributes, hoistStep, operatorInputs, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
 import type {
-  AggregateOperator,
+  KeyedOperator,
   ObservedMetrics,
   OutputMode,
   PhysicalProgram,
@@ -63,7 +64,7 @@ class Planner {
   readonly #sources: Omit<SourceInput, "needed">[] = [];
   readonly #stages: Stage[] = [];
   readonly #staticTables: StaticTable[] = [];
-  readonly #aggregates: AggregateOperator[] = [];
+  readonly #operators: KeyedOperator[] = [];
   readonly #watermarks: WatermarkOperator[] = [];
   readonly #observed: ObservedMetrics[] = [];
 
@@ -72,17 +73,17 @@ class Planner {
   }
 
   async plan(plan: LogicalPlan): Promise<PhysicalProgram> {
-    const { below, tail } = splitTail(plan);
+    const { below, tail } = splitTail(plan, this.#context.outputMode);
     const flow = await this.#flow(below);
     this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
     const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
-    const needed = neededLeaves(stages, this.#sources, flow.output, this.#aggregates, this.#staticTables, this.#observed);
+    const needed = neededLeaves(stages, this.#sources, flow.output, this.#operators, this.#staticTables, this.#observed);
     const first = tail[0];
     return {
       stages,
       sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
       staticTables: this.#staticTables,
-      aggregates: this.#aggregates,
+      operators: this.#operators,
       watermarks: this.#watermarks,
       observed: this.#observed,
       output: flow.output,
@@ -141,7 +142,7 @@ class Planner {
       case "aggregate":
         return this.#aggregate(plan);
       case "deduplicate":
-        return this.#flow(this.#deduplicateAsAggregate(plan));
+        return isStreaming(plan) ? this.#rowOperator(plan) : this.#flow(this.#deduplicateAsAggregate(plan));
       case "join":
         return this.#join(plan);
       case "set_operation": {
@@ -159,12 +160,14 @@ class Planner {
         }
         return { input: { kind: "scan" }, pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
       }
-      case "sort":
       case "limit":
+        if (isStreaming(plan)) return this.#rowOperator(plan);
+        return this.#flow(await this.#context.materialize(plan));
+      case "sort":
         if (this.#context.outputMode !== "batch") {
           throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
-            feature: `${plan.kind} below other operators of a streaming query`,
-            remedy: "Sort or limit last, in complete mode.",
+            feature: "a sort below other operators of a streaming query",
+            remedy: "Sort last, in complete mode.",
           });
         }
         return this.#flow(await this.#context.materialize(plan));
@@ -180,11 +183,11 @@ class Planner {
     }
   }
 
-  #scan(read: SourceInput["read"], isStreaming: boolean, output: readonly Attribute[]): Flow {
+  #scan(read: SourceInput["read"], isStream: boolean, output: readonly Attribute[]): Flow {
     const schema: StructType = schemaOf(output);
     const leaves: Leaf[] = leavesOf(schema);
     const source = this.#sources.length;
-    this.#sources.push({ read, isStreaming, schema, leaves });
+    this.#sources.push({ read, isStreaming: isStream, schema, leaves });
     return { input: { kind: "scan" }, pipelines: [{ source, input: output, steps: [] }], output };
   }
 
@@ -195,7 +198,7 @@ class Planner {
   }
 
   #carry(stage: Stage, output: readonly Attribute[]): Stage {
-    const inputs = stage.sink.kind === "output" ? output : aggregateInputs(this.#aggregates[stage.sink.aggregate]!);
+    const inputs = stage.sink.kind === "output" ? output : operatorInputs(this.#operators[stage.sink.operator]!);
     const needs = new Set(inputs.flatMap((expression) => [...attributesOf(expression)]));
     return { ...stage, pipelines: stage.pipelines.map((pipeline) => carryAttributes(pipeline, needs, this.#staticTables, this.#observed)) };
   }
@@ -217,24 +220,43 @@ class Planner {
     const { outputMode } = this.#context;
     const { operator, results, before, after, panes } = planAggregate(
       plan,
-      this.#aggregates.length,
+      this.#operators.length,
       this.#context,
       outputMode === "batch" ? null : outputMode,
     );
-    this.#aggregates.push(operator);
+    this.#operators.push(operator);
     if (panes) for (const pipeline of flow.pipelines) expandIntoPanes(pipeline.steps, panes);
     for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
     this.#stages.push({
       index: this.#stages.length,
       input: flow.input,
       pipelines: flow.pipelines,
-      sink: { kind: "shuffle", aggregate: operator.index },
+      sink: { kind: "shuffle", operator: operator.index },
     });
     const input = [...operator.grouping, ...operator.aggregates.flatMap(({ result, buffers }) => buffers ?? [result])];
     return {
-      input: { kind: "merge", aggregate: operator.index },
+      input: { kind: "merge", operator: operator.index },
       pipelines: [{ source: -1, input, steps: [...after, { kind: "project", expressions: results }] }],
       output: results.map(attributeOf),
+    };
+  }
+
+  /** Deduplication and limits of streams: rows go to where the state of their key is, and on from there as they are. */
+  async #rowOperator(plan: Deduplicate | Limit): Promise<Flow> {
+    const flow = await this.#flow(plan.child);
+    const index = this.#operators.length;
+    const operator = plan.kind === "limit" ? planLimit(plan, index, flow.output) : planDeduplicate(plan, index, flow.output);
+    this.#operators.push(operator);
+    this.#stages.push({
+      index: this.#stages.length,
+      input: flow.input,
+      pipelines: flow.pipelines,
+      sink: { kind: "shuffle", operator: index },
+    });
+    return {
+      input: { kind: "merge", operator: index },
+      pipelines: [{ source: -1, input: [...operator.keys, ...operator.carried], steps: [] }],
+      output: flow.output,
     };
   }
 
@@ -322,8 +344,12 @@ const leafSpecsOf = (attributes: readonly Attribute[]): RowFieldSpec[] =>
     dataType: leaf.physical === "struct" ? BooleanType : leaf.dataType,
   }));
 
-/** Cuts sorts, limits and what stands above them off the top: the main thread does them. */
-function splitTail(plan: LogicalPlan): { below: LogicalPlan; tail: TailStep[] } {
+/**
+ * Cuts sorts, limits and what stands above them off the top: the main thread does them. Of a stream only where every batch brings the whole
+ * result; elsewhere a limit counts over all batches.
+ */
+function splitTail(plan: LogicalPlan, outputMode: OutputMode | "batch"): { below: LogicalPlan; tail: TailStep[] } {
+  if (outputMode === "append" || outputMode === "update") return { below: plan, tail: [] };
   const steps: TailStep[] = [];
   let node = plan;
   let cut: { below: LogicalPlan; length: number } | null = null;

@@ -20,7 +20,7 @@ export interface PhysicalProgram {
   readonly stages: readonly Stage[];
   readonly sources: readonly SourceInput[];
   readonly staticTables: readonly StaticTable[];
-  readonly aggregates: readonly AggregateOperator[];
+  readonly operators: readonly KeyedOperator[];
   readonly watermarks: readonly WatermarkOperator[];
   readonly observed: readonly ObservedMetrics[];
   /** Rows leaving the last stage. */
@@ -46,13 +46,13 @@ export interface SourceInput {
 
 export interface Stage {
   readonly index: number;
-  readonly input: { readonly kind: "scan" } | { readonly kind: "merge"; readonly aggregate: number };
+  readonly input: { readonly kind: "scan" } | { readonly kind: "merge"; readonly operator: number };
   /** One per source for a scan, exactly one for a merge. */
   readonly pipelines: readonly Pipeline[];
   readonly sink: StageSink;
 }
 
-export type StageSink = { readonly kind: "shuffle"; readonly aggregate: number } | { readonly kind: "output" };
+export type StageSink = { readonly kind: "shuffle"; readonly operator: number } | { readonly kind: "output" };
 
 export interface Pipeline {
   /** For a scan: index into `sources`; for a merge: -1. */
@@ -104,7 +104,11 @@ export interface StaticTable {
   readonly layout: RowLayout;
 }
 
+/** What a shuffle leads to: rows meet by key in the worker that owns their partition. */
+export type KeyedOperator = AggregateOperator | RowOperator;
+
 export interface AggregateOperator {
+  readonly kind: "aggregate";
   readonly index: number;
   readonly grouping: readonly Attribute[];
   /** Leaves of the grouping attributes that are key fields, in layout order. */
@@ -130,13 +134,46 @@ export interface PlannedAggregate {
   readonly fieldCount: number;
 }
 
-export interface StatefulAggregate {
+interface StatefulOperator {
   /** Spark's operator id: 0 for the operator nearest to the sources. */
   readonly operatorId: number;
-  readonly operatorName: "stateStoreSave";
-  readonly emit: OutputMode;
-  /** Whether rows at or before the watermark are dropped and state is evicted. */
+  /** Spark's name, in progress and metadata. */
+  readonly operatorName: "stateStoreSave" | "dedupe" | "dedupeWithinWatermark" | "globalLimit";
+  /** Whether state at or before the watermark is evicted. */
   readonly watermarked: boolean;
+}
+
+export interface StatefulAggregate extends StatefulOperator {
+  readonly emit: OutputMode;
+}
+
+/** An operator whose rows leave as they came, or not at all. Streams only. */
+export type RowOperator = DeduplicateOperator | LimitOperator;
+
+interface RowOperatorBase {
+  readonly index: number;
+  /** Attributes whose values the state's rows are found by. */
+  readonly keys: readonly Attribute[];
+  /** The other attributes that leave. */
+  readonly carried: readonly Attribute[];
+  /** Rows of the state. */
+  readonly layout: RowLayout;
+  /** Rows of the shuffle: begin as those of the state, with the carried columns behind. */
+  readonly shuffled: RowLayout;
+  readonly state: StatefulOperator;
+}
+
+export interface DeduplicateOperator extends RowOperatorBase {
+  readonly kind: "deduplicate";
+  /** Rows with a time at or before the late watermark are dropped; null: there is no watermark. */
+  readonly eventTime: Attribute | null;
+  /** A key is forgotten so long after its row's time (the one value of the state); null: the state has no values. */
+  readonly keptMicros: bigint | null;
+}
+
+export interface LimitOperator extends RowOperatorBase {
+  readonly kind: "limit";
+  readonly limit: number;
 }
 
 export interface WatermarkOperator {

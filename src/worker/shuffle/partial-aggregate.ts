@@ -5,6 +5,7 @@
 import { ARENA_BATCH, ARENA_SPLIT } from "../../columnar/memory-layout.ts";
 import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_EXCHANGE, MODE_SCRATCH } from "../../compile/stage-context.ts";
 import type { Kernels } from "../../kernels/load.ts";
+import type { TaskContext } from "../query-instance.ts";
 import type { StageInstance } from "../stage-instance.ts";
 import { outOfMemory } from "../task-output.ts";
 
@@ -12,7 +13,8 @@ import { outOfMemory } from "../task-output.ts";
 const TABLE_ROWS_MAX = 32768;
 /** If more than this share of rows survives aggregation, it is not worth its cost. */
 const USELESS_RATIO = 0.6;
-const PAIRS = 1024;
+/** Pairs that scan kernels are given room for. */
+export const PAIRS = 1024;
 
 export class PartialAggregate {
   readonly #kernels: Kernels;
@@ -85,6 +87,13 @@ export class PartialAggregate {
     }
     return blocks;
   }
+}
+
+/** The sending side for `operator`; `direct`: an earlier batch found that its rows do not reduce. Whole rows never do. */
+export function partialAggregate(context: TaskContext, stage: StageInstance, operator: number, direct: boolean): PartialAggregate {
+  const { kernels, workerCount, program, layoutAddress } = context;
+  const isDirect = direct || program.operators[operator]!.kind !== "aggregate";
+  return new PartialAggregate(kernels, stage, layoutAddress(operator), workerCount, program.partitions, isDirect);
 }
 
 /** Runs a scan kernel: `step(cursor, pairs)` fills up to 1024 (row, base) pairs and returns how many, 0 at the end. */

@@ -1,0 +1,44 @@
+/** `spark.read.format("state-metadata")`: the stateful operators of a checkpoint, one row per store. Columns are Spark's. Main thread. */
+import { encodeColumnBatch } from "../../columnar/column-batch.ts";
+import { type DataType, IntegerType, LongType, StringType, type StructField, structType } from "../../columnar/types.ts";
+import { memoryReader } from "../memory/memory-reader.ts";
+import { stringOption } from "../options.ts";
+import type { SourceProvider, SplitReader } from "../source.ts";
+import { openCheckpoint, stateOperators } from "./state-source.ts";
+
+const column = (name: string, dataType: DataType): StructField => ({ name, dataType, nullable: true });
+
+const schema = structType([
+  column("operatorId", LongType),
+  column("operatorName", StringType),
+  column("stateStoreName", StringType),
+  column("numPartitions", IntegerType),
+  column("minBatchId", LongType),
+  column("maxBatchId", LongType),
+  column("operatorProperties", StringType),
+]);
+
+export const stateMetadataSource: SourceProvider = {
+  name: "state-metadata",
+  options: { path: stringOption("The query's checkpoint location; required") },
+  async schema(context) {
+    await openCheckpoint(context);
+    return schema;
+  },
+  async planBatch(context) {
+    const reader = await openCheckpoint(context);
+    const batches = await reader.commits.list();
+    const [first, last] = [batches[0], batches.at(-1)].map((id) => (id === undefined ? null : BigInt(id)));
+    const operators = await stateOperators(reader);
+    const rows = operators.map(({ operatorId, operatorName, partitionCount }) => {
+      return [BigInt(operatorId), operatorName, "default", partitionCount, first!, last!, ""];
+    });
+    const batch = Buffer.from(encodeColumnBatch(schema, rows)).toString("base64");
+    return rows.length === 0 ? [] : [{ reader: "state-metadata", batch, firstRow: 0, rows: rows.length }];
+  },
+};
+
+export const stateMetadataReader: SplitReader = {
+  name: "state-metadata",
+  open: (split, context) => memoryReader.open(split, context, Buffer.from(String(split["batch"]), "base64")),
+};

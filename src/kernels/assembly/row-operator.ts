@@ -1,0 +1,148 @@
+// Operators that let the rows of a shuffle pass or not, and remember in state which or how many have passed: deduplication and limits. Called by
+// worker/row-task.ts, a block of the exchange at a time, on the worker that owns the memory.
+//
+// A row of the exchange begins as a row of the state; more columns follow, for which the null bits of its values are meant too. All
+// kernels here take a cursor (next row u32, end u32) over such rows, write pairs (row u32, base u32) of up to `max` that pass to `out` and
+// return how many; the cursor's row is its end when all have been looked at. `ROWS_FAILED`: memory is exhausted, ERROR_CODE is set.
+import {
+  LATE_WATERMARK,
+  LAYOUT_VALUE_NULLS,
+  ROW_FLAGS,
+  ROW_HASH,
+  ROW_NEXT,
+  TABLE_BASE,
+  TABLE_INSERTED,
+} from "./memory-layout";
+import { table_find, table_upsert } from "./hash-table";
+import { bucketBit, filterAdd, filterLine, filterMask, filterReady } from "./key-filter";
+import { markDirty, store_find, store_remove, store_upsert } from "./state-store";
+import {
+  P_COUNT,
+  P_FILTER_ADDED,
+  S_BUCKET_MICROS,
+  S_DUPLICATES,
+  S_LAYOUT,
+  floorDivide,
+  keepsKeysUntil,
+  partitionEntry,
+  partitionOf,
+  tableAt,
+  tableOf,
+  timeOf,
+} from "./store-tables";
+import { ROW_INSERTED, T_BUCKET, remix } from "./table-layout";
+import { touchForNew } from "./touch";
+
+const ROWS_FAILED: u32 = 0xffffffff;
+
+/** In place of the address of the row that was added. */
+const DUPLICATE: usize = 0;
+const FAILED: usize = 1;
+
+/** Rows with keys that the state does not know; it knows them then. The first of equal rows passes. */
+export function store_pass_new(state: usize, cursor: usize, out: usize, max: u32): u32 {
+  let row: usize = load<u32>(cursor);
+  const end: usize = load<u32>(cursor, 4);
+  let touched = row;
+  let count: u32 = 0;
+  let duplicates: u32 = 0;
+  const keptUntil = keepsKeysUntil(state);
+  for (; row < end && count < max; row += load<u32>(row, ROW_NEXT)) {
+    if (row >= touched) touched = touchForNew(state, row, end);
+    const added = keptUntil ? addUntil(state, row) : add(state, row);
+    if (added == FAILED) return ROWS_FAILED;
+    if (added == DUPLICATE) {
+      duplicates++;
+      continue;
+    }
+    store<u32>(out + 8 * count, <u32>row);
+    store<u32>(out + 8 * count, <u32>row, 4);
+    count++;
+  }
+  store<u32>(cursor, <u32>row);
+  store<u32>(state, load<u32>(state, S_DUPLICATES) + duplicates, S_DUPLICATES);
+  return count;
+}
+
+function add(state: usize, row: usize): usize {
+  const table = tableOf(state, row, true);
+  if (table == 0) return FAILED;
+  const found = table_upsert(table, row, row);
+  if (found == 0) return FAILED;
+  if (load<u32>(TABLE_INSERTED) == 0) return DUPLICATE;
+  store<u32>(found, load<u32>(found, ROW_FLAGS) | ROW_INSERTED, ROW_FLAGS);
+  markDirty(state, table, load<u32>(TABLE_BASE), found);
+  return found;
+}
+
+/** The key may lie in any bucket: in that of its first row, which may have had its time and wait there for the others. */
+function addUntil(state: usize, row: usize): usize {
+  const hash = load<u32>(row, ROW_HASH);
+  const entry = partitionEntry(state, partitionOf(state, hash));
+  if (!filterReady(entry)) return FAILED;
+  const remixed = remix(hash);
+  const line = filterLine(entry, remixed);
+  const mask = filterMask(line, remixed);
+  if (mask != 0) {
+    const known = find(state, entry, mask, row);
+    if (known != 0) {
+      if (timeOf(state, known) > load<i64>(LATE_WATERMARK)) return DUPLICATE;
+      if (!store_remove(state, known)) return FAILED;
+    }
+  }
+  const added = add(state, row);
+  if (added == DUPLICATE || added == FAILED) return added;
+  // Of the null bits that came with the row none is meant for the state's value.
+  store<u64>(added + load<u32>(<usize>load<u32>(state, S_LAYOUT), LAYOUT_VALUE_NULLS), 0);
+  filterAdd(line, remixed, bucketBit(floorDivide(timeOf(state, row), load<i64>(state, S_BUCKET_MICROS))));
+  store<u32>(entry, load<u32>(entry, P_FILTER_ADDED) + 1, P_FILTER_ADDED);
+  return added;
+}
+
+function find(state: usize, entry: usize, mask: u32, row: usize): usize {
+  // Duplicates mostly come soon, with a time in the same bucket.
+  const own = tableOf(state, row, false);
+  if (own != 0 && mask & bucketBit(load<i64>(own, T_BUCKET))) {
+    const found = table_find(own, row, row);
+    if (found != 0) return found;
+  }
+  for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
+    const table = tableAt(entry, t);
+    if (table == own || (mask & bucketBit(load<i64>(table, T_BUCKET))) == 0) continue;
+    const found = table_find(table, row, row);
+    if (found != 0) return found;
+  }
+  return 0;
+}
+
+/** The first rows until `limit` have passed in all batches together; the state counts them in its one row's one value. */
+export function store_pass_first(state: usize, cursor: usize, out: usize, max: u32, limit: u32): u32 {
+  let row: usize = load<u32>(cursor);
+  const first = row;
+  const end: usize = load<u32>(cursor, 4);
+  const nulls = load<u32>(<usize>load<u32>(state, S_LAYOUT), LAYOUT_VALUE_NULLS);
+  const found = row < end ? store_find(state, row, row) : 0;
+  const passed: i64 = found == 0 ? 0 : load<i64>(found + nulls + 8);
+  if (passed >= <i64>limit) {
+    store<u32>(cursor, <u32>end);
+    return 0;
+  }
+  let count: u32 = 0;
+  for (; row < end && count < max && passed + count < <i64>limit; row += load<u32>(row, ROW_NEXT)) {
+    store<u32>(out + 8 * count, <u32>row);
+    store<u32>(out + 8 * count, <u32>row, 4);
+    count++;
+  }
+  store<u32>(cursor, passed + count < <i64>limit ? <u32>row : <u32>end);
+  if (count == 0) return 0;
+  const counter = store_upsert(state, first, first);
+  if (counter == 0) return ROWS_FAILED;
+  store<u64>(counter + nulls, 0);
+  store<i64>(counter + nulls + 8, passed + count);
+  return count;
+}
+
+/** Rows that `store_pass_new` has held back in this batch. */
+export function store_duplicates(state: usize): u32 {
+  return load<u32>(state, S_DUPLICATES);
+}

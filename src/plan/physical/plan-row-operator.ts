@@ -1,0 +1,92 @@
+/** Streaming `Deduplicate` and `Limit` → operators with the layouts of their state and of the rows that are shuffled to them. */
+import { AnalysisError } from "../../base/errors.ts";
+import { type RowFieldSpec, type RowLayout, rowLayout } from "../../columnar/row-layout.ts";
+import { BooleanType, leavesOf, LongType, TimestampType } from "../../columnar/types.ts";
+import { type Attribute, schemaOf } from "../expr/expression.ts";
+import type { Deduplicate, Limit } from "../logical/nodes.ts";
+import { bucketWidth } from "./plan-aggregate.ts";
+import type { DeduplicateOperator, LimitOperator } from "./program.ts";
+
+/** Time buckets within the delay of a deduplication: its keys live for one to two delays, and its filter knows 32 buckets apart. */
+const BUCKETS_PER_DELAY = 8n;
+const SECOND = 1_000_000n;
+/** A word of null bits. */
+const FIELDS_MAX = 64;
+
+/** `output`: the attributes that come in, and leave. */
+export function planDeduplicate(plan: Deduplicate, index: number, output: readonly Attribute[]): DeduplicateOperator {
+  const keys = plan.columns as readonly Attribute[];
+  const carried = output.filter(({ id }) => keys.every((key) => key.id !== id));
+  const eventTime = output.find(({ watermarkDelayMs }) => watermarkDelayMs !== undefined) ?? null;
+  const keySpecs = fieldSpecs(keys);
+  if (plan.withinWatermark) {
+    const keptMicros = BigInt(eventTime!.watermarkDelayMs!) * 1000n;
+    const width = keptMicros / BUCKETS_PER_DELAY;
+    return {
+      kind: "deduplicate",
+      index,
+      keys,
+      carried,
+      eventTime,
+      keptMicros,
+      ...layouts(keySpecs, [{ name: "expiresAtMicros", dataType: TimestampType }], carried, {
+        keyIndex: -1,
+        valueIndex: 0,
+        widthMicros: width > SECOND ? width : SECOND,
+      }),
+      state: { operatorId: index, operatorName: "dedupeWithinWatermark", watermarked: true },
+    };
+  }
+  const timeKey = keys.find(({ watermarkDelayMs }) => watermarkDelayMs !== undefined);
+  const bucket = timeKey && {
+    keyIndex: keySpecs.findIndex(({ name }) => name === (timeKey.dataType.kind === "struct" ? `${timeKey.name}.end` : timeKey.name)),
+    widthMicros: bucketWidth(timeKey, plan.child),
+  };
+  return {
+    kind: "deduplicate",
+    index,
+    keys,
+    carried,
+    eventTime,
+    keptMicros: null,
+    ...layouts(keySpecs, [], carried, bucket),
+    state: { operatorId: index, operatorName: "dedupe", watermarked: timeKey !== undefined },
+  };
+}
+
+export function planLimit(plan: Limit, index: number, output: readonly Attribute[]): LimitOperator {
+  return {
+    kind: "limit",
+    index,
+    keys: [],
+    carried: output,
+    limit: plan.limit,
+    ...layouts([], [{ name: "value", dataType: LongType }], output),
+    state: { operatorId: index, operatorName: "globalLimit", watermarked: false },
+  };
+}
+
+/** Both layouts place keys and state values alike, so that a shuffled row can be taken for one of the state. */
+function layouts(
+  keys: readonly RowFieldSpec[],
+  values: readonly RowFieldSpec[],
+  carried: readonly Attribute[],
+  bucket?: Parameters<typeof rowLayout>[2],
+): { readonly layout: RowLayout; readonly shuffled: RowLayout } {
+  const behind = fieldSpecs(carried);
+  if (keys.length > FIELDS_MAX || values.length + behind.length > FIELDS_MAX) {
+    throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+      feature: `deduplication or a limit of a stream with more than ${FIELDS_MAX - values.length} columns`,
+      remedy: "Select the columns that are needed before.",
+    });
+  }
+  return { layout: rowLayout(keys, values, bucket), shuffled: rowLayout(keys, [...values, ...behind], bucket) };
+}
+
+/** Fields for the leaves of attributes: a boolean for a struct that can be null (is it?), the others as they are. */
+export const fieldSpecs = (attributes: readonly Attribute[]): RowFieldSpec[] =>
+  leavesOf(schemaOf(attributes)).flatMap((leaf): RowFieldSpec[] => {
+    const name = leaf.path.join(".");
+    if (leaf.physical !== "struct") return [{ name, dataType: leaf.dataType }];
+    return leaf.nullable ? [{ name: `${name} is null`, dataType: BooleanType }] : [];
+  });
