@@ -124,6 +124,11 @@ export function assemblyLayoutSource(): string {
     LAYOUT_BUCKET_MICROS,
     LAYOUT_VALUE_NULLS,
     LAYOUT_VAR_OFFSETS,
+    FLAT_INDEX,
+    FLAT_SHIFT,
+    FLAT_MASK,
+    FLAT_ROWS,
+    FLAT_FIRST,
   };
   for (const [name, code] of Object.entries(ERROR_CODES)) numbers[`ERROR_${name.toUpperCase()}`] = code;
   const lines = Object.entries(numbers).map(([name, value]) => `export const ${name}: u32 = ${value};`);
@@ -139,7 +144,7 @@ export function assemblyLayoutSource(): string {
  * A slot is i64: offset in the low, length in the high 32 bits; adding the container's base gives a view. Keys are canonical:
  * null keys are zero, -0.0 is 0.0, NaN has one pattern; so two keys are equal iff their fixed bytes and their slots' bytes are.
  */
-export const ROW_HASH = 0; // u32, Murmur3_x86_32 of the keys with seed 42, as Spark's
+export const ROW_HASH = 0; // u32, Murmur3_x86_32 of the keys with seed 42, as Spark's; in flat tables a hash of their own
 export const ROW_EPOCH = 4; // u32
 export const ROW_NEXT = 8; // u32: link of the dirty list in state chunks; chain of equal keys in join tables
 const ROW_FLAGS = 12; // u32
@@ -157,3 +162,10 @@ export const LAYOUT_BUCKET_NULL_BIT = 20; // u32
 export const LAYOUT_BUCKET_MICROS = 24; // i64: width of a time bucket
 export const LAYOUT_VALUE_NULLS = 32; // u32: offset of the values' null bits; 0 = there are no values
 export const LAYOUT_VAR_OFFSETS = 40; // u32 per slot
+
+/** A flat table (`kernels/assembly/flat-table.ts`): what generated code reads of it. Pairs of hash u32 and row address u32; 0: free. */
+export const FLAT_INDEX = 0; // u32: address of the pairs, a power of two many
+export const FLAT_SHIFT = 4; // u32: hash >> this is the pair to begin with
+export const FLAT_MASK = 8; // u32: bytes of all pairs - 1
+const FLAT_ROWS = 12; // u32
+export const FLAT_FIRST = 16; // u32: the oldest row, or 0

@@ -7,10 +7,11 @@
  * out-block, the worker computes the columns, and the next segment takes that block.
  *
  * Exports: `pipeline<p>_<segment>(block)`, and for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs, count)`; for each
- * static table that it probes `build<t>(block)`. All return 0, or 1 with the error cells filled.
+ * static table that it probes `build<t>(block)`; for a stage that shuffles, per pipeline `flush<p>(table)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
 import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import type { RowLayout } from "../columnar/row-layout.ts";
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
@@ -19,12 +20,14 @@ import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { pushMurmur3 } from "./murmur3.ts";
+import { emitFlush, groupingValues } from "./group-flush.ts";
 import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
+import { partialLayout, staticLayout } from "./interned-columns.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
 import { bindShuffledRow } from "./row-operator.ts";
-import { flattenValue, type RowPlace, valueFromFields, writeKeys } from "./rows.ts";
+import { clearSlots, flattenValue, type RowPlace, writeKeys } from "./rows.ts";
 import { CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { type Bindings, SegmentCode, type StageTools } from "./segment.ts";
@@ -40,7 +43,9 @@ export interface CompiledStage {
   /** Per pipeline the number of segments. */
   readonly segments: readonly number[];
   /** Static tables that the stage probes. */
-  readonly tables: readonly number[];
+  readonly tables: readonly { readonly table: number; readonly layout: RowLayout }[];
+  /** Per pipeline how the groups of its partial aggregate are laid out, in a stage whose rows are shuffled. */
+  readonly groups: readonly (RowLayout | null)[];
 }
 
 export interface OutBlock {
@@ -66,21 +71,26 @@ class StageCompiler implements StageTools {
   readonly #functions: FunctionRegistry;
   readonly #module = new ModuleContext();
   readonly #outBlocks: OutBlock[] = [];
-  readonly #tables = new Set<number>();
+  readonly #tables = new Map<number, RowLayout>();
+  readonly #groups: readonly (RowLayout | null)[];
 
   constructor(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry) {
     this.#program = program;
     this.#stage = stage;
     this.#functions = functions;
+    this.#groups = stage.pipelines.map((pipeline) => partialLayout(program, stage, pipeline));
   }
 
   compile(): CompiledStage {
     const segments = this.#stage.pipelines.map((pipeline, index) => this.#pipeline(pipeline, index));
     const merged = this.#mergedOperator();
     if (merged?.kind === "aggregate") this.#merge(merged);
-    for (const table of this.#tables) {
+    this.#groups.forEach((layout, index) => {
+      if (layout) this.#function(`flush${index}`, 1, (f, context) => emitFlush(this, f, context, layout));
+    });
+    for (const [table, layout] of this.#tables) {
       this.#function(`build${table}`, 1, (f, context) =>
-        emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, f.param(0)),
+        emitBuild(this.#joinTools(f, context), this.#program.staticTables[table]!, layout, f.param(0)),
       );
     }
     return {
@@ -89,7 +99,8 @@ class StageCompiler implements StageTools {
       sites: this.#module.sites,
       outBlocks: this.#outBlocks,
       segments,
-      tables: [...this.#tables],
+      tables: [...this.#tables].map(([table, layout]) => ({ table, layout })),
+      groups: this.#groups,
     };
   }
 
@@ -114,7 +125,7 @@ class StageCompiler implements StageTools {
       if (step.kind === "interpret") cuts.push({ input: [...step.carried, ...step.columns.map(({ attribute }) => attribute)], steps: [] });
     }
     cuts.forEach(({ input, steps }, segment) => {
-      if (segment === 0 && pipeline.source < 0) this.#emission(pipeline, index, steps);
+      if (segment === 0 && pipeline.source < 0) this.#emission(index, steps);
       else {
         const needed = segment === 0 ? this.#program.sources[pipeline.source]!.needed : leavesOf(schemaOf(input)).map(() => true);
         this.#blockLoop(`pipeline${index}_${segment}`, input, needed, steps, index, segment);
@@ -131,7 +142,7 @@ class StageCompiler implements StageTools {
     pipeline: number,
     segment: number,
   ): void {
-    const outBlock = this.#outBlockFor(steps, input, pipeline, segment);
+    const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const row = f.local("i32");
       const rows = f.local("i32");
@@ -139,7 +150,7 @@ class StageCompiler implements StageTools {
       f.memory("i32.load", BLOCK_ROW_COUNT);
       f.set(rows);
       const columns = new InputColumns(f, f.param(0), context, row, input, needed);
-      const segmentCode = new SegmentCode(this, f, context, outBlock);
+      const segmentCode = new SegmentCode(this, f, context, outBlock, this.#groups[pipeline]!);
       const loop = (assumeValid: boolean): void => {
         const bindings: Bindings = new Map();
         columns.bind(assumeValid, bindings);
@@ -181,13 +192,13 @@ class StageCompiler implements StageTools {
   }
 
   /** `emit(pairs, count)`: turns merged rows, given as (row, base) pairs, into the pipeline's input. */
-  #emission(pipeline: Pipeline, index: number, steps: readonly Step[]): void {
+  #emission(index: number, steps: readonly Step[]): void {
     const operator = this.#mergedOperator()!;
-    const outBlock = this.#outBlockFor(steps, pipeline.input, index, 0);
+    const outBlock = this.#outBlockFor(steps, index, 0);
     this.#function("emit", 2, (f, context) => {
       const [pairs, count] = [f.param(0), f.param(1)];
       const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
-      const segmentCode = new SegmentCode(this, f, context, outBlock);
+      const segmentCode = new SegmentCode(this, f, context, outBlock, this.#groups[index]!);
       segmentCode.begin(steps);
       f.block((done) => {
         f.loop((again) => {
@@ -222,17 +233,13 @@ class StageCompiler implements StageTools {
   }
 
   #bindGroup(f: FunctionBuilder, place: RowPlace, operator: AggregateOperator, bindings: Bindings): void {
-    let field = 0;
-    for (const attribute of operator.grouping) {
-      const { value, used } = valueFromFields(f, place, operator.layout.keys, field, attribute.dataType, attribute.nullable);
-      field += used;
-      bindings.set(attribute.id, value);
-    }
+    const keys = groupingValues(f, place, operator, operator.layout);
+    operator.grouping.forEach(({ id }, i) => bindings.set(id, keys[i]!));
     const code = new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
     for (const [id, value] of code.results(place)) bindings.set(id, value);
   }
 
-  #outBlockFor(steps: readonly Step[], input: readonly Attribute[], pipeline: number, segment: number): number {
+  #outBlockFor(steps: readonly Step[], pipeline: number, segment: number): number {
     const last = steps.at(-1);
     if (last?.kind === "interpret") {
       return this.#outBlocks.push({ attributes: last.carried, next: { pipeline, segment: segment + 1, interpret: last } }) - 1;
@@ -240,7 +247,7 @@ class StageCompiler implements StageTools {
     if (this.#stage.sink.kind === "shuffle") return -1;
     const known = this.#outBlocks.findIndex((block) => block.next === null);
     if (known >= 0) return known;
-    return this.#outBlocks.push({ attributes: this.#program.output.length > 0 ? this.#program.output : input, next: null }) - 1;
+    return this.#outBlocks.push({ attributes: this.#program.output, next: null }) - 1;
   }
 
   /** `merge(start, end)` over exchange rows, and `initial()` for the one row that an aggregate without keys always has. */
@@ -335,13 +342,7 @@ class StageCompiler implements StageTools {
       operator.layout,
       keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
     );
-    // A table that takes the row in copies what its slots refer to.
-    for (const field of operator.layout.values) {
-      if (!field.isVariable) continue;
-      f.get(row);
-      f.i64(0);
-      f.memory("i64.store", field.offset);
-    }
+    clearSlots(f, row, operator.layout);
     f.get(row);
     if (operator.layout.panes) pushPaneHash(f, this.#module, operator, keys, this.#program.partitions);
     else this.pushHash(f, keys);
@@ -368,12 +369,13 @@ class StageCompiler implements StageTools {
   }
 
   #joinTools(f: FunctionBuilder, context: Local): JoinTools {
-    return { module: this.#module.builder, f, context, compile: this.compileWith(f) };
+    return { module: this.#module, f, context, compile: this.compileWith(f) };
   }
 
-  joinTools(f: FunctionBuilder, context: Local, table: number): JoinTools {
-    this.#tables.add(table);
-    return this.#joinTools(f, context);
+  joinTools(f: FunctionBuilder, context: Local, table: number): { tools: JoinTools; layout: RowLayout } {
+    const layout = this.#tables.get(table) ?? staticLayout(this.#program, this.#program.staticTables[table]!);
+    this.#tables.set(table, layout);
+    return { tools: this.#joinTools(f, context), layout };
   }
 
   outAttributes(index: number): readonly Attribute[] {

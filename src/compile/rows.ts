@@ -137,3 +137,37 @@ export function writeNulls(
   });
   f.memory("i64.store", nullsOffset);
 }
+
+/** Empties the slots of variable values: a table that takes the row in copies what its slots refer to. */
+export function clearSlots(f: FunctionBuilder, row: Local, layout: RowLayout): void {
+  for (const field of layout.values) {
+    if (!field.isVariable) continue;
+    f.get(row);
+    f.i64(0);
+    f.memory("i64.store", field.offset);
+  }
+}
+
+/** Copies the values with their null bits; slots are copied as they are. */
+export function copyValues(f: FunctionBuilder, from: Local, to: Local, { values, rowBytes }: RowLayout): void {
+  if (values.length === 0) return;
+  const start = values[0]!.nullsOffset;
+  if (rowBytes - start > UNROLLED_BYTES_MAX) {
+    for (const row of [to, from]) {
+      f.get(row);
+      f.i32(start);
+      f.op("i32.add");
+    }
+    f.i32(rowBytes - start);
+    f.memoryCopy();
+    return;
+  }
+  for (let offset = start; offset < rowBytes; offset += 8) {
+    f.get(to);
+    f.get(from);
+    f.memory("i64.load", offset);
+    f.memory("i64.store", offset);
+  }
+}
+
+const UNROLLED_BYTES_MAX = 128;

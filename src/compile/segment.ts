@@ -2,7 +2,8 @@
  * One segment of a pipeline in generated code: what happens to a row, step by step, down to the sink, and what is kept in locals over the
  * rows of a block. Main thread, while a stage is compiled (`pipeline.ts`).
  */
-import { EVENT_TIME_STATS, EVENT_TIME_STATS_BYTES, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import { EVENT_TIME_STATS, EVENT_TIME_STATS_BYTES } from "../columnar/memory-layout.ts";
+import type { RowLayout } from "../columnar/row-layout.ts";
 import type { Attribute, Expression } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { AggregateOperator, PhysicalProgram, Stage, Step } from "../plan/physical/program.ts";
@@ -10,11 +11,12 @@ import { AggregateCode } from "./aggregate.ts";
 import { OutBlockWriter } from "./columns.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
+import { emitFind, keysInLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
 import { emitSend } from "./row-operator.ts";
-import type { RowPlace } from "./rows.ts";
-import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_SCRATCH, observedSlot } from "./stage-context.ts";
+import { clearSlots, flattenValue, type RowPlace } from "./rows.ts";
+import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_PROBE_ROW, CONTEXT_TABLE, MODE_SCRATCH, observedSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { emitWindows } from "./window.ts";
 
@@ -30,8 +32,8 @@ export interface StageTools {
   outAttributes(index: number): readonly Attribute[];
   compiler(f: FunctionBuilder, bindings: ReadonlyMap<number, CompiledValue>): ExpressionCompiler;
   compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue;
-  /** Tools for probing a static table, which the stage then has to build. */
-  joinTools(f: FunctionBuilder, context: Local, table: number): JoinTools;
+  /** Tools for probing a static table, which the stage then has to build, and how its rows are laid out. */
+  joinTools(f: FunctionBuilder, context: Local, table: number): { tools: JoinTools; layout: RowLayout };
   /** Writes keys and hash into the context's probe row, whose address is left in `row`. */
   writeProbe(f: FunctionBuilder, context: Local, operator: AggregateOperator, row: Local, keys: readonly CompiledValue[]): void;
 }
@@ -43,10 +45,13 @@ export class SegmentCode {
   readonly #context: Local;
   readonly #out: OutBlockWriter | null;
   readonly #outIndex: number;
+  readonly #groups: RowLayout | null;
   readonly #watermarks = new Map<number, { max: Local; min: Local; sum: Local; count: Local }>();
 
-  constructor(stage: StageTools, f: FunctionBuilder, context: Local, outBlock: number) {
+  /** `groups`: layout of the partial aggregate's groups, if rows of the pipeline go into one. */
+  constructor(stage: StageTools, f: FunctionBuilder, context: Local, outBlock: number, groups: RowLayout | null) {
     this.#stage = stage;
+    this.#groups = groups;
     this.#f = f;
     this.#context = context;
     this.#outIndex = outBlock;
@@ -129,11 +134,13 @@ export class SegmentCode {
       case "observe":
         this.#observe(step.observed, bindings);
         return rest();
-      case "join":
-        emitProbe(this.#stage.joinTools(f, this.#context, step.table), step, this.#stage.program.staticTables[step.table]!, bindings, () =>
+      case "join": {
+        const { tools, layout } = this.#stage.joinTools(f, this.#context, step.table);
+        emitProbe(tools, step, this.#stage.program.staticTables[step.table]!, layout, bindings, () =>
           f.block((nextMatch) => this.emit(steps, index + 1, bindings, nextMatch)),
         );
         return;
+      }
       case "interpret":
         return this.#append(step.carried.map((attribute) => bindings.get(attribute.id)!));
     }
@@ -200,51 +207,67 @@ export class SegmentCode {
 
   /** Updates the row of an observed metric: an aggregate without keys over the rows that pass. */
   #observe(index: number, bindings: Bindings): void {
-    const f = this.#f;
-    const { aggregate } = this.#stage.program.observed[index]!;
-    const probe = f.local("i32");
-    this.#stage.writeProbe(f, this.#context, aggregate, probe, []);
-    this.#updateIn(aggregate, observedSlot(index), probe, bindings);
+    this.#updateGroup(this.#stage.program.observed[index]!.aggregate, observedSlot(index), [], bindings);
   }
 
-  /** Finds or adds the probe row's group in the table at a context slot, and updates its buffers by the current row. */
-  #updateIn(operator: AggregateOperator, slot: number, probe: Local, bindings: Bindings): void {
+  /** Finds or adds the group of `keys` in the flat table at a context slot, and updates its buffers by the current row. */
+  #updateGroup(operator: AggregateOperator, slot: number, keys: readonly CompiledValue[], bindings: Bindings): void {
     const f = this.#f;
     const stage = this.#stage;
     const code = new AggregateCode(stage.module.builder, f, operator, stage.compileWith(f), stage.functions);
+    // Slots of rows in flat tables are views: the base stays 0.
     const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
-    const pushContainer = (): void => {
-      f.get(this.#context);
-      f.memory("i32.load", slot);
-    };
-    pushContainer();
-    f.get(probe);
-    f.i32(0);
-    f.call(stage.module.kernel("table_upsert", ["i32", "i32", "i32"], ["i32"]));
-    f.tee(place.row);
-    this.#failIfZero();
-    f.i32(0);
-    f.memory("i32.load", TABLE_BASE);
-    f.set(place.base!);
-    f.i32(0);
-    f.memory("i32.load", TABLE_INSERTED);
-    f.if(() => code.writeInitial(place));
-    code.update(place, bindings, { pushContainer, setKernel: "table_set_variable", appendKernel: "table_append_variable" });
+    const [table, hash] = [f.local("i32"), f.local("i32")];
+    const locals = keysInLocals(
+      f,
+      operator.layout,
+      keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
+    );
+    f.get(this.#context);
+    f.memory("i32.load", slot);
+    f.set(table);
+    pushKeyHash(f, stage.module, locals);
+    f.set(hash);
+    emitFind(f, stage.module, table, hash, locals, place.row);
+    f.get(place.row);
+    f.op("i32.eqz");
+    f.if(() => {
+      f.scratch("i32", (probe) => {
+        f.get(this.#context);
+        f.memory("i32.load", CONTEXT_PROBE_ROW);
+        f.set(probe);
+        storeKeys(f, probe, locals);
+        clearSlots(f, probe, operator.layout);
+        f.get(table);
+        f.get(probe);
+        f.get(hash);
+        f.call(stage.module.kernel("flat_add", ["i32", "i32", "i32"], ["i32"]));
+      });
+      f.tee(place.row);
+      this.#failIfZero();
+      code.writeInitial(place);
+    });
+    code.update(place, bindings, {
+      pushContainer: () => f.get(table),
+      setKernel: "flat_set_variable",
+      appendKernel: "flat_append_variable",
+    });
   }
 
   #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
     const f = this.#f;
-    const stage = this.#stage;
-    const probe = f.local("i32");
     const keys = operator.grouping.map((attribute) => bindings.get(attribute.id)!);
-    stage.writeProbe(f, this.#context, operator, probe, keys);
     f.get(this.#context);
     f.memory("i32.load", CONTEXT_MODE);
     f.i32(MODE_SCRATCH);
     f.op("i32.eq");
     f.if(
-      () => this.#updateIn(operator, CONTEXT_TABLE, probe, bindings),
-      () => this.#sendRow(operator, probe, bindings),
+      () => this.#updateGroup({ ...operator, layout: this.#groups! }, CONTEXT_TABLE, keys, bindings),
+      () => {
+        const probe = f.local("i32");
+        this.#stage.writeProbe(f, this.#context, operator, probe, keys);
+        this.#sendRow(operator, probe, bindings);
+      },
     );
   }
 

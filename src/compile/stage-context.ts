@@ -7,7 +7,7 @@ import { AnalysisError } from "../base/errors.ts";
 /** How many out-blocks, static tables and observed metrics a stage can have, each. */
 const SLOTS_MAX = 64;
 
-/** Scratch hash table of the partial aggregate (u32 address). */
+/** Flat table of the partial aggregate's groups (u32 address). */
 export const CONTEXT_TABLE = 0;
 /** Exchange that rows are written to (u32 address). */
 export const CONTEXT_EXCHANGE = 4;
@@ -21,7 +21,7 @@ export const MODE_EXCHANGE = 1;
 export const CONTEXT_STORE = 12;
 /** A row's worth of memory for the key and first buffers of the row at hand. */
 export const CONTEXT_PROBE_ROW = 16;
-/** The same for join keys. */
+/** A row's worth of memory for a row that is added to a static table. */
 export const CONTEXT_JOIN_ROW = 20;
 /** `BLOCK_ROWS_MAX` bytes of 1: the validity of a column that has none. */
 export const CONTEXT_ALL_VALID = 24;
@@ -35,6 +35,8 @@ export const CONTEXT_WINDOW_LOW = 40;
 export const CONTEXT_WINDOW_HIGH = 48;
 /** Rows that the stage dropped in this batch because they were late for the operator behind it (u32). */
 export const CONTEXT_LATE_ROWS = 56;
+/** Pool of interned strings (u32 address). */
+export const CONTEXT_POOL = 60;
 const OUT_BLOCKS = 64;
 const OUT_BLOCK_BYTES = 8;
 const STATIC_TABLES = OUT_BLOCKS + OUT_BLOCK_BYTES * SLOTS_MAX;

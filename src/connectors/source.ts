@@ -131,12 +131,17 @@ export interface SplitCursor {
   /**
    * Address of the next block (at most BLOCK_ROWS_MAX rows; column order = leaves), or 0 at the end. A block's columns and
    * the bytes its strings point to stay valid until the split arena is reset (after `close`), not only until the next call.
-   * A reader that reads much memory per split allocates it from ARENA_SPLIT, so splits should stay around 4 to 32 MB.
+   * A reader that reads much memory per split allocates it from ARENA_SPLIT, so splits should stay around 4 to 32 MB; or it
+   * keeps count of what it could use again (`reusableBytes`).
    * Throws a typed error that names file, line and offset.
    */
   next(): number;
   /** Counts so far; `malformed` rows were dropped or became corrupt records. */
   readonly metrics: { readonly rows: number; readonly bytes: number; readonly malformed: number };
+  /** Bytes that only blocks which were given out may point to. */
+  readonly reusableBytes?: number;
+  /** The blocks that were given out are not looked at any more. */
+  reuse?(): void;
   close(): void;
 }
 

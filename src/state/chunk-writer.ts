@@ -7,7 +7,7 @@
  */
 import { CheckpointError, MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
-import type { ChunkEntry, ChunkEnvironment, Ports } from "../base/ports.ts";
+import type { ChunkEntry, ChunkEnvironment, Ports, SyncFile } from "../base/ports.ts";
 import { type ChunkName, chunkKey, chunkName, spaceRange, VERSION_KEY } from "./chunk-key.ts";
 import type { StagedChunk } from "./chunk-stager.ts";
 import { CHUNK_HEADER_BYTES, type ChunkStoreIdentity, type ChunkStoreVersion, entryChecksum, writeChunkHeader } from "./chunk-value.ts";
@@ -89,9 +89,23 @@ export class ChunkWriter {
     failpoint("after-chunk-version");
   }
 
-  /** Writes all chunks into `file`, which has just been created, and makes it durable. Only between passes. */
-  snapshot(file: Parameters<typeof writeSnapshot>[1], header: StateFileHeader): FinishedStateFile {
-    return writeSnapshot(this.#buffer, file, header, this.#target.operators, this.#open());
+  /**
+   * Writes all chunks into `file`, which has just been created, and makes it durable. Only between passes. Throws `STATE_CHUNK_STORE_DAMAGED` when
+   * a chunk is not what this writer put there.
+   */
+  snapshot(file: SyncFile, header: StateFileHeader): FinishedStateFile {
+    const writer = new StateFileWriter(this.#buffer, file, header);
+    const frames = new SnapshotFrames(writer, this.#target.operators, header.batchId);
+    const environment = this.#open();
+    const keys = [...this.#checksums.keys()].sort().map((digits) => Buffer.from(digits, "hex"));
+    for (const { name, key } of withoutCovered(keys.map((key) => ({ key, name: chunkName(key) })))) {
+      const value = environment.get(chunkKey("chunk", name));
+      const checksum = value && frames.add(name, value.subarray(CHUNK_HEADER_BYTES));
+      if (checksum === this.#checksums.get(key.toString("hex"))!.readUInt32LE()) continue;
+      throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path: this.#directory, reason: `chunk ${key.toString("hex")} has changed` });
+    }
+    frames.end();
+    return writer.finish();
   }
 
   /** Flushes everything, so that it outlives a power failure, and gives the store back. */
@@ -162,6 +176,7 @@ export class ChunkWriter {
   }
 
   #transact(removed: readonly ChunkName[], entries: readonly ChunkEntry[], changes: Partial<ChunkStoreVersion>): void {
+    const environment = this.#open();
     let { chunks, checksum } = this.#version;
     const forget = (key: Buffer): void => {
       const before = this.#checksums.get(key.toString("hex"));
@@ -184,7 +199,7 @@ export class ChunkWriter {
     const removes = [...removed.map((name) => chunkKey("chunk", name)), ...removedKeys];
     failpoint("before-chunk-transaction");
     try {
-      this.#open().write(removes, [...entries, { key: VERSION_KEY, value: Buffer.from(JSON.stringify(version)) }]);
+      environment.write(removes, [...entries, { key: VERSION_KEY, value: Buffer.from(JSON.stringify(version)) }]);
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
       throw new CheckpointError("STATE_CHUNK_STORE_FAILED", { path: this.#directory, reason: (cause as Error).message }, { cause });
@@ -201,28 +216,17 @@ export interface StagedWrite {
   readonly buffer: Uint8Array;
 }
 
-function writeSnapshot(
-  buffer: StateBuffer,
-  file: ConstructorParameters<typeof StateFileWriter>[1],
-  header: StateFileHeader,
-  operators: readonly StoredOperator[],
-  environment: ChunkEnvironment,
-): FinishedStateFile {
-  const writer = new StateFileWriter(buffer, file, header);
-  const frames = new SnapshotFrames(writer, operators, header.batchId);
-  const [from, to] = spaceRange("checksum");
-  const names = Array.from(environment.range(from, to), ({ key }) => chunkName(key));
-  for (const name of withoutCovered(names)) frames.add(name, environment.get(chunkKey("chunk", name))!.subarray(CHUNK_HEADER_BYTES));
-  frames.end();
-  return writer.finish();
+interface ChunkEntryName {
+  readonly key: Buffer;
+  readonly name: ChunkName;
 }
 
-/** Leaves out chunks that a crash has left beside those they were split into. `names` are in the order of their keys. */
-function withoutCovered(names: readonly ChunkName[]): readonly ChunkName[] {
+/** Leaves out chunks that a crash has left beside those they were split into. */
+function withoutCovered(entries: readonly ChunkEntryName[]): readonly ChunkEntryName[] {
   const text = ({ operatorId, partition, bucket }: ChunkName, code: number): string => `${operatorId}/${partition}/${bucket}/${code}`;
   const parents = new Set<string>();
-  for (const name of names) for (let code = name.code >> 1; code !== 0; code >>= 1) parents.add(text(name, code));
-  return names.filter((name) => !parents.has(text(name, name.code)));
+  for (const { name } of entries) for (let code = name.code >> 1; code !== 0; code >>= 1) parents.add(text(name, code));
+  return entries.filter(({ name }) => !parents.has(text(name, name.code)));
 }
 
 const bigintText = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value);

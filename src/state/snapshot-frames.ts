@@ -37,8 +37,8 @@ export class SnapshotFrames {
     this.#batchId = batchId;
   }
 
-  /** Chunks come table by table. */
-  add(name: ChunkName, image: Uint8Array): void {
+  /** Chunks come table by table. Returns the CRC-32C of what was added. */
+  add(name: ChunkName, image: Uint8Array): number {
     const { buffer } = this.#writer;
     const isSameTable =
       this.#table !== null &&
@@ -54,6 +54,7 @@ export class SnapshotFrames {
     buffer.view(this.#bytes + image.length).set(image, this.#bytes);
     this.#bytes += image.length;
     this.#chunks++;
+    return buffer.crc(this.#bytes - image.length, image.length, 0);
   }
 
   /** Writes the open frame, if there is one. */

@@ -61,7 +61,7 @@ export class MergeTask {
     try {
       this.#instance.output = (block) => output.write(block);
       const { sink } = this.#stage;
-      const partial = sink.kind === "shuffle" ? partialAggregate(this.#context, this.#instance, sink.operator, false) : null;
+      const partial = sink.kind === "shuffle" ? partialAggregate(this.#context, this.#instance, 0, sink.operator, false) : null;
       const windows = this.#context.panes(operator.index)?.emit(this.#instance, store);
       const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["table_scan", windows];
       forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {

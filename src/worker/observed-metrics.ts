@@ -9,7 +9,6 @@ import { observedSlot } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { StageInstance } from "./stage-instance.ts";
-import { forEachPairs } from "./shuffle/partial-aggregate.ts";
 import { outOfMemory } from "./task-output.ts";
 
 export class ObservedTables {
@@ -28,7 +27,7 @@ export class ObservedTables {
   /** Empty tables for a new batch. */
   begin(stages: readonly StageInstance[]): void {
     this.#tables = this.#layouts.map((layout, index) => {
-      const table = (this.#kernels.exports["table_new"]!(layout, ARENA_BATCH + 1) as number) >>> 0;
+      const table = (this.#kernels.exports["flat_new"]!(layout, ARENA_BATCH) as number) >>> 0;
       if (table === 0) throw outOfMemory();
       for (const stage of stages) stage.setContext(observedSlot(index), table);
       return table;
@@ -38,16 +37,9 @@ export class ObservedTables {
   /** Per metric its buffers, or null where no row passed. */
   read(): (readonly Value[] | null)[] {
     return this.#tables.map((table, index) => {
-      let buffers: Value[] | null = null;
-      forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
-        const count = this.#kernels.exports["table_scan"]!(table, cursor, pairs, max) as number;
-        if (count > 0) {
-          const [row, base] = [this.#kernels.view().getUint32(pairs, true), this.#kernels.view().getUint32(pairs + 4, true)];
-          buffers = this.#program.observed[index]!.aggregate.layout.values.map((field) => readRowField(this.#kernels, row, base, field));
-        }
-        return count;
-      });
-      return buffers;
+      const row = (this.#kernels.exports["flat_first"]!(table) as number) >>> 0;
+      if (row === 0) return null;
+      return this.#program.observed[index]!.aggregate.layout.values.map((field) => readRowField(this.#kernels, row, 0, field));
     });
   }
 }

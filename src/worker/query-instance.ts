@@ -17,7 +17,7 @@ import {
   LATE_WATERMARK,
 } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
-import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
+import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_POOL, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
 import type { StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
@@ -43,6 +43,7 @@ import { QueryState } from "./query-state.ts";
 import { runRowTask } from "./row-task.ts";
 import { ScanTask } from "./scan-task.ts";
 import { StageInstance } from "./stage-instance.ts";
+import { outOfMemory } from "./task-output.ts";
 
 /** What tasks need of the query they belong to. */
 export interface TaskContext {
@@ -71,7 +72,6 @@ export class QueryInstance {
   readonly #workerCount: number;
   readonly #stages: readonly StageInstance[];
   readonly #layouts: readonly number[];
-  readonly #tables: number[] = [];
   readonly #panes: readonly (PaneWindows | null)[];
   readonly #state: QueryState | null;
   readonly #observed: ObservedTables;
@@ -101,7 +101,10 @@ export class QueryInstance {
       ...[...program.operators, ...program.observed.map(({ aggregate }) => aggregate)].map((operator) => shuffledLayout(operator).rowBytes),
     );
     const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
+    const pool = (kernels.exports["flat_new"]!(0, ARENA_QUERY) as number) >>> 0;
+    if (pool === 0) throw outOfMemory();
     for (const stage of this.#stages) {
+      stage.setContext(CONTEXT_POOL, pool);
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
       stage.setContext(CONTEXT_JOIN_ROW, this.#allocate(joinBytes));
     }
@@ -127,17 +130,17 @@ export class QueryInstance {
 
   loadTable(index: number, batches: readonly Uint8Array[]): null {
     const kernels = this.#kernels;
-    const table = this.#load.program.staticTables[index]!;
-    const address = (kernels.exports["table_new"]!(this.#writeLayout(table.layout), ARENA_QUERY + 1) as number) >>> 0;
-    this.#tables[index] = address;
-    this.#load.stages.forEach(({ tables }, i) => {
-      if (tables.includes(index)) this.#stages[i]!.setContext(staticTableSlot(index), address);
-    });
-    const stage = this.#stages[this.#load.stages.findIndex(({ tables }) => tables.includes(index))];
-    if (!stage) return null;
+    const probing = this.#load.stages.findIndex(({ tables }) => tables.some(({ table }) => table === index));
+    if (probing < 0) return null;
+    const stage = this.#stages[probing]!;
+    const { layout } = this.#load.stages[probing]!.tables.find(({ table }) => table === index)!;
+    const address = (kernels.exports["flat_new"]!(stage.allocateLayout(layout), ARENA_QUERY) as number) >>> 0;
+    if (address === 0) throw outOfMemory();
+    for (const each of this.#stages) each.setContext(staticTableSlot(index), address);
     for (const batch of batches) {
       kernels.exports["arena_reset"]!(ARENA_SPLIT);
       const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, batch.length) as number) >>> 0;
+      if (copy === 0) throw outOfMemory();
       kernels.bytes().set(batch, copy);
       let row = 0;
       for (let block = kernels.exports["batch_block"]!(copy, row); block !== 0; block = kernels.exports["batch_block"]!(copy, row)) {

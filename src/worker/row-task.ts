@@ -35,7 +35,7 @@ export function runRowTask(parts: RowTaskParts, blocks: readonly ExchangeBlock[]
   const output = new TaskOutput(context, workerIndex);
   instance.output = (block) => output.write(block);
   const { sink } = stage;
-  const partial = sink.kind === "shuffle" ? partialAggregate(context, instance, sink.operator, false) : null;
+  const partial = sink.kind === "shuffle" ? partialAggregate(context, instance, 0, sink.operator, false) : null;
   try {
     const passed = passRows(parts, blocks, (rows) => partial?.afterBlock(rows));
     const lanes = partial ? partial.finish() : [];

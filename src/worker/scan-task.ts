@@ -9,6 +9,9 @@ import { type PartialAggregate, partialAggregate } from "./shuffle/partial-aggre
 import type { StageInstance } from "./stage-instance.ts";
 import { TaskOutput } from "./task-output.ts";
 
+/** Of memory that a reader could use again: rows that wait in out-blocks are taken out first. Small enough for the caches. */
+const REUSE_BYTES = 2 * 1024 * 1024;
+
 export class ScanTask {
   readonly #context: TaskContext;
   readonly #instance: StageInstance;
@@ -57,12 +60,16 @@ export class ScanTask {
     let blocks = 0;
     try {
       this.#instance.output = (block) => output.write(block);
-      const partial = this.#partialAggregate();
+      const partial = this.#partialAggregate(pipeline);
       for (let block = cursor.next(); block !== 0; block = cursor.next()) {
         this.#instance.runBlock(pipeline, block);
         blocks++;
         partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
         if (rowLimit !== null && output.rows >= rowLimit) break;
+        if ((cursor.reusableBytes ?? 0) > REUSE_BYTES) {
+          this.#instance.drain();
+          cursor.reuse!();
+        }
       }
       this.#instance.drain();
       const lanes = partial ? partial.finish() : [];
@@ -88,9 +95,9 @@ export class ScanTask {
     }
   }
 
-  #partialAggregate(): PartialAggregate | null {
+  #partialAggregate(pipeline: number): PartialAggregate | null {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
-    return partialAggregate(this.#context, this.#instance, sink.operator, this.direct);
+    return partialAggregate(this.#context, this.#instance, pipeline, sink.operator, this.direct);
   }
 }

@@ -14,6 +14,7 @@ import {
   ERROR_CODE,
   PADDING_BYTES,
 } from "../columnar/memory-layout.ts";
+import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import { leavesOf, physicalWidthBytes } from "../columnar/types.ts";
 import type { OutBlock } from "../compile/pipeline.ts";
 import { hostHelpers } from "../compile/host-helpers.ts";
@@ -34,6 +35,7 @@ export class StageInstance {
   readonly #interpreter: Interpreter;
   readonly #context: number;
   readonly #blocks: number[];
+  readonly #groupLayouts: readonly number[];
   readonly #exports: Readonly<Record<string, (...args: number[]) => number>>;
   /** Takes the rows of an out-block that leave the stage. Set per task. */
   output: (block: number) => void = () => assert(false, "no output is set");
@@ -53,12 +55,25 @@ export class StageInstance {
       this.setContext(outBlockSlot(index), address);
       return address;
     });
+    this.#groupLayouts = stage.groups.map((layout) => (layout ? this.allocateLayout(layout) : 0));
     const instance = new WebAssembly.Instance(stage.module, {
       env: { memory: kernels.memory, context: this.#context, literals },
       kernels: kernels.exports as Record<string, unknown>,
       host: { ...hostHelpers(kernels), flush: (index: number) => this.#flush(index) },
     });
     this.#exports = instance.exports as Record<string, (...args: number[]) => number>;
+  }
+
+  /** Descriptor of the groups that the partial aggregate of a pipeline keeps. */
+  groupLayout(pipeline: number): number {
+    return this.#groupLayouts[pipeline]!;
+  }
+
+  /** Writes a descriptor that lives as long as the query. */
+  allocateLayout(layout: RowLayout): number {
+    const address = this.#allocate(rowLayoutDescriptorBytes(layout));
+    writeRowLayout(layout, this.#kernels.view(), address);
+    return address;
   }
 
   setContext(offset: number, value: number): void {

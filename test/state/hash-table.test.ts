@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ERROR_CODE, ERROR_CODES, ROW_NEXT, TABLE_INSERTED } from "../../src/columnar/memory-layout.ts";
+import { ERROR_CODE, ERROR_CODES, TABLE_INSERTED } from "../../src/columnar/memory-layout.ts";
 import { rowLayout } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType } from "../../src/columnar/types.ts";
 import { keyText, newKernels, RowCodec, testHash, type TestRow, type TestValue } from "./row-codec.ts";
@@ -110,28 +110,6 @@ describe("hash table", () => {
       row = kernels.exports["table_set_variable"]!(table, row, stringKey.values[1]!.offset, address, length) as number;
     }
     expect(kernels.exports["table_memory_bytes"]!(table)).toBeLessThan(20_000);
-  });
-
-  test("chains keep rows of equal key in the order of insertion while other keys make chunks split", () => {
-    const kernels = newKernels();
-    const codec = new RowCodec(kernels, stringKey);
-    const table = kernels.exports["table_new"]!(codec.layoutAddress, 3) as number;
-    for (let i = 0; i < 9000; i++) {
-      const key = i % 3000;
-      kernels.exports["table_insert_chain"]!(table, codec.write([`k${key}`, 1n], [BigInt(i), `text ${i}`, ""]), 0);
-    }
-    expect(kernels.exports["table_row_count"]!(table)).toBe(3000);
-    for (let key = 0; key < 3000; key += 13) {
-      let row = kernels.exports["table_find"]!(table, codec.write([`k${key}`, 1n], [0n, "", ""]), 0) as number;
-      let base = codec.base();
-      const found: TestValue[][] = [];
-      while (row !== 0) {
-        found.push(codec.valuesOf(row, base));
-        row = codec.cell(row + ROW_NEXT);
-        base = 0;
-      }
-      expect(found).toEqual([0, 3000, 6000].map((step) => [BigInt(key + step), `text ${key + step}`, ""]));
-    }
   });
 
   test("behaves like a Map under random inserts, updates, variable values and removals", () => {

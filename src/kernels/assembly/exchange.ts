@@ -104,11 +104,3 @@ export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   }
   return true;
 }
-
-/** Writes `count` (row, base) pairs as `table_scan` gives them. */
-export function exchange_write_pairs(exchange: usize, pairs: usize, count: u32): bool {
-  for (let i: u32 = 0; i < count; i++) {
-    if (!exchange_write(exchange, load<u32>(pairs + 8 * i), load<u32>(pairs + 8 * i, 4))) return false;
-  }
-  return true;
-}

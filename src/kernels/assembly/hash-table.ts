@@ -1,12 +1,11 @@
-// Hash tables of rows: extendible hashing over relocatable chunks (table-chunk.ts). The same code serves keyed state, scratch
-// aggregation and join builds. Called by generated code, by state-store.ts and by TypeScript, on the worker that owns the memory.
+// Hash tables of rows: extendible hashing over relocatable chunks (table-chunk.ts). The same code serves keyed state and the merges of
+// batch queries; where rows need not move nor be removed there are flat tables (flat-table.ts). Called by generated code, by state-store.ts and by TypeScript, on the worker that owns the memory.
 //
 // Every kernel that takes a row wants ROW_HASH set, and slots relative to `base` (0: views). Source bytes must not lie in the
 // same table. Every kernel that returns a row sets TABLE_BASE, to which the slots of that row are relative; the address holds
 // until the next call that adds a row or variable bytes to the table. 0 with ERROR_CODE set means out of memory.
 import {
   LAYOUT_VAR_OFFSETS,
-  ROW_EPOCH,
   ROW_FLAGS,
   ROW_HASH,
   ROW_KEY_NULLS,
@@ -27,9 +26,6 @@ import {
   T_DIRECTORY,
   T_KEY_END,
   T_LAYOUT,
-  T_OVERFLOW,
-  T_OVERFLOW_CURSOR,
-  T_OVERFLOW_END,
   T_ROWS,
   T_ROW_BYTES,
   T_SHIFT,
@@ -63,8 +59,6 @@ import {
   enter,
 } from "./table-chunk";
 
-const OVERFLOW_BYTES: u32 = 65536;
-
 /**
  * An empty table of rows of `layout` (a descriptor that outlives the table). `storage`: 0 = state heap (free it with
  * `table_free`), otherwise arena id + 1 (gone with the arena).
@@ -93,18 +87,12 @@ export function table_free(table: usize): void {
     chunkFree(table, chunk);
     chunk = next;
   }
-  let block: usize = load<u32>(table, T_OVERFLOW);
-  while (block != 0) {
-    const next: usize = load<u32>(block);
-    heap_free(block, load<u32>(block, 4));
-    block = next;
-  }
   const depth = 32 - load<u32>(table, T_SHIFT);
   if (depth > 0) heap_free(load<u32>(table, T_DIRECTORY), 4 << depth);
   heap_free(table, TABLE_BYTES);
 }
 
-/** Rows in the table; of chained rows only the first. */
+/** Rows in the table. */
 export function table_row_count(table: usize): u32 {
   return load<u32>(table, T_ROWS);
 }
@@ -198,7 +186,7 @@ export function table_find(table: usize, row: usize, base: usize): usize {
   return probe(table, entry, remixed, row, base);
 }
 
-/** Removes a row by its address. Not for state (`store_remove`) nor for rows with chained rows. */
+/** Removes a row by its address. Not for state (`store_remove`). */
 export function table_remove(table: usize, row: usize): void {
   const chunk = chunkOf(table, remix(load<u32>(row, ROW_HASH)));
   unlinkRow(table, chunk, row);
@@ -271,7 +259,7 @@ function newSpace(table: usize, row: usize, bytes: u32): usize {
 
 /**
  * Writes up to `max` pairs (row u32, base u32) to `out` and returns how many; 0 at the end. `cursor`: 16 bytes, zero at first.
- * The table must not change in between. Chained rows do not appear (follow ROW_NEXT).
+ * The table must not change in between.
  */
 export function table_scan(table: usize, cursor: usize, out: usize, max: u32): u32 {
   // Cursor: chunk u32 (0 = start), next row index u32, 1 = finished u32.
@@ -304,61 +292,4 @@ export function table_scan(table: usize, cursor: usize, out: usize, max: u32): u
   store<u32>(cursor, <u32>chunk);
   store<u32>(cursor, index, 4);
   return count;
-}
-
-/**
- * Adds `row` whether or not its key exists (join builds). Rows of equal key form a chain in the order of insertion: the first
- * is found by `table_find`, ROW_NEXT is the address of the next or 0. The first lies in a chunk (TABLE_BASE); the others never
- * move and have views, that is base 0. Returns the added row. The head's ROW_EPOCH is taken.
- */
-export function table_insert_chain(table: usize, row: usize, base: usize): usize {
-  const remixed = remix(load<u32>(row, ROW_HASH));
-  const head = probe(table, directoryEntry(table, remixed), remixed, row, base);
-  if (head == 0) {
-    const first = insert(table, row, base, remixed);
-    if (first != 0) store<u32>(first, 0, ROW_EPOCH);
-    return first;
-  }
-  const rowBytes = load<u32>(table, T_ROW_BYTES);
-  const variable = load<u32>(table, T_VAR_COUNT) != 0 ? variableBytes(table, row) : 0;
-  const added = overflowSpace(table, rowBytes + variable);
-  if (added == 0) return 0;
-  memory.copy(added, row, rowBytes);
-  const layout: usize = load<u32>(table, T_LAYOUT);
-  const keys = load<u32>(table, T_VAR_KEYS);
-  let address = added + rowBytes;
-  for (let i: u32 = 0; i < load<u32>(table, T_VAR_COUNT); i++) {
-    const slot = added + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);
-    const length = load<u32>(slot, 4);
-    copyVariable(address, base + load<u32>(slot), length);
-    store<u32>(slot, <u32>address);
-    address += variableCapacity(length, i < keys);
-  }
-  store<u32>(added, 0, ROW_NEXT);
-  const tail: usize = load<u32>(head, ROW_EPOCH);
-  store<u32>(tail == 0 ? head : tail, <u32>added, ROW_NEXT);
-  store<u32>(head, <u32>added, ROW_EPOCH);
-  store<u32>(TABLE_INSERTED, 1);
-  store<u32>(TABLE_BASE, 0);
-  return added;
-}
-
-function overflowSpace(table: usize, bytes: u32): usize {
-  const cursor = load<u32>(table, T_OVERFLOW_CURSOR);
-  if (<u64>cursor + bytes <= <u64>load<u32>(table, T_OVERFLOW_END)) {
-    store<u32>(table, cursor + bytes, T_OVERFLOW_CURSOR);
-    return cursor;
-  }
-  // Block: next u32, bytes u32, then rows, then padding.
-  const wanted = bytes + 32;
-  const size = wanted > OVERFLOW_BYTES ? wanted : OVERFLOW_BYTES;
-  const block = allocate(load<u32>(table, T_STORAGE), size);
-  if (block == 0) return 0;
-  store<u32>(block, load<u32>(table, T_OVERFLOW));
-  store<u32>(block, size, 4);
-  store<u32>(table, <u32>block, T_OVERFLOW);
-  store<u32>(table, <u32>block + 16 + bytes, T_OVERFLOW_CURSOR);
-  store<u32>(table, <u32>block + size - 16, T_OVERFLOW_END);
-  store<u64>(table, load<u64>(table, T_BYTES) + size, T_BYTES);
-  return block + 16;
 }

@@ -167,21 +167,3 @@ function xxhash64Range(start: usize, length: u32, seed: u64): i64 {
   for (; at < end; at++) hash = rotl<u64>(hash ^ (<u64>load<u8>(at) * P5), 11) * P1;
   return finish64(hash);
 }
-
-/**
- * Mixes a view into `state`, 8 bytes a step: the hash of join tables, which nobody outside sees. Reads up to 7 bytes behind the view
- * (buffers are padded) and ignores them.
- */
-export function mix_view(view: i64, state: i64): i64 {
-  let address = <usize>(view & 0xffffffff);
-  let left = <u32>(<u64>view >> 32);
-  let mixed = <u64>state ^ left;
-  for (; left >= 8; left -= 8, address += 8) mixed = mixLong64(mixed, load<u64>(address));
-  if (left != 0) mixed = mixLong64(mixed, load<u64>(address) & (((<u64>1) << (8 * left)) - 1));
-  return mixed;
-}
-
-@inline function mixLong64(state: u64, word: u64): u64 {
-  const product = (state ^ word) * 0x9e3779b97f4a7c15;
-  return product ^ (product >> 29);
-}

@@ -25,12 +25,9 @@ export const T_VAR_KEYS: u32 = 20;
 export const T_LAYOUT: u32 = 24;
 export const T_STORAGE: u32 = 28; // 0 = state heap, else arena id + 1
 export const T_ROWS: u32 = 32; // live rows
-export const T_BYTES: u32 = 40; // u64: chunks, directory and overflow blocks
+export const T_BYTES: u32 = 40; // u64: chunks and directory
 export const T_SINGLE: u32 = 48; // the directory while its depth is 0
 export const T_FREE_CHUNKS: u32 = 52; // full-size chunks of an arena, for reuse
-export const T_OVERFLOW: u32 = 56; // blocks of chained rows, linked
-export const T_OVERFLOW_CURSOR: u32 = 60;
-export const T_OVERFLOW_END: u32 = 64;
 export const T_DIRTY_FIRST: u32 = 68; // chunks with dirty rows
 export const T_DIRTY_LAST: u32 = 72;
 export const T_PARTITION: u32 = 76; // from here on: state-store.ts

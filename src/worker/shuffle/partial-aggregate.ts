@@ -2,7 +2,7 @@
  * The sending side of a shuffle: rows are aggregated in a scratch table first, then written to one lane of exchange blocks per
  * worker. In a worker; one per task.
  */
-import { ARENA_BATCH, ARENA_SPLIT } from "../../columnar/memory-layout.ts";
+import { ARENA_SPLIT } from "../../columnar/memory-layout.ts";
 import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_EXCHANGE, MODE_SCRATCH } from "../../compile/stage-context.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import type { TaskContext } from "../query-instance.ts";
@@ -19,7 +19,7 @@ export const PAIRS = 1024;
 export class PartialAggregate {
   readonly #kernels: Kernels;
   readonly #stage: StageInstance;
-  readonly #layout: number;
+  readonly #pipeline: number;
   readonly #exchange: number;
   readonly #destinations: number;
   #table = 0;
@@ -27,11 +27,19 @@ export class PartialAggregate {
   /** Skips the scratch table. Found out on the way; the query keeps it for later splits. */
   direct: boolean;
 
-  /** `direct` as an earlier batch found it. */
-  constructor(kernels: Kernels, stage: StageInstance, layout: number, destinations: number, partitions: number, direct: boolean) {
+  /** `layout` is that of the aggregate's rows; `direct` as an earlier batch found it. */
+  constructor(
+    kernels: Kernels,
+    stage: StageInstance,
+    pipeline: number,
+    layout: number,
+    destinations: number,
+    partitions: number,
+    direct: boolean,
+  ) {
     this.#kernels = kernels;
     this.#stage = stage;
-    this.#layout = layout;
+    this.#pipeline = pipeline;
     this.#destinations = destinations;
     this.direct = direct;
     this.#exchange = kernels.exports["exchange_new"]!(layout, destinations, partitions) as number;
@@ -57,23 +65,19 @@ export class PartialAggregate {
   }
 
   #rowsInTable(): number {
-    return this.#kernels.exports["table_row_count"]!(this.#table) as number;
+    return this.#kernels.exports["flat_row_count"]!(this.#table) as number;
   }
 
   #newTable(): void {
     this.#rowsIn = 0;
-    this.#table = (this.#kernels.exports["table_new"]!(this.#layout, ARENA_SPLIT + 1) as number) >>> 0;
+    this.#table = (this.#kernels.exports["flat_new"]!(this.#stage.groupLayout(this.#pipeline), ARENA_SPLIT) as number) >>> 0;
     if (this.#table === 0) throw outOfMemory();
     this.#stage.setContext(CONTEXT_TABLE, this.#table);
   }
 
   #flushTable(): void {
     if (this.#table === 0) return;
-    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs) => {
-      const count = this.#kernels.exports["table_scan"]!(this.#table, cursor, pairs, PAIRS) as number;
-      if (count > 0 && !this.#kernels.exports["exchange_write_pairs"]!(this.#exchange, pairs, count)) throw outOfMemory();
-      return count;
-    });
+    this.#stage.call(`flush${this.#pipeline}`, this.#table);
     this.#table = 0;
   }
 
@@ -89,11 +93,17 @@ export class PartialAggregate {
   }
 }
 
-/** The sending side for `operator`; `direct`: an earlier batch found that its rows do not reduce. Whole rows never do. */
-export function partialAggregate(context: TaskContext, stage: StageInstance, operator: number, direct: boolean): PartialAggregate {
+/** The sending side of a pipeline for `operator`; `direct`: an earlier batch found that its rows do not reduce. Whole rows never do. */
+export function partialAggregate(
+  context: TaskContext,
+  stage: StageInstance,
+  pipeline: number,
+  operator: number,
+  direct: boolean,
+): PartialAggregate {
   const { kernels, workerCount, program, layoutAddress } = context;
   const isDirect = direct || program.operators[operator]!.kind !== "aggregate";
-  return new PartialAggregate(kernels, stage, layoutAddress(operator), workerCount, program.partitions, isDirect);
+  return new PartialAggregate(kernels, stage, pipeline, layoutAddress(operator), workerCount, program.partitions, isDirect);
 }
 
 /** Runs a scan kernel: `step(cursor, pairs)` fills up to 1024 (row, base) pairs and returns how many, 0 at the end. */
