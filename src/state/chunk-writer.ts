@@ -97,12 +97,12 @@ export class ChunkWriter {
     const writer = new StateFileWriter(this.#buffer, file, header);
     const frames = new SnapshotFrames(writer, this.#target.operators, header.batchId);
     const environment = this.#open();
-    const keys = [...this.#checksums.keys()].sort().map((digits) => Buffer.from(digits, "hex"));
-    for (const { name, key } of withoutCovered(keys.map((key) => ({ key, name: chunkName(key) })))) {
+    const entries = [...this.#checksums.keys()].sort().map((digits) => ({ digits, name: chunkName(Buffer.from(digits, "hex")) }));
+    for (const { name, digits } of withoutCovered(entries)) {
       const value = environment.get(chunkKey("chunk", name));
       const checksum = value && frames.add(name, value.subarray(CHUNK_HEADER_BYTES));
-      if (checksum === this.#checksums.get(key.toString("hex"))!.readUInt32LE()) continue;
-      throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path: this.#directory, reason: `chunk ${key.toString("hex")} has changed` });
+      if (checksum === this.#checksums.get(digits)!.readUInt32LE()) continue;
+      throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path: this.#directory, reason: `chunk ${digits} has changed` });
     }
     frames.end();
     return writer.finish();
@@ -216,13 +216,13 @@ export interface StagedWrite {
   readonly buffer: Uint8Array;
 }
 
-interface ChunkEntryName {
-  readonly key: Buffer;
+interface NamedKey {
+  readonly digits: string;
   readonly name: ChunkName;
 }
 
 /** Leaves out chunks that a crash has left beside those they were split into. */
-function withoutCovered(entries: readonly ChunkEntryName[]): readonly ChunkEntryName[] {
+function withoutCovered(entries: readonly NamedKey[]): readonly NamedKey[] {
   const text = ({ operatorId, partition, bucket }: ChunkName, code: number): string => `${operatorId}/${partition}/${bucket}/${code}`;
   const parents = new Set<string>();
   for (const { name } of entries) for (let code = name.code >> 1; code !== 0; code >>= 1) parents.add(text(name, code));
