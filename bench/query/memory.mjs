@@ -9,8 +9,15 @@ const WARM_UP_SECONDS = 3;
 
 export const suite = {
   name: "memory",
+  group: "memory",
   title: "Peak memory of YSB from columns, 20 M events in batches of 1 M",
   kind: "memory",
+  about: {
+    source: "columns in memory, 140 bytes an event",
+    sink: "memory, update",
+    checkpoint: "every batch of 1 M events",
+    rate: "1 M/s",
+  },
   events: 20_000_000,
 
   prepare({ directory, events }) {

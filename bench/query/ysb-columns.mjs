@@ -17,8 +17,16 @@ const USES = 24;
 
 export const suite = {
   name: "ysb-columns",
+  group: "ysb",
   title: "YSB from columns in memory",
   kind: "throughput",
+  about: {
+    source: "columns in memory, 140 bytes an event",
+    sink: "memory, update",
+    checkpoint: "every batch, one second of events",
+    rate: "25 M/s",
+  },
+  scalesTo: [1, 2, 4, 8],
   events: MEASURED_SECONDS * USES * POOL_BATCHES * POOL_BATCH_ROWS_MAX,
 
   prepare({ directory, events }) {

@@ -20,6 +20,7 @@ import { splitJoin } from "./plan-join.ts";
 import { planDeduplicate, planLimit } from "./plan-row-operator.ts";
 import { carryAttributes, hoistStep, operatorInputs, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
+import { scanPredicates } from "./scan-predicates.ts";
 import type {
   KeyedOperator,
   ObservedMetrics,
@@ -61,7 +62,7 @@ export async function planQuery(plan: LogicalPlan, context: PlannerContext): Pro
 
 class Planner {
   readonly #context: PlannerContext;
-  readonly #sources: Omit<SourceInput, "needed">[] = [];
+  readonly #sources: Omit<SourceInput, "needed" | "predicates">[] = [];
   readonly #stages: Stage[] = [];
   readonly #staticTables: StaticTable[] = [];
   readonly #operators: KeyedOperator[] = [];
@@ -78,10 +79,11 @@ class Planner {
     this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
     const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
     const needed = neededLeaves(stages, this.#sources, flow.output, this.#operators, this.#staticTables, this.#observed);
+    const predicates = scanPredicates(stages, this.#sources.length);
     const first = tail[0];
     return {
       stages,
-      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
+      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]!, predicates: predicates[index]! })),
       staticTables: this.#staticTables,
       operators: this.#operators,
       watermarks: this.#watermarks,

@@ -9,6 +9,7 @@
  * A subtree that is no chain (a static join side, a sort below an aggregate) runs first, as a query of its own, and comes in as a
  * `local` source or a static table.
  */
+import type { ScanPredicate } from "../../columnar/scan-predicate.ts";
 import type { RowLayout } from "../../columnar/row-layout.ts";
 import type { DataType, Leaf, StructType } from "../../columnar/types.ts";
 import type { Alias, Attribute, Expression, SortOrder } from "../expr/expression.ts";
@@ -42,6 +43,8 @@ export interface SourceInput {
   readonly leaves: readonly Leaf[];
   /** Per leaf: whether any pipeline looks at it. */
   readonly needed: readonly boolean[];
+  /** Conditions that hold for every row which the query keeps. */
+  readonly predicates: readonly ScanPredicate[];
 }
 
 export interface Stage {
