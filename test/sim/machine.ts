@@ -264,7 +264,6 @@ export class Machine {
   readonly loop: EventLoop;
   readonly chunks = new MemoryChunks();
   readonly #dice: Dice;
-  #boots = 1;
   readonly #locks = new Map<string, Process>();
 
   constructor(disk: Disk, loop: EventLoop, dice: Dice) {
@@ -277,15 +276,10 @@ export class Machine {
     return new Process(this, host, this.#dice);
   }
 
-  /** After a power loss. */
-  reboot(): void {
-    this.#boots++;
-  }
-
   lock(process: Process, name: string): DirectoryLock | null {
     if (this.#locks.has(name)) return null;
     this.#locks.set(name, process);
-    const owner = { pid: 1, bootId: `boot ${this.#boots}`, startedMs: this.loop.nowMs };
+    const owner = { pid: 1, bootId: `boot ${this.disk.boots}`, startedMs: this.loop.nowMs };
     return { owner, release: async () => void (this.#locks.get(name) === process && this.#locks.delete(name)) };
   }
 

@@ -226,7 +226,6 @@ class Simulation {
         process.kill();
         this.#zombie?.process.kill();
         this.#zombie = null;
-        this.#machine.reboot();
         this.#disk.losePower(dice, {
           blockBytes: dice.pick([512, 4096]),
           blocks: dice.pick([0, 0.5, 0.9]),
