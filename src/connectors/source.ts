@@ -4,6 +4,7 @@
  * `connectors/registry.ts` lists the coordinator halves, `connectors/readers.ts` the worker halves.
  */
 import type { Ports, SyncFile } from "../base/ports.ts";
+import type { ScanPredicate } from "../columnar/scan-predicate.ts";
 import type { Leaf, StructType } from "../columnar/types.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ConnectorOptions, OptionSpecs } from "./options.ts";
@@ -116,6 +117,8 @@ export interface ReaderContext {
    */
   readonly leaves: readonly Leaf[];
   readonly needed: readonly boolean[];
+  /** Conditions that all rows which the query keeps fulfil: a reader may leave others out, and need not. */
+  readonly predicates: readonly ScanPredicate[];
   /** Session time zone. */
   readonly timeZone: string;
 }
@@ -136,8 +139,8 @@ export interface SplitCursor {
    * Throws a typed error that names file, line and offset.
    */
   next(): number;
-  /** Counts so far; `malformed` rows were dropped or became corrupt records. */
-  readonly metrics: { readonly rows: number; readonly bytes: number; readonly malformed: number };
+  /** Counts so far; `malformed` rows were dropped or became corrupt records, `skipped` ones were left out by the predicates. */
+  readonly metrics: { readonly rows: number; readonly bytes: number; readonly malformed: number; readonly skipped?: number };
   /** Bytes that only blocks which were given out may point to. */
   readonly reusableBytes?: number;
   /** The blocks that were given out are not looked at any more. */

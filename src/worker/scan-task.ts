@@ -28,7 +28,7 @@ export class ScanTask {
 
   run(splits: readonly ScanSplit[], next: Int32Array): TaskResult[] {
     const results: TaskResult[] = [];
-    const { rowLimit } = this.#context.program;
+    const rowLimit = this.#stage.sink.kind === "output" ? this.#context.program.rowLimit : null;
     let rows = 0;
     for (let index = Atomics.add(next, 0, 1); index < splits.length; index = Atomics.add(next, 0, 1)) {
       if (rowLimit !== null && rows >= rowLimit) break;
@@ -51,11 +51,12 @@ export class ScanTask {
         schema: source.schema,
         leaves: source.leaves,
         needed: source.needed,
+        predicates: source.predicates,
         timeZone: program.timeZone,
       },
       attachment,
     );
-    const output = new TaskOutput(this.#context, index);
+    const output = new TaskOutput(this.#context, this.#stage, index);
     const [startedMs, startedCalls] = [ports.clock.monotonicMs(), this.#instance.calls];
     let blocks = 0;
     try {
@@ -79,6 +80,7 @@ export class ScanTask {
         index,
         inputRows: cursor.metrics.rows,
         malformedRows: cursor.metrics.malformed,
+        skippedRows: cursor.metrics.skipped ?? 0,
         outputRows: output.rows,
         blocks,
         calls: this.#instance.calls - startedCalls,

@@ -164,6 +164,27 @@ export class Disk {
     inode.unsynced = [];
   }
 
+  /** Does again what another disk has recorded. */
+  redo(operation: DiskOperation, modifiedMs: number): void {
+    const { kind, path } = operation;
+    switch (kind) {
+      case "create":
+        return void this.create(path, modifiedMs);
+      case "write":
+        return this.append(path, this.open(path), operation.bytes);
+      case "fdatasync":
+        return this.sync(path, this.open(path));
+      case "link":
+        return this.link(operation.from, path);
+      case "mkdir":
+        return this.makeDirectory(path);
+      case "remove":
+        return this.remove(path);
+      case "fsync":
+        return this.syncDirectory(path);
+    }
+  }
+
   /** The machine loses power; what comes up again is what `loss` lets through. */
   losePower(dice: Dice, { blockBytes, blocks, names }: LossModel): void {
     for (const change of this.#changes) if (dice.chance(names)) apply(this.#durableNames, change);

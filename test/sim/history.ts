@@ -3,6 +3,8 @@
  * showed for it. `check` compares that with the model of the workload.
  */
 import { basename } from "node:path";
+import { MillraceError } from "../../src/base/errors.ts";
+import type { TestSink } from "../../src/testing/test-sink.ts";
 import type { Disk } from "./disk.ts";
 import type { OutputRow, Row, Workload } from "./workloads.ts";
 
@@ -37,9 +39,27 @@ export class History {
   constructor(disk: Disk, workload: Workload) {
     this.#disk = disk;
     this.#workload = workload;
+    disk.put(`${INPUT}/.nothing`, new Uint8Array(0), 0);
     disk.onOperation = (operation) => {
       if (operation.kind === "link") this.#appeared(operation.path);
     };
+  }
+
+  /** A file with these rows appears, durable. Returns its path. */
+  addFile(number: number, rows: readonly Row[]): string {
+    const path = `${INPUT}/${String(number).padStart(5, "0")}.json`;
+    const text = rows.map(({ second, key, value }) =>
+      JSON.stringify({ ts: second === null ? null : new Date(second * 1000).toISOString(), key, value }),
+    );
+    this.input.set(path, rows);
+    this.#disk.put(path, Buffer.from(`${text.join("\n")}\n`), 1_700_000_000_000 + number * 1000);
+    return path;
+  }
+
+  /** Takes in what a sink that keeps its batches in memory has got since the last look. */
+  lookAt(store: TestSink): void {
+    const { latestBatchId } = store;
+    if (latestBatchId >= this.batches) this.published(latestBatchId, store.latestRows().map(outputRow));
   }
 
   /** Batches that the sink has shown. */
@@ -156,4 +176,15 @@ export class History {
       }
     }
   }
+}
+
+export function outputRow(row: readonly unknown[]): OutputRow {
+  return row.map((value) => (typeof value === "bigint" ? Number(value) : (value as string | number | null)));
+}
+
+/** Of the error, or of what ended the query. */
+export function conditionOf(error: unknown): string {
+  if (!(error instanceof MillraceError)) return String(error);
+  const isWrapper = error.condition === "STREAM_FAILED" || error.condition === "FOREACH_BATCH_USER_FUNCTION_ERROR";
+  return isWrapper ? conditionOf(error.cause) : error.condition;
 }

@@ -12,7 +12,7 @@ import { type Disk, type Inode, systemError } from "./disk.ts";
 import type { EventLoop, Owner } from "./event-loop.ts";
 
 /** Unwinds a thread that is no more; nothing of it is seen outside. */
-class Gone extends Error {}
+export class Gone extends Error {}
 
 /** What a process is to suffer at one of its next calls that change the disk. */
 export interface DiskFault {

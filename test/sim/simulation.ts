@@ -3,17 +3,15 @@
  * killed, power is lost, workers die, disks fail, a paused process comes back when another has taken over. Everything above the ports is
  * the real thing: session, planner, coordinator, worker, state, checkpoint, sinks. `history.ts` says whether the outcome is right.
  */
-import { LocalExecutor } from "../../src/api/local-executor.ts";
-import { RuntimeConf } from "../../src/api/runtime-conf.ts";
-import { MillraceError } from "../../src/base/errors.ts";
-import { Session, type StreamingQuery } from "../../src/index.ts";
-import { TEST_FORMAT, TestSink } from "../../src/testing/test-sink.ts";
+import type { StreamingQuery } from "../../src/index.ts";
+import { TestSink } from "../../src/testing/test-sink.ts";
 import { Dice } from "./dice.ts";
 import { Disk } from "./disk.ts";
 import { EventLoop } from "./event-loop.ts";
-import { CHECKPOINT, History, INPUT, OUTPUT, Violation } from "./history.ts";
+import { conditionOf, History, Violation } from "./history.ts";
 import { Machine, type Process } from "./machine.ts";
-import { readInput, type Row, WORKLOADS, type Workload } from "./workloads.ts";
+import { startQuery } from "./query.ts";
+import { randomRows, WORKLOADS, type Workload } from "./workloads.ts";
 
 const FAULT_KINDS = ["kill", "kill in a call", "power loss", "worker death", "ENOSPC", "EIO", "zombie", "clock", "stop"] as const;
 type FaultKind = (typeof FAULT_KINDS)[number];
@@ -46,7 +44,6 @@ const EXCUSED: ReadonlySet<string> = new Set([
 ]);
 const STEPS_MAX = 400_000;
 const WORKER_COUNTS = [1, 2, 3];
-const KEYS = ["a", "b", "c", "ключ", "", null, "a longer key that is not kept inline"];
 
 /** Runs the life of `seed`; throws a `Violation` when the query gets something wrong. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
@@ -103,7 +100,6 @@ class Simulation {
     this.#batchesKept = dice.between(1, 6);
     this.#filesLeft = files ?? 55 * this.#filesPerTrigger;
     this.#faultsLeft = faults ?? 12;
-    this.#disk.put(`${INPUT}/.nothing`, new Uint8Array(0), 0);
   }
 
   async run(): Promise<SimulationResult> {
@@ -135,7 +131,7 @@ class Simulation {
       if (this.#faultsLeft > 0 && this.#filesAdded > 2 && this.#dice.chance(1 / (4 * stepsPerFile)))
         this.#strike(this.#dice.pick(this.#kinds));
       const isIdle = !(await this.#loop.step());
-      if (this.#workload.sink === "store") this.#lookAtStore();
+      if (this.#workload.sink === "store") this.#history.lookAt(this.#store);
       if (this.#zombie && (isIdle || this.#dice.chance(0.004))) this.#resumeZombie();
       this.#bury();
       const isQuiet = this.#filesLeft === 0 && this.#faultsLeft === 0 && this.#zombie === null;
@@ -168,37 +164,16 @@ class Simulation {
   }
 
   async #run(life: Life): Promise<void> {
-    const conf = new RuntimeConf();
-    conf.set("spark.sql.session.timeZone", "UTC");
-    conf.set("spark.sql.shuffle.partitions", String(this.#partitions));
-    conf.set("spark.sql.streaming.minBatchesToRetain", String(this.#batchesKept));
-    const { ports, startThread } = life.process;
-    const settings = { appName: "simulated", workers: this.#dice.pick(WORKER_COUNTS), conf };
-    const executor = new LocalExecutor(settings, ports, undefined, startThread);
-    executor.connectors.addSink(this.#store.provider);
-    const spark = new Session(executor, conf);
-    const writer = this.#workload
-      .query(readInput(spark, INPUT, this.#filesPerTrigger))
-      .writeStream.outputMode(this.#workload.outputMode)
-      .option("checkpointLocation", CHECKPOINT)
-      .trigger({ processingTime: 0 });
-    switch (this.#workload.sink) {
-      case "files":
-        writer.format("json").option("path", OUTPUT);
-        break;
-      case "store":
-        writer.format(TEST_FORMAT);
-        break;
-      case "foreachBatch":
-        writer.foreachBatch(async (frame, batchId) => {
-          const rows = await frame.collect();
-          this.#history.published(
-            batchId,
-            rows.map((row) => Object.values(row).map(plain)),
-          );
-        });
-    }
-    life.query = await writer.start();
+    life.query = await startQuery(life.process, {
+      workload: this.#workload,
+      workers: this.#dice.pick(WORKER_COUNTS),
+      partitions: this.#partitions,
+      filesPerTrigger: this.#filesPerTrigger,
+      batchesKept: this.#batchesKept,
+      store: this.#store,
+      history: this.#history,
+      trigger: { processingTime: 0 },
+    });
     await life.query.awaitTermination();
   }
 
@@ -227,31 +202,10 @@ class Simulation {
     if (process.faultsSuffered === 0 && !isZombieAbout) throw new Violation(`without a fault the query ended with ${String(error)}`);
   }
 
-  #lookAtStore(): void {
-    const { latestBatchId } = this.#store;
-    if (latestBatchId >= this.#history.batches) {
-      this.#history.published(
-        latestBatchId,
-        this.#store.latestRows().map((row) => row.map(plain)),
-      );
-    }
-  }
-
   #addFile(): void {
     const number = this.#filesAdded++;
     this.#filesLeft--;
-    const base = 1_700_000_000 + number * 7;
-    const rows = Array.from({ length: this.#dice.between(1, 12) }, (): Row => {
-      const isLate = this.#dice.chance(0.1);
-      const second = this.#dice.chance(0.03) ? null : base + (isLate ? -this.#dice.below(40) : this.#dice.below(11));
-      return { second, key: this.#dice.pick(KEYS), value: this.#dice.chance(0.1) ? null : this.#dice.between(-1000, 1000) };
-    });
-    const path = `${INPUT}/${String(number).padStart(5, "0")}.json`;
-    this.#history.input.set(path, rows);
-    const text = rows.map(({ second, key, value }) =>
-      JSON.stringify({ ts: second === null ? null : new Date(second * 1000).toISOString(), key, value }),
-    );
-    this.#disk.put(path, Buffer.from(`${text.join("\n")}\n`), base * 1000);
+    const path = this.#history.addFile(number, randomRows(this.#dice, number));
     this.#loop.note(path);
   }
 
@@ -315,17 +269,6 @@ class Simulation {
     zombie.process.kill();
     this.#zombie = null;
   }
-}
-
-function plain(value: unknown): string | number | null {
-  return typeof value === "bigint" ? Number(value) : (value as string | number | null);
-}
-
-/** Of the error, or of what ended the query. */
-function conditionOf(error: unknown): string {
-  if (!(error instanceof MillraceError)) return String(error);
-  const isWrapper = error.condition === "STREAM_FAILED" || error.condition === "FOREACH_BATCH_USER_FUNCTION_ERROR";
-  return isWrapper ? conditionOf(error.cause) : error.condition;
 }
 
 function findViolation(error: unknown): Violation | null {

@@ -4,6 +4,7 @@
  */
 import { functions as F, type DataFrame, type Session } from "../../src/index.ts";
 import type { OutputMode } from "../../src/connectors/sink.ts";
+import type { Dice } from "./dice.ts";
 
 const { col, count, lit, sum, window } = F;
 
@@ -233,4 +234,16 @@ export const WORKLOADS: readonly Workload[] = [
 /** The input of a query. */
 export function readInput(spark: Session, directory: string, filesPerTrigger: number): DataFrame<any> {
   return spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", filesPerTrigger).json(directory);
+}
+
+const KEYS = ["a", "b", "c", "ключ", "", null, "a longer key that is not kept inline"];
+
+/** Rows of the input file with this number: later ones have later times, with some rows that come late. */
+export function randomRows(dice: Dice, number: number): Row[] {
+  const base = 1_700_000_000 + number * 7;
+  return Array.from({ length: dice.between(1, 12) }, (): Row => {
+    const isLate = dice.chance(0.1);
+    const second = dice.chance(0.03) ? null : base + (isLate ? -dice.below(40) : dice.below(11));
+    return { second, key: dice.pick(KEYS), value: dice.chance(0.1) ? null : dice.between(-1000, 1000) };
+  });
 }

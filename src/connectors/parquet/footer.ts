@@ -53,6 +53,8 @@ export interface ChunkStatistics {
   readonly min: Uint8Array | null;
   readonly max: Uint8Array | null;
   readonly nullCount: number | null;
+  /** Whether the file says in what order `min` and `max` are. */
+  readonly isOrdered: boolean;
 }
 
 const MAGIC = 0x31524150; // "PAR1"
@@ -102,7 +104,9 @@ function readAt(file: SyncFile, position: number, length: number): Uint8Array {
 
 function parseFooter(struct: ThriftStruct): ParquetFooter {
   const elements = listOf(struct[2], "schema").map(parseElement);
-  const rowGroups = listOf(struct[4] ?? [], "row groups").map((group, index) => parseRowGroup(group as ThriftStruct, index));
+  // One per leaf; the first kind is the order of the column's own type.
+  const orders = listOf(struct[7] ?? [], "column orders").map((order) => (order as ThriftStruct)[1] !== undefined);
+  const rowGroups = listOf(struct[4] ?? [], "row groups").map((group, index) => parseRowGroup(group as ThriftStruct, index, orders));
   return { elements, rowGroups };
 }
 
@@ -203,15 +207,12 @@ function convertedType(struct: ThriftStruct): LogicalType | null {
   }
 }
 
-function parseRowGroup(struct: ThriftStruct, index: number): RowGroup {
-  return {
-    index,
-    rowCount: numberOf(struct[3], 0)!,
-    columns: listOf(struct[1], "columns").map((chunk) => parseChunk(chunk as ThriftStruct)),
-  };
+function parseRowGroup(struct: ThriftStruct, index: number, orders: readonly boolean[]): RowGroup {
+  const columns = listOf(struct[1], "columns").map((chunk, column) => parseChunk(chunk as ThriftStruct, orders[column] ?? false));
+  return { index, rowCount: numberOf(struct[3], 0)!, columns };
 }
 
-function parseChunk(chunk: ThriftStruct): ColumnChunk {
+function parseChunk(chunk: ThriftStruct, isOrdered: boolean): ColumnChunk {
   const meta = chunk[3] as ThriftStruct | undefined;
   if (meta === undefined) {
     if (chunk[8] === undefined) throw new Error("a column has no metadata");
@@ -228,13 +229,13 @@ function parseChunk(chunk: ThriftStruct): ColumnChunk {
     offset: dictionary > 0 && dictionary < data ? dictionary : data,
     length: numberOf(meta[7], 0)!,
     isEncrypted: chunk[8] !== undefined,
-    statistics: statistics ? chunkStatistics(statistics) : null,
+    statistics: statistics ? chunkStatistics(statistics, isOrdered) : null,
   };
 }
 
-function chunkStatistics(struct: ThriftStruct): ChunkStatistics {
+function chunkStatistics(struct: ThriftStruct, isOrdered: boolean): ChunkStatistics {
   const bytes = (value: ThriftValue | undefined): Uint8Array | null => (value instanceof Uint8Array ? value : null);
-  return { min: bytes(struct[6]), max: bytes(struct[5]), nullCount: numberOf(struct[3], null) };
+  return { min: bytes(struct[6]), max: bytes(struct[5]), nullCount: numberOf(struct[3], null), isOrdered };
 }
 
 function checkFooter({ elements, rowGroups }: ParquetFooter, sizeBytes: number): void {

@@ -12,9 +12,11 @@ import { BufferPool } from "./buffer-pool.ts";
 import { ColumnReader } from "./column-reader.ts";
 import { type Conversion, conversion, sourceWidth } from "./conversions.ts";
 import { type ParquetFooter, readFooter, type RowGroup } from "./footer.ts";
+import { damaged } from "./parquet-error.ts";
 import { PageReader, type SplitFile } from "./page-reader.ts";
 import { childShapes, fileShape, type LeafShape, parquetType, type Shape, sparkType, type StructShape } from "./parquet-schema.ts";
 import { ListReader } from "./record-assembly.ts";
+import { type ColumnPredicate, mayHoldRows } from "./statistics.ts";
 
 export const parquetReader: SplitReader = {
   name: "parquet",
@@ -36,7 +38,7 @@ type ColumnPlan =
     };
 
 class ParquetCursor implements SplitCursor {
-  readonly metrics = { rows: 0, bytes: 0, malformed: 0 };
+  readonly metrics = { rows: 0, bytes: 0, malformed: 0, skipped: 0 };
   readonly #context: ReaderContext;
   readonly #split: SplitFile;
   readonly #plans: readonly ColumnPlan[];
@@ -55,8 +57,12 @@ class ParquetCursor implements SplitCursor {
     this.#split = { path, file, kernels: context.kernels, pool: new BufferPool(context.kernels) };
     try {
       const footer = readFooter(file, path);
-      this.#plans = planColumns(fileShape(footer, path), context, path);
-      this.#rowGroups = ownRowGroups(footer, split["start"] as number, split["length"] as number);
+      const shape = fileShape(footer, path);
+      this.#plans = planColumns(shape, context, path);
+      const predicates = columnPredicates(shape, context);
+      const own = ownRowGroups(footer, split["start"] as number, split["length"] as number);
+      this.#rowGroups = own.filter((group) => mayHoldRows(group, predicates));
+      this.metrics.skipped = rowsOf(own) - rowsOf(this.#rowGroups);
     } catch (error) {
       file.close();
       throw error;
@@ -98,6 +104,10 @@ class ParquetCursor implements SplitCursor {
     const pages = (leaf: LeafShape): PageReader => {
       const chunk = group.columns[leaf.column]!;
       this.metrics.bytes += chunk.length;
+      if (leaf.repetition === 0 && !chunk.isEncrypted && chunk.valueCount !== group.rowCount) {
+        const place = { path: this.#split.path, column: leaf.path, rowGroup: group.index, offset: chunk.offset };
+        throw damaged(place, `the column has ${chunk.valueCount} values, and the row group ${group.rowCount} rows`);
+      }
       return new PageReader(this.#split, leaf, chunk, group.index);
     };
     const open = (plan: ColumnPlan): void => {
@@ -159,12 +169,24 @@ function ownRowGroups({ rowGroups }: ParquetFooter, start: number, length: numbe
   });
 }
 
-/** Columns are found by name, whatever the case; one that the file does not have is null. */
+const rowsOf = (groups: readonly RowGroup[]): number => groups.reduce((sum, { rowCount }) => sum + rowCount, 0);
+
+/** By name, whatever the case. */
+const named = (shapes: readonly Shape[], name: string): Shape | undefined =>
+  shapes.find((shape) => shape.name === name) ?? shapes.find((shape) => shape.name.toLowerCase() === name.toLowerCase());
+
+/** The predicates on flat columns of the file. */
+function columnPredicates(root: StructShape, { schema, predicates }: ReaderContext): readonly ColumnPredicate[] {
+  return predicates.flatMap((predicate) => {
+    const type = schema.fields.find((field) => field.name === predicate.column)?.dataType;
+    const leaf = named(root.fields, predicate.column);
+    return type !== undefined && leaf?.kind === "leaf" && conversion(leaf, type) !== null ? [{ leaf, type, predicate }] : [];
+  });
+}
+
+/** One plan for each column that is needed; columns that the file does not have are null. */
 function planColumns(root: StructShape, { schema, needed }: ReaderContext, path: string): readonly ColumnPlan[] {
   let next = 0;
-  const named = (shapes: readonly Shape[], name: string): Shape | undefined =>
-    shapes.find((shape) => shape.name === name) ?? shapes.find((shape) => shape.name.toLowerCase() === name.toLowerCase());
-
   const plan = (field: StructField, shape: Shape | undefined, column: string): ColumnPlan | null => {
     const leaf = next;
     const count = leafCount(field.dataType);

@@ -1,17 +1,19 @@
 /**
- * Optimized logical plan → chain of stages (`program.ts`). Main thread, once per query.
+ * Optimized logical plan → stages (`program.ts`). Main thread, once per query.
  *
  * The planner walks the tree bottom up and keeps *flows*: pipelines that are still open at the end. An aggregate closes the
- * flow with a shuffle and opens a new one over the merged rows. What does not fit a chain is cut off and run before
- * (`PlannerContext.materialize`).
+ * flow with a shuffle and opens a new one over the merged rows; a union puts flows side by side. What does not fit is cut off and run
+ * before (`PlannerContext.materialize`).
  */
 import { assert, unreachable } from "../../base/assert.ts";
 import { AnalysisError } from "../../base/errors.ts";
 import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
 import { BooleanType, type Leaf, leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
 import { type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
+import { expressionsOf, walk, walkPlan } from "../tree.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { attributeOf, typeOf } from "../expr/expression-type.ts";
+import { needsSession } from "../expr/user-function.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Aggregate, Deduplicate, Join, Limit, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { planAggregate } from "./plan-aggregate.ts";
@@ -20,6 +22,8 @@ import { splitJoin } from "./plan-join.ts";
 import { planDeduplicate, planLimit } from "./plan-row-operator.ts";
 import { carryAttributes, hoistStep, operatorInputs, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
+import { pruneSessionSteps } from "./prune-session-steps.ts";
+import { scanPredicates } from "./scan-predicates.ts";
 import type {
   KeyedOperator,
   ObservedMetrics,
@@ -29,6 +33,7 @@ import type {
   Stage,
   StaticTable,
   Step,
+  SessionStep,
   TailStep,
   WatermarkOperator,
 } from "./program.ts";
@@ -48,11 +53,18 @@ export interface PlannerContext {
   readonly allowsPanes: boolean;
 }
 
-/** Pipelines of the open stage. */
+/** Pipelines of the stages that are still open: those that scan belong to one stage, every merge has its own. */
 interface Flow {
-  readonly input: Stage["input"];
-  readonly pipelines: { readonly source: number; readonly input: readonly Attribute[]; readonly steps: Step[] }[];
+  readonly pipelines: readonly OpenPipeline[];
   readonly output: readonly Attribute[];
+}
+
+interface OpenPipeline {
+  /** What its stage reads. */
+  readonly from: Stage["input"];
+  readonly source: number;
+  readonly input: readonly Attribute[];
+  readonly steps: Step[];
 }
 
 export async function planQuery(plan: LogicalPlan, context: PlannerContext): Promise<PhysicalProgram> {
@@ -61,12 +73,13 @@ export async function planQuery(plan: LogicalPlan, context: PlannerContext): Pro
 
 class Planner {
   readonly #context: PlannerContext;
-  readonly #sources: Omit<SourceInput, "needed">[] = [];
+  readonly #sources: Omit<SourceInput, "needed" | "predicates">[] = [];
   readonly #stages: Stage[] = [];
   readonly #staticTables: StaticTable[] = [];
   readonly #operators: KeyedOperator[] = [];
   readonly #watermarks: WatermarkOperator[] = [];
   readonly #observed: ObservedMetrics[] = [];
+  readonly #sessionSteps: SessionStep[] = [];
 
   constructor(context: PlannerContext) {
     this.#context = context;
@@ -75,17 +88,23 @@ class Planner {
   async plan(plan: LogicalPlan): Promise<PhysicalProgram> {
     const { below, tail } = splitTail(plan, this.#context.outputMode);
     const flow = await this.#flow(below);
-    this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
+    this.#close(flow, { kind: "output" });
+    pruneSessionSteps(this.#stages, this.#sources, this.#sessionSteps, (stages) =>
+      neededLeaves(stages, this.#sources, flow.output, this.#operators, this.#staticTables, this.#observed),
+    );
     const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
     const needed = neededLeaves(stages, this.#sources, flow.output, this.#operators, this.#staticTables, this.#observed);
+    const predicates = scanPredicates(stages, this.#sources.length);
     const first = tail[0];
     return {
       stages,
-      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
+      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]!, predicates: predicates[index]! })),
       staticTables: this.#staticTables,
       operators: this.#operators,
       watermarks: this.#watermarks,
       observed: this.#observed,
+      sessionSteps: this.#sessionSteps,
+      userFunctions: moduleFunctions(plan),
       output: flow.output,
       tail,
       outputMode: this.#context.outputMode,
@@ -135,9 +154,9 @@ class Planner {
           null,
         );
         const observed = this.#observed.length;
-        for (const pipeline of flow.pipelines) pipeline.steps.push(...aggregate.before);
+        const prepared = this.#appendAll(flow, aggregate.before);
         this.#observed.push({ index: observed, name: plan.name, aggregate: aggregate.operator, results: aggregate.results });
-        return this.#append(flow, { kind: "observe", observed });
+        return this.#append(prepared, { kind: "observe", observed });
       }
       case "aggregate":
         return this.#aggregate(plan);
@@ -149,7 +168,7 @@ class Planner {
         assert(plan.operation === "union", "only unions reach the planner");
         const flows: Flow[] = [];
         for (const input of plan.inputs) {
-          const flow = await this.#flowOrMaterialized(input);
+          const flow = await this.#flow(input);
           const expressions = plan.output!.map((attribute, i): Alias => ({
             kind: "alias",
             child: flow.output[i]!,
@@ -158,7 +177,12 @@ class Planner {
           }));
           flows.push(this.#append(flow, { kind: "project", expressions }));
         }
-        return { input: { kind: "scan" }, pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
+        return { pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
+      }
+      case "map_partitions": {
+        const flow = await this.#flow(plan.child);
+        const call = plan.bind(schemaOf(flow.output));
+        return this.#cut(flow, flow.output, plan.output!, { kind: "rows", name: plan.name, call });
       }
       case "limit":
         if (isStreaming(plan)) return this.#rowOperator(plan);
@@ -188,31 +212,53 @@ class Planner {
     const leaves: Leaf[] = leavesOf(schema);
     const source = this.#sources.length;
     this.#sources.push({ read, isStreaming: isStream, schema, leaves });
-    return { input: { kind: "scan" }, pipelines: [{ source, input: output, steps: [] }], output };
+    return { pipelines: [{ from: { kind: "scan" }, source, input: output, steps: [] }], output };
   }
 
   #append(flow: Flow, step: Step): Flow {
-    const steps = hoistStep(step, this.#context.splitTiers);
-    for (const pipeline of flow.pipelines) pipeline.steps.push(...steps);
-    return flow;
+    return this.#appendAll(flow, hoistStep(step, this.#context.splitTiers));
+  }
+
+  /** Appends steps to all pipelines; one with a closure in it cuts them. */
+  #appendAll(flow: Flow, steps: readonly Step[]): Flow {
+    let open = flow;
+    for (const step of steps) {
+      if (step.kind === "interpret" && step.columns.some(({ expression }) => needsSession(expression))) open = this.#onSession(open, step);
+      else for (const pipeline of open.pipelines) pipeline.steps.push(step);
+    }
+    return open;
+  }
+
+  /** The columns of `step` are computed on the session's thread, all others go there and back. */
+  #onSession(flow: Flow, { columns }: Extract<Step, { kind: "interpret" }>): Flow {
+    const carried = [...flow.output];
+    const output = [...carried, ...columns.map(({ attribute }) => attribute)];
+    const work = { kind: "columns", expressions: [...carried, ...columns.map(({ expression }) => expression)] } as const;
+    return { ...this.#cut(flow, carried, output, work), output: flow.output };
+  }
+
+  #cut(flow: Flow, input: readonly Attribute[], output: readonly Attribute[], work: SessionStep["work"]): Flow {
+    const step = this.#sessionSteps.length;
+    this.#sessionSteps.push({ index: step, input, output, work });
+    this.#close(flow, { kind: "session", step, rows: input });
+    return this.#scan({ kind: "session", step }, false, output);
   }
 
   #carry(stage: Stage, output: readonly Attribute[]): Stage {
-    const inputs = stage.sink.kind === "output" ? output : operatorInputs(this.#operators[stage.sink.operator]!);
+    const { sink } = stage;
+    const inputs = sink.kind === "output" ? output : sink.kind === "session" ? sink.rows : operatorInputs(this.#operators[sink.operator]!);
     const needs = new Set(inputs.flatMap((expression) => [...attributesOf(expression)]));
     return { ...stage, pipelines: stage.pipelines.map((pipeline) => carryAttributes(pipeline, needs, this.#staticTables, this.#observed)) };
   }
 
-  /** A flow whose pipelines scan; anything else is run first (batch only). */
-  async #flowOrMaterialized(plan: LogicalPlan): Promise<Flow> {
-    if (!containsAggregate(plan)) return this.#flow(plan);
-    if (this.#context.outputMode !== "batch") {
-      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
-        feature: "a union over streaming aggregations",
-        remedy: "Aggregate after the union, or start two queries.",
-      });
-    }
-    return this.#flow(await this.#context.materialize(plan));
+  /** Ends the open stages: their rows go to `sink`. */
+  #close(flow: Flow, sink: Stage["sink"]): void {
+    const add = (input: Stage["input"], pipelines: readonly OpenPipeline[]): void => {
+      this.#stages.push({ index: this.#stages.length, input, pipelines: pipelines.map(({ from: _from, ...pipeline }) => pipeline), sink });
+    };
+    const scans = flow.pipelines.filter(({ from }) => from.kind === "scan");
+    if (scans.length > 0) add({ kind: "scan" }, scans);
+    for (const pipeline of flow.pipelines) if (pipeline.from.kind === "merge") add(pipeline.from, [pipeline]);
   }
 
   async #aggregate(plan: Aggregate): Promise<Flow> {
@@ -221,22 +267,23 @@ class Planner {
     const { operator, results, before, after, panes } = planAggregate(
       plan,
       this.#operators.length,
-      this.#context,
+      // Panes are made where the windows are, which may be before a cut.
+      { ...this.#context, allowsPanes: this.#context.allowsPanes && this.#sessionSteps.length === 0 },
       outputMode === "batch" ? null : outputMode,
     );
     this.#operators.push(operator);
     if (panes) for (const pipeline of flow.pipelines) expandIntoPanes(pipeline.steps, panes);
-    for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
-    this.#stages.push({
-      index: this.#stages.length,
-      input: flow.input,
-      pipelines: flow.pipelines,
-      sink: { kind: "shuffle", operator: operator.index },
-    });
+    this.#close(this.#appendAll(flow, before), { kind: "shuffle", operator: operator.index });
     const input = [...operator.grouping, ...operator.aggregates.flatMap(({ result, buffers }) => buffers ?? [result])];
     return {
-      input: { kind: "merge", operator: operator.index },
-      pipelines: [{ source: -1, input, steps: [...after, { kind: "project", expressions: results }] }],
+      pipelines: [
+        {
+          from: { kind: "merge", operator: operator.index },
+          source: -1,
+          input,
+          steps: [...after, { kind: "project", expressions: results }],
+        },
+      ],
       output: results.map(attributeOf),
     };
   }
@@ -247,15 +294,9 @@ class Planner {
     const index = this.#operators.length;
     const operator = plan.kind === "limit" ? planLimit(plan, index, flow.output) : planDeduplicate(plan, index, flow.output);
     this.#operators.push(operator);
-    this.#stages.push({
-      index: this.#stages.length,
-      input: flow.input,
-      pipelines: flow.pipelines,
-      sink: { kind: "shuffle", operator: index },
-    });
+    this.#close(flow, { kind: "shuffle", operator: index });
     return {
-      input: { kind: "merge", operator: index },
-      pipelines: [{ source: -1, input: [...operator.keys, ...operator.carried], steps: [] }],
+      pipelines: [{ from: { kind: "merge", operator: index }, source: -1, input: [...operator.keys, ...operator.carried], steps: [] }],
       output: flow.output,
     };
   }
@@ -314,7 +355,7 @@ class Planner {
       keys: split.buildKeys,
       layout,
     });
-    const joined = this.#append(flow, {
+    let joined = this.#append(flow, {
       kind: "join",
       table,
       joinType: split.joinType,
@@ -322,7 +363,7 @@ class Planner {
       nullSafe: split.nullSafe,
       condition: isFused ? split.condition : null,
     });
-    if (split.condition && !isFused) this.#append(flow, { kind: "filter", condition: split.condition });
+    if (split.condition && !isFused) joined = this.#append(joined, { kind: "filter", condition: split.condition });
     const keepsBuild = split.joinType === "inner" || split.joinType === "left_outer";
     const built =
       split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
@@ -365,18 +406,12 @@ function splitTail(plan: LogicalPlan, outputMode: OutputMode | "batch"): { below
   return cut ? { below: cut.below, tail: steps.slice(0, cut.length).reverse() } : { below: plan, tail: [] };
 }
 
-function containsAggregate(plan: LogicalPlan): boolean {
-  switch (plan.kind) {
-    case "aggregate":
-    case "deduplicate":
-    case "sort":
-    case "limit":
-      return true;
-    case "set_operation":
-      return plan.inputs.some(containsAggregate);
-    case "join":
-      return containsAggregate(plan.left) || containsAggregate(plan.right);
-    default:
-      return "child" in plan ? containsAggregate(plan.child) : false;
-  }
+function moduleFunctions(plan: LogicalPlan): PhysicalProgram["userFunctions"] {
+  return [...walkPlan(plan)].flatMap((node) =>
+    expressionsOf(node).flatMap((expression) =>
+      [...walk(expression)].flatMap((part) =>
+        part.kind === "user_function" && part.implementation.where === "worker" ? [part.implementation] : [],
+      ),
+    ),
+  );
 }
