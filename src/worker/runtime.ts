@@ -3,7 +3,6 @@ import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import { instantiateKernels, type Kernels } from "../kernels/load.ts";
 import type { Command, QueryNumber, Replies } from "../protocol/messages.ts";
-import { ChunkStores } from "./chunk-stores.ts";
 import { QueryInstance } from "./query-instance.ts";
 
 export class WorkerRuntime {
@@ -13,9 +12,6 @@ export class WorkerRuntime {
   readonly #queries = new Map<QueryNumber, QueryInstance>();
   /** Kernels of memories that wait for their next query, by memory set. */
   readonly #keptKernels = new Map<number, Kernels>();
-
-  /** Only on the thread that writes them. */
-  #chunkStores: ChunkStores | null = null;
 
   constructor(workerIndex: number, workerCount: number, ports: Ports) {
     this.#workerIndex = workerIndex;
@@ -38,7 +34,7 @@ export class WorkerRuntime {
       case "table":
         return this.#query(command.query).loadTable(command.table, command.batches);
       case "restore":
-        return this.#query(command.query).restore(command.start, command.chunksBatch);
+        return this.#query(command.query).restore(command.start);
       case "begin":
         return this.#query(command.query).begin(command.batch);
       case "scan":
@@ -51,11 +47,8 @@ export class WorkerRuntime {
         return this.#query(command.query).commit();
       case "abort":
         return this.#query(command.query).abort();
-      case "stage":
-        return this.#query(command.query).stage(command.buffer, command.begins);
-      case "chunks":
-        this.#chunkStores ??= new ChunkStores(this.#ports);
-        return this.#chunkStores.handle(command);
+      case "snapshot":
+        return this.#query(command.query).snapshot(command.batchId);
     }
   }
 

@@ -7,14 +7,11 @@ import { Session } from "../../dist/index.js";
 import { startWindows } from "./windows.mjs";
 
 const [, , directories, format, workers, stay] = process.argv;
-// Background copies of the state as often as can be.
-const settings = {
-  "spark.sql.streaming.minBatchesToRetain": "1",
-  "millrace.workerTimeout": "2s",
-  "spark.sql.streaming.stateStore.maintenanceInterval": "0",
-  "spark.sql.streaming.stateStore.minDeltasForSnapshot": "2",
-};
-const spark = await Session.builder().master(`local[${workers}]`).config(settings).getOrCreate();
+const spark = await Session.builder()
+  .master(`local[${workers}]`)
+  .config("spark.sql.streaming.minBatchesToRetain", "1")
+  .config("millrace.workerTimeout", "2s")
+  .getOrCreate();
 try {
   const queries = await Promise.all(
     directories.split(",").map((directory) => startWindows(spark, directory, { format, stays: stay === "stay" })),

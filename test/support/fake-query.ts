@@ -101,7 +101,6 @@ export class FakeRunner implements BatchRunner {
   onRun: () => Promise<void> = async () => undefined;
   #total = 0;
   #undoTotal = 0;
-  #committedBatch = -1;
 
   constructor(world: World, isStateful: boolean) {
     this.world = world;
@@ -140,7 +139,6 @@ export class FakeRunner implements BatchRunner {
 
   async commit(batchId: number): Promise<void> {
     this.world.log.push(`runner.commit ${batchId}`);
-    this.#committedBatch = batchId;
     const failure = this.commitFailures.shift();
     if (failure) throw failure;
   }
@@ -150,12 +148,11 @@ export class FakeRunner implements BatchRunner {
     this.#total = this.#undoTotal;
   }
 
-  takeSnapshot(): { batchId: number; files: readonly ChangeFile[] } | null {
+  async snapshot(committedBatch: number): Promise<{ batchId: number; files: readonly ChangeFile[] } | null> {
+    if ((committedBatch + 1) % this.snapshotEvery !== 0) return null;
     const failure = this.snapshotFailures.shift();
     if (failure) throw failure;
-    const batchId = this.#committedBatch;
-    if ((batchId + 1) % this.snapshotEvery !== 0) return null;
-    return { batchId, files: [this.#writeState(`state/snapshots/${batchId}-${this.world.ports.random.uuid()}`)] };
+    return { batchId: committedBatch, files: [this.#writeState(`state/snapshots/${committedBatch}-${this.world.ports.random.uuid()}`)] };
   }
 
   needsBatchWithoutData(evictWatermarkMs: number): boolean {

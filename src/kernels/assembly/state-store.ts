@@ -33,7 +33,6 @@ import {
 import {
   C_DIRTY_FIRST,
   C_DIRTY_NEXT,
-  C_DIRTY_PREVIOUS,
   C_ROWS_USED,
   ROW_INSERTED,
   ROW_NOT_LIVE,
@@ -388,7 +387,6 @@ function clearDirty(table: usize, remove: bool): void {
       }
     }
     store<u32>(chunk, 0, C_DIRTY_FIRST);
-    store<u32>(chunk, 0, C_DIRTY_PREVIOUS);
   }
   store<u32>(table, 0, T_DIRTY_FIRST);
   store<u32>(table, 0, T_DIRTY_LAST);
