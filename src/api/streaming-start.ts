@@ -14,6 +14,7 @@ import { localPath } from "../connectors/file/file-listing.ts";
 import { ConnectorOptions } from "../connectors/options.ts";
 import type { SinkProvider } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
+import { AsyncProgress } from "../coordinator/async-progress.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
@@ -25,6 +26,7 @@ import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import { progressJson } from "../metrics/query-progress.ts";
 import type { OutputTarget } from "../protocol/messages.ts";
+import { asyncProgressIntervalMs, asyncProgressOptions, refuseState } from "./async-progress-options.ts";
 import type { ExplainMode, QueryHandle, StartRequest } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
 import type { LocalExecutor } from "./local-executor.ts";
@@ -40,6 +42,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
   });
   const provider = executor.connectors.sink(request.format);
   checkSink(provider, request);
+  const asyncIntervalMs = asyncProgressIntervalMs(request, provider);
   if (request.name !== null && executor.activeQueries().some(({ name }) => name === request.name)) {
     throw new IllegalArgumentError("STREAMING_QUERY_NAME_IN_USE", { name: request.name });
   }
@@ -51,6 +54,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     const writer = new AtomicFiles(ports, location.path);
     const partitions = Number(conf.get("spark.sql.shuffle.partitions"));
     const planned = await executor.plan(executor.optimize(analyzed.plan), request.outputMode, partitions);
+    if (asyncIntervalMs !== null) refuseState(planned);
     const program = await withStoredLayouts(planned, checkpoint, new DirectoryLogStore(ports.files, writer, `${location.path}/operators`));
     const { sources, bindings } = await openSources(
       executor,
@@ -89,6 +93,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       name: request.name,
       watermarkDelaysMs: program.watermarks.map(({ delayMs }) => delayMs),
       listeners: executor.listeners,
+      asyncProgress: asyncIntervalMs === null ? null : new AsyncProgress(ports.clock, asyncIntervalMs),
     });
     execution.start();
     return new LocalQuery(executor, execution, runner, plan, location.isTemporary ? location.path : null);
@@ -197,7 +202,8 @@ function checkSink(provider: SinkProvider, { outputMode, format, partitionBy }: 
 }
 
 function sinkOptions(provider: SinkProvider, { format, options }: StartRequest): ConnectorOptions {
-  const own = Object.entries(options).filter(([key]) => key.toLowerCase() !== CHECKPOINT_OPTION.toLowerCase());
+  const general = new Set([CHECKPOINT_OPTION, ...asyncProgressOptions].map((name) => name.toLowerCase()));
+  const own = Object.entries(options).filter(([key]) => !general.has(key.toLowerCase()));
   return new ConnectorOptions(format, Object.fromEntries(own), provider.options);
 }
 
