@@ -43,6 +43,8 @@ export class WorkerPool {
   readonly kernels: WebAssembly.Module = compileKernels();
   readonly #parts: WorkerPoolParts;
   readonly #slots: Slot[];
+  /** Started with the first command to it. */
+  readonly #writer: Slot;
   #watch: AbortController | null = null;
   #idleMemories: MemorySet[] = [];
   #nextMemorySet = 0;
@@ -51,6 +53,7 @@ export class WorkerPool {
     this.#parts = parts;
     this.size = parts.size;
     this.#slots = Array.from({ length: parts.size }, (_, index) => new Slot(index, parts, () => this.#busyChanged()));
+    this.#writer = new Slot(parts.size, parts, () => {});
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -77,6 +80,11 @@ export class WorkerPool {
 
   worker(index: number): WorkerHandle {
     return this.#slots[index]!;
+  }
+
+  /** The thread that writes chunk stores; it belongs to no slot and knows no query. */
+  get writer(): WorkerHandle {
+    return this.#writer;
   }
 
   /** The same command to all workers; rejects with the first error after every worker has answered. */
@@ -106,7 +114,7 @@ export class WorkerPool {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.stop()));
+    await Promise.all([...this.#slots, this.#writer].map((slot) => slot.stop()));
   }
 
   /** The heartbeats are watched while any worker works. */
