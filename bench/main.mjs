@@ -1,22 +1,24 @@
 /**
- * `npm run bench`: measures the suites of `query/`, each run in a fresh process, and fails when an answer is wrong.
+ * `npm run bench`: measures suites, each run in a fresh process, and fails when an answer is wrong.
  *
- *     npm run bench -- [suite …] [--events N] [--runs N] [--workers N,N] [--no-native] [--json] [--save]
+ *     npm run bench -- [suite or group …] [--events N] [--runs N] [--workers N,N] [--no-native] [--json] [--save]
+ *     npm run bench -- --all --save                        everything, each suite with the numbers of workers that it is about
+ *     npm run bench -- compare <commit> [suite or group …]   the engine of another commit beside this one
  *
- * Where a suite has a native program and it is built (`npm run bench:native`), both run in pairs on the same data, the first of a pair
- * alternating.
+ * Where a suite has a native program and it is built (`npm run bench:native`), it runs in turn with ours on the same data.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
 import { readArguments } from "./harness/arguments.mjs";
+import { atRevision } from "./harness/revision.mjs";
+import { compare, measure } from "./harness/measure.mjs";
 import { machine } from "./harness/machine.mjs";
-import { measure } from "./harness/measure.mjs";
 import { hasNative } from "./harness/processes.mjs";
-import { markdown } from "./harness/report.mjs";
+import { comparisonTable, markdown } from "./harness/report.mjs";
+import { saveResults } from "./harness/results.mjs";
 import { suites } from "./query/suites.mjs";
 
 const settings = readArguments(process.argv.slice(2), suites);
 try {
-  await bench();
+  await (settings.compareWith === null ? bench() : benchBoth());
 } catch (error) {
   console.error(`bench: ${error.message}`);
   process.exitCode = 1;
@@ -24,25 +26,39 @@ try {
 
 async function bench() {
   const results = [];
+  const withNative = settings.withNative && hasNative();
   for (const suite of settings.suites) {
-    for (const workers of suite.isForOneWorker ? [1] : settings.workers) {
-      results.push(await measureSuite(suite, workers));
-      if (settings.isSaved) save(suite, results);
-    }
+    const { name, title, waitsFor, group } = suite;
+    const found = waitsFor
+      ? [{ suite: name, title, waitsFor }]
+      : await reported(suite, () => measure(suite, { ...settings, workers: workersOf(suite), withNative, withProfile: settings.isSaved }));
+    results.push(...found);
+    if (settings.isSaved) saveResults(group, found);
   }
   const report = { machine: machine(), results };
   console.log(settings.isJson ? JSON.stringify(report, null, 2) : markdown(report));
 }
 
-async function measureSuite(suite, workers) {
-  const withNative = settings.withNative && workers === 1 && suite.native !== undefined && hasNative();
-  if (!settings.isJson) process.stderr.write(`${suite.name}, workers=${workers}${withNative ? ", beside the native program" : ""} …\n`);
-  return await measure(suite, { ...settings, workers, withNative });
+async function benchBoth() {
+  const runnable = settings.suites.filter(({ waitsFor }) => !waitsFor);
+  const results = await atRevision(settings.compareWith, async (root) => {
+    const compared = [];
+    for (const suite of runnable)
+      compared.push(await reported(suite, () => compare(suite, root, { ...settings, workers: workersOf(suite) })));
+    return compared;
+  });
+  console.log(settings.isJson ? JSON.stringify({ machine: machine(), results }, null, 2) : comparisonTable(settings.compareWith, results));
 }
 
-function save({ name }, results) {
-  const directory = new URL("results/", import.meta.url);
-  mkdirSync(directory, { recursive: true });
-  const own = { machine: machine(), results: results.filter((result) => result.suite === name) };
-  writeFileSync(new URL(`${name}.json`, directory), `${JSON.stringify(own, null, 2)}\n`);
+function workersOf({ isForOneWorker, scalesTo }) {
+  if (isForOneWorker) return [1];
+  return settings.workers ?? (settings.isAll ? scalesTo : undefined) ?? [1];
+}
+
+/** Runs `work` and says on standard error what and how long. */
+async function reported({ name }, work) {
+  const start = performance.now();
+  const result = await work();
+  process.stderr.write(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
+  return result;
 }

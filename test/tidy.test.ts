@@ -212,6 +212,31 @@ test("the engine touches the world through its ports", () => {
   expect(violations).toEqual([]);
 });
 
+/** What the simulator may put in place of the engine's own: the ports, and the thread that runs the worker's code. */
+const SIMULATED = ["coordinator/worker-thread.ts"];
+
+test("the simulator replaces ports only", () => {
+  const simulator = tests.filter((file) => file.startsWith("sim/"));
+  const textOf = (file: string): string => withoutComments(readFileSync(join(root, "test", file), "utf8"));
+  const text = simulator.map(textOf).join("\n");
+  for (const real of ["api/local-executor.ts", "worker/runtime.ts", "worker/main.ts"]) expect(text).toContain(`/src/${real}"`);
+  expect(simulator.filter((file) => /\bvi\.|\.prototype\b|fake-query|memory-file-system/.test(textOf(file)))).toEqual([]);
+
+  // A contract of the engine is imported as a type by who implements it.
+  const contracts = simulator.flatMap((file) =>
+    [...textOf(file).matchAll(/^import (type )?\{([^}]*)\} from "\.\.\/\.\.\/src\/([^"]+)"/gm)].flatMap(([, type, names, target]) =>
+      names!
+        .split(",")
+        .flatMap((name) => (type || name.trim().startsWith("type ") ? [{ name: name.trim().replace("type ", ""), target: target! }] : [])),
+    ),
+  );
+  const harmless = ["OutputMode", "TestSink", "Envelope", "Reply", "StreamingQuery", "DataFrame", "Session"];
+  const replaced = contracts.filter(
+    ({ name, target }) => !target.startsWith("base/") && !SIMULATED.includes(target) && !harmless.includes(name),
+  );
+  expect(replaced, "coordinator, worker, checkpoint, state and sinks are the real ones").toEqual([]);
+});
+
 const everySource = [...sources.map((file) => `src/${file}`), ...kernels.map((file) => `src/kernels/assembly/${file}`)];
 
 /** Everything people write here, `.tools` apart. */

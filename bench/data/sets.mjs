@@ -114,7 +114,7 @@ export async function writeSet(name, { directory, form, events, files = 8, seed 
     directory,
     [name, form, total, `f${files}`, `r${settings.rate ?? 0}`, `s${seed}`, ...(hasSkew ? ["skew"] : [])].join("-"),
   );
-  const manifest = join(folder, "data.json");
+  const manifest = `${folder}.json`;
   if (existsSync(manifest)) return JSON.parse(readFileSync(manifest, "utf8"));
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -132,7 +132,7 @@ export async function writeSet(name, { directory, form, events, files = 8, seed 
     }
   });
   const sides = {};
-  for (const [side, write] of Object.entries(set.sides ?? {})) write((sides[side] = join(folder, `${side}.csv`)), total);
+  for (const [side, write] of Object.entries(set.sides ?? {})) write((sides[side] = `${folder}-${side}.csv`), total);
   const bytes = Object.values(written)
     .flat()
     .reduce((sum, path) => sum + statSync(path).size, 0);

@@ -10,22 +10,32 @@ export function readArguments(args, suites) {
       args,
       allowPositionals: true,
       options: {
+        all: { type: "boolean", default: false },
         events: { type: "string" },
         runs: { type: "string", default: "5" },
-        workers: { type: "string", default: "1" },
+        workers: { type: "string" },
         data: { type: "string", default: join(tmpdir(), "millrace-bench", "data") },
         "no-native": { type: "boolean", default: false },
+        "in-process": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         save: { type: "boolean", default: false },
       },
     });
+    const [command, ...rest] = positionals;
+    const isCompare = command === "compare";
+    if (isCompare && rest.length === 0) throw new Error("compare takes a commit, and then suites");
     return {
-      suites: positionals.length === 0 ? suites : positionals.map((name) => find(suites, name)),
-      events: values.events === undefined ? null : count("events", values.events),
+      compareWith: isCompare ? rest[0] : null,
+      suites: find(suites, isCompare ? rest.slice(1) : positionals),
+      events: values.events === undefined ? undefined : count("events", values.events),
       runs: count("runs", values.runs),
-      workers: values.workers.split(",").map((text) => count("workers", text)),
+      /** With `--all` each suite has its own. */
+      workers: values.workers?.split(",").map((text) => count("workers", text)) ?? null,
+      isAll: values.all,
       directory: values.data,
       withNative: !values["no-native"],
+      /** For tests: no process for each run, so no peak of its own either. */
+      isInProcess: values["in-process"],
       isJson: values.json,
       isSaved: values.save,
     };
@@ -35,10 +45,17 @@ export function readArguments(args, suites) {
   }
 }
 
-function find(suites, name) {
-  const suite = suites.find((candidate) => candidate.name === name);
-  if (!suite) throw new Error(`there is no suite ${name}; there are ${suites.map((each) => each.name).join(", ")}`);
-  return suite;
+/** Suites by their names or their groups' names; all if none is named. */
+function find(suites, names) {
+  if (names.length === 0) return suites;
+  return names.flatMap((name) => {
+    const found = suites.filter((suite) => suite.name === name || suite.group === name);
+    if (found.length > 0) return found;
+    const groups = [...new Set(suites.map(({ group }) => group))];
+    throw new Error(
+      `there is no suite ${name}; there are ${suites.map((each) => each.name).join(", ")}, and the groups ${groups.join(", ")}`,
+    );
+  });
 }
 
 function count(name, text) {

@@ -49,8 +49,8 @@ export class PoolStream {
     this.#pool = pool;
   }
 
-  /** Makes the whole pool available `times` times. */
-  addPool(times) {
+  /** Makes the whole pool available, `times` times. */
+  addPool(times = 1) {
     this.#added += times * this.#pool.length;
   }
 

@@ -1,67 +1,113 @@
-/** Measures one suite: prepares its data, runs it and its native twin in turn, checks every answer, sums up. */
-import { runInProcess, runNative } from "./processes.mjs";
+/**
+ * Measures one suite: prepares its data, runs what is compared in turn (other numbers of workers, the native twin, another revision of the
+ * engine), each time in a fresh process and every other round in the reverse order, checks every answer, sums up.
+ */
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { profileOf } from "./profile.mjs";
+import { runHere, runInProcess, runNative } from "./processes.mjs";
 import { spread } from "./statistics.mjs";
 
-/** Result of a suite with `workers` threads. Rejects when an answer is wrong. */
-export async function measure(suite, { events, runs, workers, directory, withNative }) {
-  const data = await suite.prepare({ directory, events: events ?? suite.events, workers });
-  const own = [];
-  const native = [];
-  for (let run = 0; run < runs; run++) {
-    const measureOwn = async () => own.push(checked(suite.name, data, await runInProcess(suite.name, data, { workers })));
-    const measureNative = async () => {
-      if (withNative) native.push(checked(`native ${suite.name}`, data, await runNative(suite.native(data))));
-    };
-    for (const next of run % 2 === 0 ? [measureOwn, measureNative] : [measureNative, measureOwn]) await next();
-  }
-  return {
+const COMMITTED = JSON.parse(readFileSync(new URL("../data/digests.json", import.meta.url), "utf8"));
+
+/** A result for each number of workers, with the native twin's numbers on as many threads. Rejects when an answer is wrong. */
+export async function measure(suite, settings) {
+  const { events = suite.events, runs, workers, directory, withNative, withProfile, isInProcess } = settings;
+  const run = (count) => (isInProcess ? runHere(suite, data, { workers: count }) : runInProcess(suite.name, data, { workers: count }));
+  const data = await suite.prepare({ directory, events });
+  checkExpected(suite, events, data);
+  const ours = workers.map((count) => variant(suite, `${count} workers`, data, () => run(count)));
+  const natives = workers.map((count) => {
+    if (!withNative || !suite.native || count > availableParallelism()) return null;
+    return variant(suite, `the native program on ${count} threads`, data, () => runNative([...suite.native(data), "--threads", count]));
+  });
+  await inTurn([...ours, ...natives.filter((native) => native !== null)], runs);
+  const profile = withProfile && !isInProcess && suite.kind === "throughput" ? await profileOf(suite, data) : undefined;
+  return ours.map((own, index) => ({
     suite: suite.name,
     title: suite.title,
     kind: suite.kind,
-    workers,
+    about: suite.about,
+    workers: workers[index],
     runs,
     generatorSeconds: data.generatorSeconds,
-    answersChecked: own.length + native.length,
-    ...(suite.kind === "throughput" ? throughput(own, native) : figures(own)),
+    answersChecked: own.samples.length + (natives[index]?.samples.length ?? 0),
+    expected: data.expected,
+    ...(index === 0 && profile && { profile }),
+    ...(suite.kind === "throughput" ? throughput(own, natives[index], index > 0 ? ours[0] : null) : figures(own.samples)),
+  }));
+}
+
+/** Two revisions of the engine on the same suite: `before` is the root of the other one's working tree. */
+export async function compare(suite, before, { events = suite.events, runs, workers: [workers], directory }) {
+  const data = await suite.prepare({ directory, events });
+  const here = variant(suite, "this revision", data, () => runInProcess(suite.name, data, { workers }));
+  const there = variant(suite, "the other revision", data, () => runInProcess(suite.name, data, { workers }, { root: before }));
+  await inTurn([there, here], runs);
+  const ratios = (value) => spread(here.samples.map((sample, round) => value(sample) / value(there.samples[round])));
+  if (suite.kind === "throughput") return { suite: suite.name, title: suite.title, byCpu: ratios(perCpuSecond), byWall: ratios(perSecond) };
+  const names = Object.keys(here.samples[0]).filter((name) => typeof here.samples[0][name] === "number");
+  return {
+    suite: suite.name,
+    title: suite.title,
+    figures: Object.fromEntries(names.map((name) => [name, ratios((sample) => sample[name])])),
   };
 }
 
-function checked(what, { expected }, result) {
-  if (result.digest !== expected) throw new Error(`wrong answer of ${what}: digest ${result.digest}, expected ${expected}`);
-  return result;
+function checkExpected({ name }, events, { expected }) {
+  const committed = COMMITTED[name]?.[events];
+  if (committed !== undefined && committed !== expected)
+    throw new Error(
+      `the answer computed for ${name} is ${expected}, but data/digests.json says ${committed}: the data or its recomputation changed`,
+    );
+}
+
+function variant(suite, what, { expected }, run) {
+  const samples = [];
+  const add = async () => {
+    const result = await run();
+    if (result.digest !== expected) throw new Error(`wrong answer of ${suite.name} with ${what}: ${result.digest}, expected ${expected}`);
+    samples.push(result);
+  };
+  return { samples, add };
+}
+
+async function inTurn(variants, runs) {
+  for (let round = 0; round < runs; round++) for (const each of round % 2 === 0 ? variants : variants.toReversed()) await each.add();
 }
 
 const perSecond = ({ events, seconds }) => events / seconds / 1e6;
 const perCpuSecond = ({ events, cpuSeconds }) => events / cpuSeconds / 1e6;
 
-function throughput(own, native) {
-  const summary = {
-    events: own[0].events,
-    millionPerSecond: spread(own.map(perSecond)),
-    millionPerCpuSecond: spread(own.map(perCpuSecond)),
-    cpuSeconds: spread(own.map(({ cpuSeconds }) => cpuSeconds)),
-    peakMb: spread(own.map(({ peakBytes }) => peakBytes / 2 ** 20)),
-  };
-  if (native.length === 0) return summary;
+/** `first` is the measurement with the first number of workers, against which others scale. */
+function throughput({ samples }, native, first) {
+  const ratios = (value, other) => spread(samples.map((sample, round) => value(other.samples[round]) / value(sample)));
   return {
-    ...summary,
-    native: {
-      millionPerSecond: spread(native.map(perSecond)),
-      millionPerCpuSecond: spread(native.map(perCpuSecond)),
-      /** Of a pair: how many times slower we are. */
-      slowerByWall: spread(native.map((twin, pair) => perSecond(twin) / perSecond(own[pair]))),
-      slowerByCpu: spread(native.map((twin, pair) => perCpuSecond(twin) / perCpuSecond(own[pair]))),
-    },
+    events: samples[0].events,
+    millionPerSecond: spread(samples.map(perSecond)),
+    millionPerCpuSecond: spread(samples.map(perCpuSecond)),
+    cpuSeconds: spread(samples.map(({ cpuSeconds }) => cpuSeconds)),
+    peakMb: spread(samples.map(({ peakBytes }) => peakBytes / 2 ** 20)),
+    ...(first && { timesFirst: spread(samples.map((sample, round) => perSecond(sample) / perSecond(first.samples[round]))) }),
+    ...(native && {
+      native: {
+        millionPerSecond: spread(native.samples.map(perSecond)),
+        millionPerCpuSecond: spread(native.samples.map(perCpuSecond)),
+        /** Of a pair: how many times slower we are. */
+        slowerByWall: ratios(perSecond, native),
+        slowerByCpu: ratios(perCpuSecond, native),
+      },
+    }),
   };
 }
 
 /** Every number of the suite by its name; objects of numbers one level down. */
-function figures(own) {
-  const { digest: _, ...first } = own[0];
+function figures(samples) {
+  const { digest: _, ...first } = samples[0];
   const summed = {};
   for (const [name, value] of Object.entries(first)) {
-    if (typeof value === "number") summed[name] = spread(own.map((result) => result[name]));
-    else summed[name] = Object.fromEntries(Object.keys(value).map((key) => [key, spread(own.map((result) => result[name][key]))]));
+    if (typeof value === "number") summed[name] = spread(samples.map((result) => result[name]));
+    else summed[name] = Object.fromEntries(Object.keys(value).map((key) => [key, spread(samples.map((result) => result[name][key]))]));
   }
   return { figures: summed };
 }

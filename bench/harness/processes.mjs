@@ -1,16 +1,20 @@
 /** Runs suites and native programs, each time in a fresh process. */
 import { execFile, fork, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NATIVE = fileURLToPath(new URL("../../native-bench/programs/target/release/native-bench", import.meta.url));
 
-/** Result of one run of the suite `name`. Rejects when the process fails. */
-export function runInProcess(name, data, settings) {
+/** Result of one run of the suite `name`, on the engine below `root`. Rejects when the process fails. */
+export function runInProcess(name, data, settings, { root = ROOT, execArgv = [] } = {}) {
   return new Promise((resolve, reject) => {
-    const child = fork(CHILD, [JSON.stringify({ name, data, settings })], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = fork(join(root, "bench/harness/child.mjs"), [JSON.stringify({ name, data, settings })], {
+      execArgv,
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     let result;
     child.on("message", (message) => (result = message));
     child.on("error", reject);
@@ -19,6 +23,12 @@ export function runInProcess(name, data, settings) {
       else reject(new Error(`the process of ${name} ended with ${signal ?? code} and without a result`));
     });
   });
+}
+
+/** The same in this process, for tests. */
+export async function runHere(suite, data, settings) {
+  const result = await suite.run(data, settings);
+  return { peakBytes: process.resourceUsage().maxRSS * 1024, ...result };
 }
 
 /** Whether the native programs are built. */

@@ -4,15 +4,19 @@ import { short, spreadText } from "./statistics.mjs";
 export function markdown({ machine, results }) {
   const { cpu, cores, memoryGb, node, commit, load, date } = machine;
   const where = `${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node}, commit ${commit}, load ${load}, ${date}. Median (smallest to largest).`;
+  const waiting = results.filter(({ waitsFor }) => waitsFor);
   const throughput = results.filter(({ kind }) => kind === "throughput");
-  const others = results.filter(({ kind }) => kind !== "throughput");
-  return [where, ...(throughput.length > 0 ? [throughputTable(throughput), ...scaling(throughput)] : []), ...others.map(figuresTable)].join(
-    "\n\n",
-  );
+  const others = results.filter(({ kind, waitsFor }) => kind !== "throughput" && !waitsFor);
+  return [
+    where,
+    ...(throughput.length > 0 ? [throughputTable(throughput)] : []),
+    ...others.map(figuresTable),
+    ...(waiting.length > 0 ? [waiting.map(({ title, waitsFor }) => `- ${title}: waiting for ${waitsFor}`).join("\n")] : []),
+  ].join("\n\n");
 }
 
 function throughputTable(results) {
-  const row = ({ title, workers, runs, events, millionPerSecond, millionPerCpuSecond, peakMb, native, generatorSeconds }) =>
+  const row = ({ title, workers, runs, events, millionPerSecond, millionPerCpuSecond, peakMb, native, timesFirst, generatorSeconds }) =>
     cells([
       title,
       workers,
@@ -22,6 +26,7 @@ function throughputTable(results) {
       native ? spreadText(native.millionPerCpuSecond) : "",
       native ? spreadText(native.slowerByCpu) : "",
       native ? spreadText(native.slowerByWall) : "",
+      timesFirst ? spreadText(timesFirst) : "",
       short(peakMb.median),
       short(generatorSeconds),
     ]);
@@ -34,22 +39,21 @@ function throughputTable(results) {
     "native, M per CPU-second",
     "times slower, CPU",
     "times slower, wall",
+    "times the first number of workers",
     "peak MB",
     "generator s",
   ];
   return table(heads, results.map(row));
 }
 
-/** What more workers brought, by wall clock. */
-function scaling(results) {
-  const lines = [];
-  for (const one of results.filter(({ workers }) => workers === 1)) {
-    for (const more of results.filter(({ suite, workers }) => suite === one.suite && workers > 1)) {
-      const factor = more.millionPerSecond.median / one.millionPerSecond.median;
-      lines.push(`${one.title}: 1 → ${more.workers} workers ${short(factor)}x`);
-    }
-  }
-  return lines.length === 0 ? [] : [lines.join("\n")];
+/** How many times faster (throughput) or larger (figures) this revision is than another. */
+export function comparisonTable(commit, results) {
+  const rows = results.flatMap(({ title, byCpu, byWall, figures }) =>
+    figures
+      ? Object.entries(figures).map(([name, ratio]) => cells([title, name, spreadText(ratio)]))
+      : [cells([title, "events per CPU-second", spreadText(byCpu)]), cells([title, "events per second", spreadText(byWall)])],
+  );
+  return `This revision divided by ${commit}, of pairs of runs. Median (smallest to largest).\n\n${table(["suite", "what", "ratio"], rows)}`;
 }
 
 function figuresTable({ title, workers, runs, figures }) {

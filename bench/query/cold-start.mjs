@@ -8,8 +8,10 @@ const node = async (...args) => (await promisify(execFile)(process.execPath, arg
 
 export const suite = {
   name: "cold-start",
+  group: "start",
   title: "From process start to the first result",
   kind: "latency",
+  about: { source: "memory stream", sink: "memory, update", checkpoint: "every batch", rate: "no event time" },
   events: 1,
   isForOneWorker: true,
 

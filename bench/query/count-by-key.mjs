@@ -18,8 +18,16 @@ const schema = parseSchema("key BIGINT");
 
 export const suite = {
   name: "count-by-key",
+  group: "state",
   title: "Count by key, 1 M keys, update mode",
   kind: "throughput",
+  about: {
+    source: "columns in memory, 8 bytes an event",
+    sink: "noop, update",
+    checkpoint: "every batch of 1 M events",
+    rate: "no event time",
+  },
+  scalesTo: [1, 2, 4, 8],
   events: 16_000_000,
 
   prepare({ directory, events }) {

@@ -20,8 +20,15 @@ const WARM_UP_SECONDS = 2;
 
 export const suite = {
   name: "event-loop",
+  group: "latency",
   title: "Event loop of a web server in the same process",
   kind: "latency",
+  about: {
+    source: "columns in memory, 140 bytes an event",
+    sink: "memory, update",
+    checkpoint: "every batch, one second of events",
+    rate: "25 M/s",
+  },
   events: SECONDS * USES * POOL_BATCHES * ROWS_MAX,
 
   prepare({ directory, events }) {

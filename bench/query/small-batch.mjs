@@ -19,8 +19,10 @@ const PHASES = ["latestOffset", "walCommit", "getBatch", "addBatch", "commitOffs
 
 export const suite = {
   name: "small-batch",
+  group: "latency",
   title: "Trigger time of 100 rows, windowed count",
   kind: "latency",
+  about: { source: "columns in memory, 8 bytes an event", sink: "memory, update", checkpoint: "every batch of 100 rows", rate: "100/s" },
   events: 40_000,
 
   prepare({ events }) {

@@ -17,8 +17,16 @@ const USES = 24;
 
 export const suite = {
   name: "ysb-columns",
+  group: "ysb",
   title: "YSB from columns in memory",
   kind: "throughput",
+  about: {
+    source: "columns in memory, 140 bytes an event",
+    sink: "memory, update",
+    checkpoint: "every batch, one second of events",
+    rate: "25 M/s",
+  },
+  scalesTo: [1, 2, 4, 8],
   events: MEASURED_SECONDS * USES * POOL_BATCHES * POOL_BATCH_ROWS_MAX,
 
   prepare({ directory, events }) {
@@ -72,13 +80,13 @@ export function secondsStream(pool, uses) {
   return { stream, advance, rows: rowCounts.reduce((sum, count) => sum + count, 0) };
 }
 
-/** The query over views in `stream`; its results are kept in the table `ysb`, so that they can be checked. */
-export async function startYsb(spark, stream, directory) {
+/** The query over views in `stream`; its results are kept in the table `name`, so that they can be checked. */
+export async function startYsb(spark, stream, directory, name = "ysb") {
   const views = stream.toFrame(spark).filter("event_type = 'view'").select("ad_id", "event_time");
   return await ysbQuery(spark, views)
     .writeStream.outputMode("update")
     .format("memory")
-    .queryName("ysb")
+    .queryName(name)
     .option("checkpointLocation", join(directory, "checkpoint"))
     .start();
 }

@@ -33,12 +33,11 @@ export class Answer {
   }
 }
 
-/** The query, over events with a TIMESTAMP `event_time`. */
-export function ysbQuery(spark, events) {
-  const adTable = spark.createDataFrame(
-    ads.map((ad, index) => [ad, campaigns[Math.floor(index / names.adsPerCampaign)]]),
-    "ad_id STRING, campaign_id STRING",
-  );
+const usualAds = ads.map((ad, index) => [ad, campaigns[Math.floor(index / names.adsPerCampaign)]]);
+
+/** The query, over events with a TIMESTAMP `event_time`; `pairs` are the ads with their campaigns. */
+export function ysbQuery(spark, events, pairs = usualAds) {
+  const adTable = spark.createDataFrame(pairs, "ad_id STRING, campaign_id STRING");
   return events
     .join(adTable, "ad_id")
     .withWatermark("event_time", "10 seconds")
@@ -46,11 +45,13 @@ export function ysbQuery(spark, events) {
     .agg(F.count("*").as("views"), F.max("event_time").as("last"));
 }
 
-/** Digest of the query's output in update mode: what was said last about each window and campaign. */
-export function outputDigest(rows) {
+/** The query's output in update mode as lines: what was said last about each window and campaign. */
+export function latestLines(rows) {
   const latest = new Map(rows.map(([window, campaign, views, last]) => [`${window[0] / 1000n},${campaign}`, `${views},${last / 1000n}`]));
-  return digestOfLines([...latest].map(([key, value]) => `${key},${value}`));
+  return [...latest].map(([key, value]) => `${key},${value}`);
 }
+
+export const outputDigest = (rows) => digestOfLines(latestLines(rows));
 
 /** Writes `path` through a temporary name unless it is there. Returns the seconds spent. */
 export function prepareFile(path, write) {

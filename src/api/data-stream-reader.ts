@@ -1,53 +1,35 @@
 /** `spark.readStream`: describes a streaming source. Session's thread; nothing is read here. */
 import type { StructType } from "../columnar/types.ts";
-import { parseIdentifier, parseSchema } from "../sql/parser.ts";
-import { DataFrame } from "./dataframe.ts";
-import { OptionMap, type OptionValue } from "./option-map.ts";
+import { notYet } from "./column.ts";
+import type { DataFrame } from "./dataframe.ts";
 import type { SessionState } from "./session-state.ts";
+import { SourceDescription, SourceReader } from "./source-reader.ts";
 import type { Row, RowOf } from "./typed.ts";
 
 /** Describes a streaming source: format, schema, options, then `load`. File sources need a schema. */
-export class DataStreamReader<R = Row> {
-  readonly #session: SessionState;
-  readonly #options = new OptionMap();
-  #format = "parquet";
-  #schema: StructType | null = null;
+export class DataStreamReader<R = Row> extends SourceReader {
+  readonly #source: SourceDescription;
 
   constructor(session: SessionState) {
-    this.#session = session;
+    const source = new SourceDescription(session, true);
+    super(source);
+    this.#source = source;
   }
 
-  /** Name of the connector; the default is parquet. */
-  format(name: string): this {
-    this.#format = name;
-    return this;
-  }
   /** Columns as DDL text or as a type. A literal text types the rows. Throws `ParseError`. */
   schema<const S extends string>(ddl: S): DataStreamReader<RowOf<S>>;
   schema(schema: StructType): DataStreamReader;
   schema(schema: StructType | string): DataStreamReader<any> {
-    this.#schema = typeof schema === "string" ? parseSchema(schema) : schema;
+    this.#source.schema = schema;
     return this;
   }
-  option(key: string, value: OptionValue): this {
-    this.#options.set(key, value);
-    return this;
-  }
-  options(options: Readonly<Record<string, OptionValue>>): this {
-    this.#options.setAll(options);
-    return this;
+  /** A name for the source in the checkpoint. */
+  name(_sourceName: string): never {
+    throw notYet("DataStreamReader.name", "Sources are told apart by their order in the query.");
   }
   /** The frame over the source; `path` may also be an option. */
   load(path?: string): DataFrame<R> {
-    const location = path ?? this.#options.get("path");
-    return new DataFrame(this.#session, {
-      kind: "read",
-      format: this.#format,
-      schema: this.#schema,
-      options: this.#options.toRecord("path"),
-      paths: location === undefined ? [] : [location],
-      isStreaming: true,
-    });
+    return this.#source.frame(path === undefined ? [] : [path]);
   }
   json(path: string): DataFrame<R> {
     return this.format("json").load(path);
@@ -64,9 +46,5 @@ export class DataStreamReader<R = Row> {
   /** Lines as column `value`. */
   text(path: string): DataFrame<RowOf<"value STRING">> {
     return this.format("text").load(path) as DataFrame<any>;
-  }
-  /** A temporary view over a stream, by name. */
-  table(name: string): DataFrame {
-    return new DataFrame(this.#session, { kind: "unresolved_relation", nameParts: parseIdentifier(name), isStreaming: true });
   }
 }

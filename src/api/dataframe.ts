@@ -8,7 +8,7 @@ import { decodeColumnBatch } from "../columnar/column-batch.ts";
 import { simpleString, type StructType } from "../columnar/types.ts";
 import { alias, schemaOf, unresolvedAttribute, type Expression, type SortOrder } from "../plan/expr/expression.ts";
 import { intervalMicros, parseInterval } from "../plan/expr/interval.ts";
-import type { JoinType, LogicalPlan } from "../plan/logical/nodes.ts";
+import type { JoinType, LogicalPlan, SetOperation } from "../plan/logical/nodes.ts";
 import { parseAttributeName } from "../sql/attribute-name.ts";
 import { treeString } from "../sql/parser.ts";
 import { Column, notYet } from "./column.ts";
@@ -191,6 +191,14 @@ export class DataFrame<R = Row> {
   unionByName(other: DataFrame<any>, allowMissingColumns = false): DataFrame<R> {
     return this.#setOperation("union_by_name", other, allowMissingColumns);
   }
+  /** Rows that are in both, once each; columns by position, nulls are equal. */
+  intersect(other: DataFrame<any>): DataFrame<R> {
+    return this.#setOperation("intersect", other, false, false);
+  }
+  /** Rows of this frame that are not in the other, once each. */
+  except(other: DataFrame<any>): DataFrame<R> {
+    return this.#setOperation("except", other, false, false);
+  }
   transform<R2>(change: (frame: DataFrame<R>) => DataFrame<R2>): DataFrame<R2> {
     return change(this);
   }
@@ -321,8 +329,8 @@ export class DataFrame<R = Row> {
     return this.#derive({ kind: "deduplicate", child: this.plan, columns: expressions, withinWatermark });
   }
 
-  #setOperation(operation: "union" | "union_by_name", other: DataFrame<any>, allowMissingColumns: boolean): DataFrame<R> {
-    return this.#derive({ kind: "set_operation", operation, isAll: true, allowMissingColumns, inputs: [this.plan, other.plan] });
+  #setOperation(operation: SetOperation["operation"], other: DataFrame<any>, allowMissingColumns: boolean, isAll = true): DataFrame<R> {
+    return this.#derive({ kind: "set_operation", operation, isAll, allowMissingColumns, inputs: [this.plan, other.plan] });
   }
 
   #analyze(): Promise<AnalyzedFrame> {

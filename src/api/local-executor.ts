@@ -174,7 +174,8 @@ export class LocalExecutor implements Executor {
   }
 
   async write(plan: LogicalPlan, request: WriteRequest): Promise<void> {
-    const { plan: analyzed, output } = await this.analyze(plan);
+    const { plan: analyzed, output, isStreaming: streams } = await this.analyze(plan);
+    if (streams) throw new AnalysisError("CALL_ON_STREAMING_DATASET_UNSUPPORTED", { methodName: "`write`" });
     checkBatch(analyzed);
     await writeBatch(this, analyzed, schemaOf(output), request);
   }

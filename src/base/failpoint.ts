@@ -31,7 +31,15 @@ export type FailpointName = (typeof FAILPOINTS)[number];
 const [wantedName = "", wantedHit = "1"] = (process.env["MILLRACE_FAILPOINT"] ?? "").split(":");
 let hits = 0;
 
+let observer: ((name: FailpointName) => void) | null = null;
+
+/** Has `reached` called at every failpoint: the simulator kills its processes there. Null: nobody is told. */
+export function observeFailpoints(reached: typeof observer): void {
+  observer = reached;
+}
+
 /** Kills this process at once, as `kill -9` would, if the environment asks for it here. */
 export function failpoint(name: FailpointName): void {
   if (name === wantedName && ++hits === Number(wantedHit)) process.kill(process.pid, "SIGKILL");
+  observer?.(name);
 }

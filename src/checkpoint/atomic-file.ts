@@ -4,6 +4,7 @@
  * made it: two queries on one checkpoint), unlink, fsync of the directory. Called on the main thread by the logs of `checkpoint/` and by
  * sources that keep a log under `sources/<i>`.
  */
+import { makeDurableDirectory } from "../base/durable-directory.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Ports } from "../base/ports.ts";
@@ -48,8 +49,9 @@ export class AtomicFiles {
     await this.#guard(directory, () => Promise.all([files.remove(temporary), files.syncDirectory(directory)]));
   }
 
+  /** Makes a directory and those above it, or sees to it that one that is there stays there. */
   async makeDirectory(directory: string): Promise<void> {
-    await this.#guard(directory, () => this.#ports.files.makeDirectory(directory));
+    await this.#guard(directory, () => makeDurableDirectory(this.#ports.files, directory));
   }
 
   async syncDirectory(directory: string): Promise<void> {

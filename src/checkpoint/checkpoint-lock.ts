@@ -38,13 +38,19 @@ export class CheckpointLock {
     const epochs = batchIdsAmong(await files.list(`${directory}/epoch`));
     const epoch = (epochs.at(-1) ?? -1) + 1;
     await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(JSON.stringify({ epoch, owner: lock.owner })));
-    for (const old of epochs.filter((candidate) => candidate <= epoch - EPOCHS_KEPT)) await files.remove(`${directory}/epoch/${old}`);
+    for (const old of epochs.filter((candidate) => candidate <= epoch - EPOCHS_KEPT)) {
+      // That it is there costs nothing but space; the next start tries again.
+      await files.remove(`${directory}/epoch/${old}`).catch(() => undefined);
+    }
     return new CheckpointLock(files, directory, lock, epoch);
   }
 
   /** Throws `CONCURRENT_CHECKPOINT_USE` when a later start has taken the checkpoint over. */
   async check(): Promise<void> {
-    if ((await this.#files.stat(`${this.#directory}/epoch/${this.epoch + 1}`)) === undefined) return;
+    // Of an owner that was away for several starts, both files are gone.
+    const files = [this.epoch, this.epoch + 1].map((epoch) => this.#files.stat(`${this.#directory}/epoch/${epoch}`));
+    const [own, next] = await Promise.all(files);
+    if (own !== undefined && next === undefined) return;
     throw new CheckpointError("CONCURRENT_CHECKPOINT_USE", { checkpointLocation: this.#directory });
   }
 

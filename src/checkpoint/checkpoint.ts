@@ -66,29 +66,23 @@ export class Checkpoint {
     for (const directory of [path, `${path}/offsets`, `${path}/commits`]) await writer.makeDirectory(directory);
     const directoryLock = await CheckpointLock.lockDirectory(files, path);
     try {
+      const queryId = (await readQueryId(files, path)) ?? (await newQueryId(ports, writer, path));
+      const lock = await CheckpointLock.startEpoch(files, writer, path, directoryLock);
+      // Only now: what an owner from before this epoch still did is in.
       const [root, offsetFiles, commitFiles, state] = [
         await files.list(path),
         await files.list(`${path}/offsets`),
         await files.list(`${path}/commits`),
         await listState(files, path),
       ];
+      // What was found must stay: whoever gave it its name may have died before the name was durable.
+      for (const log of [`${path}/offsets`, `${path}/commits`]) await writer.syncDirectory(log);
       const inventory: CheckpointInventory = {
         offsetBatches: batchIdsAmong(offsetFiles),
         commitBatches: batchIdsAmong(commitFiles),
         hasState: state.hasFiles,
         hasCommitFiles: commitFiles.some(({ path: file }) => !isLeftover(file)),
       };
-      let queryId = await readQueryId(files, path);
-      if (queryId === null) {
-        if (inventory.offsetBatches.length + inventory.commitBatches.length > 0) {
-          throw new CheckpointError("STREAMING_CHECKPOINT_MISSING_METADATA_FILE", { checkpointLocation: path });
-        }
-        queryId = ports.random.uuid();
-        await writeQueryId(writer, path, queryId);
-      }
-      const lock = await CheckpointLock.startEpoch(files, writer, path, directoryLock);
-      await writer.syncDirectory(path);
-      await writer.syncDirectory(path.slice(0, Math.max(1, path.lastIndexOf("/"))));
       const logLeftovers = [...root, ...offsetFiles, ...commitFiles, ...(await files.list(`${path}/epoch`))]
         .map((file) => file.path)
         .filter(isLeftover);
@@ -185,6 +179,7 @@ export class Checkpoint {
 
   /** Adds `offsets/N`. */
   async addOffsets(record: OffsetRecord): Promise<void> {
+    await this.checkOwner();
     failpoint("before-offsets-log");
     await this.offsets.add(record);
     failpoint("after-offsets-log");
@@ -249,6 +244,15 @@ export class Checkpoint {
   async #commitRecordOf(batchId: number): Promise<CommitRecord | null> {
     return this.#recentCommits.get(batchId) ?? (await this.commits.get(batchId));
   }
+}
+
+/** Of a new checkpoint; logs without an id are somebody's whose `metadata` is gone. */
+async function newQueryId({ files, random }: Ports, writer: AtomicFiles, path: string): Promise<string> {
+  const logs = [...(await files.list(`${path}/offsets`)), ...(await files.list(`${path}/commits`))];
+  if (batchIdsAmong(logs).length > 0) throw new CheckpointError("STREAMING_CHECKPOINT_MISSING_METADATA_FILE", { checkpointLocation: path });
+  const queryId = random.uuid();
+  await writeQueryId(writer, path, queryId);
+  return queryId;
 }
 
 /** Null for a record that is damaged and that nothing depends on. */

@@ -9,6 +9,7 @@ export class DirectoryLogStore implements LogStore {
   readonly #writer: AtomicFiles;
   readonly #directory: string;
   #exists = false;
+  #isSettled = false;
 
   constructor(files: FileSystem, writer: AtomicFiles, directory: string) {
     this.#files = files;
@@ -18,7 +19,9 @@ export class DirectoryLogStore implements LogStore {
 
   async read(name: string): Promise<string | null> {
     try {
-      return Buffer.from(await this.#files.readFile(`${this.#directory}/${name}`)).toString("utf8");
+      const bytes = await this.#files.readFile(`${this.#directory}/${name}`);
+      await this.#settle();
+      return Buffer.from(bytes).toString("utf8");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
       throw error;
@@ -39,10 +42,19 @@ export class DirectoryLogStore implements LogStore {
 
   async list(): Promise<readonly string[]> {
     const files = await this.#files.list(this.#directory);
+    if (files.length > 0) await this.#settle();
     return files.map(({ path }) => path.slice(path.lastIndexOf("/") + 1)).filter((name) => !name.endsWith(TEMPORARY_SUFFIX));
   }
 
   async remove(name: string): Promise<void> {
     await this.#files.remove(`${this.#directory}/${name}`);
+  }
+
+  /** What an earlier start left must stay, once it has been seen: that start may have died before it was durable. */
+  async #settle(): Promise<void> {
+    if (this.#isSettled) return;
+    await this.#writer.makeDirectory(this.#directory);
+    await this.#writer.syncDirectory(this.#directory);
+    this.#isSettled = true;
   }
 }

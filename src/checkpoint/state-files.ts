@@ -158,7 +158,6 @@ export class StateFiles {
     const name = `${lastBatch}-${epoch}`;
     await this.#writer.makeDirectory(`${this.#root}/${INDEX_DIRECTORY}`);
     await this.#writer.create(`${this.#root}/${INDEX_DIRECTORY}`, name, encodeChangeIndex(this.#queryId, lastBatch, changes));
-    await this.#writer.syncDirectory(`${this.#root}/state`);
     return { lastBatch, path: `${INDEX_DIRECTORY}/${name}` };
   }
 

@@ -125,7 +125,7 @@ class StageCompiler implements StageTools {
       if (step.kind === "interpret") cuts.push({ input: [...step.carried, ...step.columns.map(({ attribute }) => attribute)], steps: [] });
     }
     cuts.forEach(({ input, steps }, segment) => {
-      if (segment === 0 && pipeline.source < 0) this.#emission(pipeline, index, steps);
+      if (segment === 0 && pipeline.source < 0) this.#emission(index, steps);
       else {
         const needed = segment === 0 ? this.#program.sources[pipeline.source]!.needed : leavesOf(schemaOf(input)).map(() => true);
         this.#blockLoop(`pipeline${index}_${segment}`, input, needed, steps, index, segment);
@@ -142,7 +142,7 @@ class StageCompiler implements StageTools {
     pipeline: number,
     segment: number,
   ): void {
-    const outBlock = this.#outBlockFor(steps, input, pipeline, segment);
+    const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const row = f.local("i32");
       const rows = f.local("i32");
@@ -192,9 +192,9 @@ class StageCompiler implements StageTools {
   }
 
   /** `emit(pairs, count)`: turns merged rows, given as (row, base) pairs, into the pipeline's input. */
-  #emission(pipeline: Pipeline, index: number, steps: readonly Step[]): void {
+  #emission(index: number, steps: readonly Step[]): void {
     const operator = this.#mergedOperator()!;
-    const outBlock = this.#outBlockFor(steps, pipeline.input, index, 0);
+    const outBlock = this.#outBlockFor(steps, index, 0);
     this.#function("emit", 2, (f, context) => {
       const [pairs, count] = [f.param(0), f.param(1)];
       const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
@@ -239,7 +239,7 @@ class StageCompiler implements StageTools {
     for (const [id, value] of code.results(place)) bindings.set(id, value);
   }
 
-  #outBlockFor(steps: readonly Step[], input: readonly Attribute[], pipeline: number, segment: number): number {
+  #outBlockFor(steps: readonly Step[], pipeline: number, segment: number): number {
     const last = steps.at(-1);
     if (last?.kind === "interpret") {
       return this.#outBlocks.push({ attributes: last.carried, next: { pipeline, segment: segment + 1, interpret: last } }) - 1;
@@ -247,7 +247,7 @@ class StageCompiler implements StageTools {
     if (this.#stage.sink.kind === "shuffle") return -1;
     const known = this.#outBlocks.findIndex((block) => block.next === null);
     if (known >= 0) return known;
-    return this.#outBlocks.push({ attributes: this.#program.output.length > 0 ? this.#program.output : input, next: null }) - 1;
+    return this.#outBlocks.push({ attributes: this.#program.output, next: null }) - 1;
   }
 
   /** `merge(start, end)` over exchange rows, and `initial()` for the one row that an aggregate without keys always has. */

@@ -22,6 +22,16 @@ import type { SourceProvider } from "./source.ts";
 import { stateMetadataSource } from "./statestore/state-metadata-source.ts";
 import { stateStoreSource } from "./statestore/state-source.ts";
 
+/** Formats that Spark has, that the documentation names, and that are not here yet; and what to do instead. */
+const PLANNED: ReadonlyMap<string, string> = new Map([
+  ["kafka", "Bring the records as files, or through foreachBatch."],
+  ["avro", "Use parquet or json."],
+  ["orc", "Use parquet or json."],
+  ["xml", "Use json or text."],
+  ["statestore", "`millrace checkpoint inspect` shows the state files."],
+  ["state-metadata", "`millrace checkpoint inspect` shows the state files."],
+]);
+
 const FILE_FORMATS = [csvFormat, jsonFormat, parquetFormat, textFormat];
 
 export class ConnectorRegistry {
@@ -52,7 +62,7 @@ export class ConnectorRegistry {
     for (const name of [provider.name, ...(provider.aliases ?? [])]) this.#sinks.set(name.toLowerCase(), provider);
   }
 
-  /** Case-insensitive. Throws `DATA_SOURCE_NOT_FOUND` with the closest names. */
+  /** Case-insensitive. Throws `DATA_SOURCE_NOT_FOUND` with the closest names, `UNSUPPORTED_FEATURE.NOT_YET`. */
   source(name: string): SourceProvider {
     return this.#sources.get(name.toLowerCase()) ?? this.#fail(name, "source", this.#sources, this.#sinks);
   }
@@ -63,6 +73,8 @@ export class ConnectorRegistry {
 
   #fail(name: string, use: string, wanted: Map<string, { name: string }>, other: Map<string, unknown>): never {
     if (other.has(name.toLowerCase())) throw new AnalysisError("DATA_SOURCE_UNSUPPORTED", { format: name, use });
+    const remedy = PLANNED.get(name.toLowerCase());
+    if (remedy !== undefined) throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", { feature: `The ${use} ${name}`, remedy });
     const names = [...wanted.values()].map((provider) => provider.name);
     throw new AnalysisError("DATA_SOURCE_NOT_FOUND", { provider: name, suggestion: suggest(name, names, 3).join(", ") });
   }

@@ -4,6 +4,7 @@
  * `connectors/registry.ts` lists the coordinator halves, `connectors/readers.ts` the worker halves.
  */
 import type { Ports, SyncFile } from "../base/ports.ts";
+import type { ScanPredicate } from "../columnar/scan-predicate.ts";
 import type { Leaf, StructType } from "../columnar/types.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ConnectorOptions, OptionSpecs } from "./options.ts";
@@ -116,6 +117,8 @@ export interface ReaderContext {
    */
   readonly leaves: readonly Leaf[];
   readonly needed: readonly boolean[];
+  /** Conditions that all rows which the query keeps fulfil: a reader may leave others out, and need not. */
+  readonly predicates: readonly ScanPredicate[];
   /** Session time zone. */
   readonly timeZone: string;
 }
@@ -131,12 +134,17 @@ export interface SplitCursor {
   /**
    * Address of the next block (at most BLOCK_ROWS_MAX rows; column order = leaves), or 0 at the end. A block's columns and
    * the bytes its strings point to stay valid until the split arena is reset (after `close`), not only until the next call.
-   * A reader that reads much memory per split allocates it from ARENA_SPLIT, so splits should stay around 4 to 32 MB.
+   * A reader that reads much memory per split allocates it from ARENA_SPLIT, so splits should stay around 4 to 32 MB; or it
+   * keeps count of what it could use again (`reusableBytes`).
    * Throws a typed error that names file, line and offset.
    */
   next(): number;
-  /** Counts so far; `malformed` rows were dropped or became corrupt records. */
-  readonly metrics: { readonly rows: number; readonly bytes: number; readonly malformed: number };
+  /** Counts so far; `malformed` rows were dropped or became corrupt records, `skipped` ones were left out by the predicates. */
+  readonly metrics: { readonly rows: number; readonly bytes: number; readonly malformed: number; readonly skipped?: number };
+  /** Bytes that only blocks which were given out may point to. */
+  readonly reusableBytes?: number;
+  /** The blocks that were given out are not looked at any more. */
+  reuse?(): void;
   close(): void;
 }
 

@@ -46,14 +46,13 @@ export function decideBatch(facts: RecoveryFacts): BatchDecision {
   } = facts;
   const newest = offsetBatches.at(-1);
   const newestCommit = commitBatches.at(-1) ?? -1;
+  if (newest === undefined && (hasState || hasCommitFiles))
+    return { kind: "stop", condition: "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY", parameters: { checkpointLocation } };
   if (isSinkAhead) {
     const batchId = String((newest ?? -1) + 1);
     return { kind: "stop", condition: "SINK_AHEAD_OF_CHECKPOINT", parameters: { checkpointLocation, batchId } };
   }
-  if (newest === undefined) {
-    if (!hasState && !hasCommitFiles) return { kind: "first" };
-    return { kind: "stop", condition: "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY", parameters: { checkpointLocation } };
-  }
+  if (newest === undefined) return { kind: "first" };
   if (newestCommit > newest) return missing("offsets", newestCommit, newestCommit + 1);
   if (newest > 0 && offsetBatches.at(-2) !== newest - 1) return missing("offsets", newest - 1, newest);
   if (newestCommit === newest) return { kind: "next", batchId: newest + 1 };

@@ -102,27 +102,31 @@ export class LoadedQuery {
     await this.#pool.all({ kind: "begin", query: this.number, batch });
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
-    let tasks: readonly TaskOfWorker[] = [];
+    /** What the stages so far have sent to each operator, and out. */
+    const sent = new Map<number | "output", readonly TaskOfWorker[]>();
     let statistics: readonly ScanReply[] = [];
     const stages: StageStatistics[] = [];
     for (const stage of this.program.stages) {
+      let tasks: readonly TaskOfWorker[];
       if (stage.input.kind === "scan") {
         const scanned = await this.#scan(stage, sources);
         scanned.tasks.forEach(({ task, source }) => (inputRows[source] = inputRows[source]! + task.inputRows));
         tasks = scanned.tasks;
         statistics = scanned.replies;
       } else {
-        const replies = await this.#merge(stage, tasks);
-        statistics = replies;
         const { operator } = stage.input;
+        const replies = await this.#merge(stage, sent.get(operator) ?? []);
+        statistics = replies;
         const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
         if (stateReplies.length > 0) state.set(operator, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
       }
+      const sink = stage.sink.kind === "output" ? "output" : stage.sink.operator;
+      sent.set(sink, [...(sent.get(sink) ?? []), ...tasks]);
       stages.push(stageStatistics(stage.index, tasks, this.#pool.size));
     }
     const observed = statistics.map((reply) => reply.observed);
-    return { sink: this.#sinkOutput(tasks), inputRows, eventTime: mergeEventTime(statistics), observed, state, stages };
+    return { sink: this.#sinkOutput(sent.get("output") ?? []), inputRows, eventTime: mergeEventTime(statistics), observed, state, stages };
   }
 
   async unload(): Promise<void> {

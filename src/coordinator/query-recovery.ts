@@ -96,7 +96,12 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
   }
 
   async function readOffsets(batchId: number): Promise<OffsetRecord> {
-    const record = (await checkpoint.offsets.get(batchId))!;
+    const record = await checkpoint.offsets.get(batchId);
+    if (record === null) {
+      const fileName = `${checkpoint.offsets.directory}/${batchId}`;
+      const parameters = { batchId: String(batchId), fileName, nextBatchId: String(batchId + 1) };
+      throw new CheckpointError("CHECKPOINT_BATCH_MISSING", parameters);
+    }
     if (record.offsets.length !== sources.length) {
       throw new CheckpointError("STREAMING_SOURCE_COUNT_CHANGED", {
         expected: String(record.offsets.length),

@@ -6,7 +6,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import type { StateOperatorMetrics } from "../metrics/query-progress.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
-import type { KeyedOperator } from "../plan/physical/program.ts";
+import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
 import type { StateReply } from "../protocol/messages.ts";
 import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
@@ -78,9 +78,9 @@ export class StageRunner implements BatchRunner {
         ),
       ),
       eventTime: result.eventTime,
-      stateOperators: program.operators
-        .flatMap((operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions, commitMs) ?? [])
-        .reverse(),
+      stateOperators: downstreamFirst(program).flatMap(
+        (operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions, commitMs) ?? [],
+      ),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
       changeFiles: changes.flatMap(({ files }) => files),
     };
@@ -114,6 +114,15 @@ export class StageRunner implements BatchRunner {
   async stop(): Promise<void> {
     await this.#parts.query.unload();
   }
+}
+
+/** The operators as Spark lists them: from the output to the sources, the inputs of a union from left to right. */
+function downstreamFirst({ stages, operators }: PhysicalProgram): KeyedOperator[] {
+  const above = (consumer: number | null): KeyedOperator[] =>
+    stages
+      .filter(({ sink }) => (sink.kind === "output" ? null : sink.operator) === consumer)
+      .flatMap(({ input }) => (input.kind === "scan" ? [] : [operators[input.operator]!, ...above(input.operator)]));
+  return above(null);
 }
 
 /** Whether a moved watermark changes what the operator does: deduplication without a time key evicts nothing, but more rows are late. */

@@ -6,6 +6,8 @@ export interface StageStatistics {
   readonly tasks: number;
   /** Rows read by a scan; groups emitted by a merge. */
   readonly inputRows: number;
+  /** Rows that the sources left out by their statistics. */
+  readonly skippedRows: number;
   readonly outputRows: number;
   readonly blocks: number;
   /** Calls between JavaScript and generated code. */
@@ -33,6 +35,7 @@ export function stageStatistics(
     stage,
     tasks: tasks.length,
     inputRows,
+    skippedRows: sum((task) => task.skippedRows),
     outputRows: sum((task) => task.outputRows),
     blocks: sum((task) => task.blocks),
     calls: sum((task) => task.calls),
@@ -47,8 +50,8 @@ export function statisticsText(stages: readonly StageStatistics[]): string {
   const number = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 2 });
   return stages
     .map(
-      ({ stage, tasks, inputRows, outputRows, blocks, calls, exchangeBytes, busyMs, skew }) =>
-        `Stage ${stage}: tasks=${tasks} rows in=${number(inputRows)} rows out=${number(outputRows)} blocks=${number(blocks)} ` +
+      ({ stage, tasks, inputRows, skippedRows, outputRows, blocks, calls, exchangeBytes, busyMs, skew }) =>
+        `Stage ${stage}: tasks=${tasks} rows in=${number(inputRows)} ${skippedRows > 0 ? `skipped=${number(skippedRows)} ` : ""}rows out=${number(outputRows)} blocks=${number(blocks)} ` +
         `calls=${number(calls)} exchange=${number(exchangeBytes)} B busy=${number(busyMs)} ms skew=${number(skew)}`,
     )
     .join("\n");

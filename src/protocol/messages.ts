@@ -103,6 +103,8 @@ export interface TaskResult {
   readonly index: number;
   readonly inputRows: number;
   readonly malformedRows: number;
+  /** Rows that the reader left out, as no row with such statistics is kept. */
+  readonly skippedRows: number;
   readonly outputRows: number;
   /** Blocks (or runs of merged rows) that went through generated code. */
   readonly blocks: number;

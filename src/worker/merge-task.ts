@@ -83,6 +83,7 @@ export class MergeTask {
           index: workerIndex,
           inputRows: emittedRows,
           malformedRows: 0,
+          skippedRows: 0,
           outputRows: output.rows,
           blocks: blocks.length,
           calls: this.#instance.calls - startedCalls,

@@ -47,6 +47,7 @@ export function runRowTask(parts: RowTaskParts, blocks: readonly ExchangeBlock[]
         index: workerIndex,
         inputRows: passed,
         malformedRows: 0,
+        skippedRows: 0,
         outputRows: output.rows,
         blocks: blocks.length,
         calls: instance.calls - startedCalls,

@@ -9,6 +9,9 @@ import { type PartialAggregate, partialAggregate } from "./shuffle/partial-aggre
 import type { StageInstance } from "./stage-instance.ts";
 import { TaskOutput } from "./task-output.ts";
 
+/** Of memory that a reader could use again: rows that wait in out-blocks are taken out first. Small enough for the caches. */
+const REUSE_BYTES = 2 * 1024 * 1024;
+
 export class ScanTask {
   readonly #context: TaskContext;
   readonly #instance: StageInstance;
@@ -48,6 +51,7 @@ export class ScanTask {
         schema: source.schema,
         leaves: source.leaves,
         needed: source.needed,
+        predicates: source.predicates,
         timeZone: program.timeZone,
       },
       attachment,
@@ -63,6 +67,10 @@ export class ScanTask {
         blocks++;
         partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
         if (rowLimit !== null && output.rows >= rowLimit) break;
+        if ((cursor.reusableBytes ?? 0) > REUSE_BYTES) {
+          this.#instance.drain();
+          cursor.reuse!();
+        }
       }
       this.#instance.drain();
       const lanes = partial ? partial.finish() : [];
@@ -72,6 +80,7 @@ export class ScanTask {
         index,
         inputRows: cursor.metrics.rows,
         malformedRows: cursor.metrics.malformed,
+        skippedRows: cursor.metrics.skipped ?? 0,
         outputRows: output.rows,
         blocks,
         calls: this.#instance.calls - startedCalls,

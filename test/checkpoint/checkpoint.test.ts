@@ -82,7 +82,16 @@ test("an owner that was overtaken publishes nothing", async () => {
   files.restart();
   await Checkpoint.open(testPorts(files), "/checkpoint");
   await expect(zombie.commit(record)).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
-  await expect(zombie.addOffsets(offsetsOf(0))).rejects.toMatchObject({ condition: "CONCURRENT_STREAM_LOG_UPDATE" });
+  await expect(zombie.addOffsets(offsetsOf(1))).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
+  await expect(zombie.offsets.add(offsetsOf(0))).rejects.toMatchObject({ condition: "CONCURRENT_STREAM_LOG_UPDATE" });
+});
+
+test("an owner that was away for several starts knows it", async () => {
+  const away = await Checkpoint.open(nodePorts(), directory);
+  await away.close();
+  for (let start = 0; start < 4; start++) await (await Checkpoint.open(nodePorts(), directory)).close();
+  await expect(away.checkOwner()).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
+  await expect(away.addOffsets(offsetsOf(0))).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
 });
 
 test("every truncation and every flipped bit of a log file is found", async () => {
@@ -143,7 +152,7 @@ test.each(["fdatasync", "fsync"])("a failed %s poisons the checkpoint: nothing i
   await expect(checkpoint.addOffsets(offsetsOf(1))).rejects.toMatchObject({ condition: "CHECKPOINT_POISONED" });
   const callsBefore = files.calls.length;
   await expect(checkpoint.addOffsets(offsetsOf(2))).rejects.toMatchObject({ condition: "CHECKPOINT_POISONED" });
-  expect(files.calls).toHaveLength(callsBefore);
+  expect(files.calls.slice(callsBefore).filter((call) => !call.startsWith("stat "))).toEqual([]);
 });
 
 test("the settings that state depends on come from the checkpoint", async () => {

@@ -32,12 +32,11 @@ import { ConnectorRegistry } from "../../src/connectors/registry.ts";
 import type { SinkContext } from "../../src/connectors/sink.ts";
 import { splitWriter } from "../../src/connectors/writers.ts";
 import { makeKernels } from "../scan/kernel-fixture.ts";
-import { readSplits, sourceContext } from "./reading.ts";
+import { readParquetFile } from "./parquet-reading.ts";
 import { DirectoryLog, runTasks } from "./writing.ts";
 
 const kernels = makeKernels();
 const registry = new ConnectorRegistry();
-const source = registry.source("parquet");
 const sink = registry.sink("parquet");
 const base = mkdtempSync(join(tmpdir(), "millrace-parquet-"));
 const database = await (await DuckDBInstance.create(":memory:")).connect();
@@ -52,13 +51,8 @@ beforeEach(() => {
   directory = join(base, String(serial++));
 });
 
-async function read(path: string, schema: StructType | null = null, wanted?: string[]): Promise<{ schema: StructType; rows: Value[][] }> {
-  const options = new ConnectorOptions("parquet", {}, source.options);
-  const context = sourceContext(options, { ports: nodePorts(), paths: [path], schema, log: null });
-  const full = await source.schema(context, false);
-  const reading = { kernels, schema: full, options, files: nodePorts().files, ...(wanted && { wanted }) };
-  return { schema: full, rows: readSplits(reading, await source.planBatch!(context)) };
-}
+const read = (path: string, schema: StructType | null = null, wanted?: string[]) =>
+  readParquetFile(path, { ...(schema && { schema }), ...(wanted && { wanted }) });
 
 async function write(schema: StructType, rows: Value[][], entries: Record<string, string> = {}): Promise<void> {
   const context: SinkContext = {
@@ -172,7 +166,7 @@ test("a schema of the user's: by name in any case, missing columns are null, wid
   expect((await read(path, own, ["N"])).rows).toEqual([[7n, null, null, null, null]]);
   await expect(read(path, structType([structField("s", IntegerType)]))).rejects.toThrow(/PARQUET_COLUMN_DATA_TYPE_MISMATCH.*\[s\]/);
   await expect(read(path, structType([structField("n", ShortType)]))).rejects.toThrow(
-    /Expected Spark type smallint, actual Parquet type Int32/,
+    /Expected Spark type smallint, actual Parquet type INT32/,
   );
 });
 

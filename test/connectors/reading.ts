@@ -1,5 +1,6 @@
 /** What a worker does with splits, for tests: opens the reader, collects the rows, resets the arena. */
 import { ARENA_SPLIT } from "../../src/columnar/memory-layout.ts";
+import type { ScanPredicate } from "../../src/columnar/scan-predicate.ts";
 import { leavesOf, type StructType } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import type { ConnectorOptions } from "../../src/connectors/options.ts";
@@ -18,6 +19,7 @@ export interface Reading {
   readonly reader?: SplitReader;
   /** Dotted leaf paths that the query looks at; all if not given. */
   readonly wanted?: readonly string[];
+  readonly predicates?: readonly ScanPredicate[];
 }
 
 /** Rows of one split after the other. Columns that are not wanted come as null. */
@@ -34,6 +36,7 @@ export function readSplits(reading: Reading, splits: readonly Split[], attachmen
         leaves,
         needed: leaves.map((leaf) => !wanted || wanted.includes(leaf.path.join("."))),
         files: reading.files,
+        predicates: reading.predicates ?? [],
         timeZone: reading.timeZone ?? "UTC",
       },
       attachments[index],

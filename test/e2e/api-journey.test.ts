@@ -122,3 +122,42 @@ test("ways to look at a frame", async () => {
     write.mockRestore();
   }
 });
+
+test("frames without columns keep their rows", async () => {
+  await using spark = await newSession();
+  const frame = spark.createDataFrame(
+    [
+      [1, "a"],
+      [2, "b"],
+    ],
+    "k INT, x STRING",
+  );
+  const none = frame.select();
+  expect(await none.columns()).toEqual([]);
+  expect(await none.collect()).toEqual([{}, {}]);
+  expect(await none.union(frame.filter("k = 1").select()).count()).toBe(3n);
+  expect(await none.crossJoin(frame.filter("k = 1")).collect()).toEqual([
+    { k: 1, x: "a" },
+    { k: 1, x: "a" },
+  ]);
+  expect(await frame.orderBy("x").select().limit(1).collect()).toEqual([{}]);
+  expect(await none.distinct().collect()).toEqual([{}]);
+  expect((await none.toArrow()).numRows).toBe(2);
+  for (const format of ["json", "csv", "parquet", "text"])
+    await expect(none.write.format(format).save(join(folder, `none-${format}`))).rejects.toMatchObject({
+      condition: "EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE",
+    });
+});
+
+test("set operations: rows of one or both frames, once each, nulls equal", async () => {
+  await using spark = await newSession();
+  const numbers = (...values: (number | null)[]) =>
+    spark.createDataFrame(
+      values.map((value) => [value]),
+      "n INT",
+    );
+  const [left, right] = [numbers(1, 1, 2, null), numbers(2, null, null, 3)];
+  const sorted = async (frame: typeof left) => (await frame.orderBy("n").collect()).map(({ n }) => n);
+  expect(await sorted(left.intersect(right))).toEqual([null, 2]);
+  expect(await sorted(left.except(right))).toEqual([1]);
+});

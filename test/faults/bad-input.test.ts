@@ -101,13 +101,13 @@ describe("input files", () => {
   test.each([
     ["is cut off", '{"ts":"2023-11-14T22:13:25Z","key":'],
     ["has a value of another type", '{"ts":"2023-11-14T22:13:25Z","key":"a","value":"many"}'],
-  ])("FAILFAST and a line that %s: file and offset are named, another mode goes on", async (_what, line) => {
+  ])("FAILFAST and a line that %s: file, line and offset are named, another mode goes on", async (_what, line) => {
     const before = '{"ts":"2023-11-14T22:13:20Z","key":null}\n'.length;
     writeFileSync(join(directory, "in/x.json"), `{"ts":"2023-11-14T22:13:20Z","key":null}\n${line}\n`);
     // The oldest file: it is read before the watermark moves.
     utimesSync(join(directory, "in/x.json"), 1_600_000_000, 1_699_999_999);
     await expect(run({ read: { mode: "FAILFAST" } })).rejects.toMatchObject(
-      streamFailed("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", `${line} (${directory}/in/x.json, byte ${before})`),
+      streamFailed("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", `${line} (${directory}/in/x.json, line 2, byte ${before})`),
     );
     stream.count({ ts: "2023-11-14T22:13:20Z", key: null, value: null });
     await expectExactContinuation({ read: { mode: "DROPMALFORMED" } });

@@ -258,7 +258,7 @@ const groups: Case[] = [
   },
 ];
 
-const JOINS = { inner: "JOIN", left: "LEFT JOIN", right: "RIGHT JOIN" } as const;
+const JOINS = { inner: "JOIN", left: "LEFT JOIN", right: "RIGHT JOIN", full: "FULL JOIN" } as const;
 const joins: Case[] = [];
 for (const [type, words] of Object.entries(JOINS) as [keyof typeof JOINS, string][]) {
   const items = "l.u, l.s, r.u AS ru, r.g AS rg, r.de AS rde";

@@ -124,8 +124,17 @@ describe("records", () => {
     const text = "1,x\nq,y\n3,z\n";
     expect(readText(text, { ...csv, schema, options: { mode: "DROPMALFORMED" } }).map((row) => row[0])).toEqual([1, 3]);
     expect(() => readText(text, { ...csv, schema, options: { mode: "FAILFAST" } })).toThrow(
-      /MALFORMED_RECORD_IN_PARSING.*q,y \(\/data\/file, byte 4\)/,
+      /MALFORMED_RECORD_IN_PARSING.*q,y \(\/data\/file, line 2, byte 4\)/,
     );
+  });
+
+  test.each<[string, string, Record<string, string>, string]>([
+    ["behind a header", "a,b\n1,x\nq,y\n", { header: "true" }, "line 3, byte 8"],
+    ["in a dialect without a kernel", "a||b\n1||ü\nq||y\n", { header: "true", sep: "||" }, "line 3, byte 11"],
+    ["behind a record of several lines", '1,"x\nx"\nq,y\n', { multiLine: "true" }, "line 3, byte 8"],
+  ])("the place of a record %s", (_what, text, options, place) => {
+    expect(() => readText(text, { ...csv, schema, options: { ...options, mode: "FAILFAST" } })).toThrow(`q`);
+    expect(() => readText(text, { ...csv, schema, options: { ...options, mode: "FAILFAST" } })).toThrow(`(/data/file, ${place})`);
   });
 
   test("columns that are not read are not converted", () => {
@@ -140,7 +149,7 @@ describe("records", () => {
       [2, "y", null],
     ]);
     expect(() => readText("a,c\n1,x", { ...csv, schema, options: { header: "true", enforceSchema: "false" } })).toThrow(
-      /CSV_HEADER_MISMATCH/,
+      /CSV_HEADER_MISMATCH.* File: \/data\/file/,
     );
   });
 

@@ -146,8 +146,20 @@ describe("records", () => {
 
   test("FAILFAST names the record, the file and the place", () => {
     expect(() => readText(mixed, { ...json, schema, options: { mode: "failfast" } })).toThrow(
-      /MALFORMED_RECORD_IN_PARSING.*\{"a":"bad","b":"kept"\} \(\/data\/file, byte 16\)/,
+      /MALFORMED_RECORD_IN_PARSING.*\{"a":"bad","b":"kept"\} \(\/data\/file, line 2, byte 16\)/,
     );
+  });
+
+  test.each<[string, string, Record<string, string>, readonly number[], string]>([
+    ["CRLF", '{"a":1}\r\n\r\n{"a":2}\r\n!\r\n', {}, [], "line 4, byte 20"],
+    ["CR", '{"a":1}\r{"a":2}\r!', {}, [], "line 3, byte 16"],
+    ["a later split", '{"a":1}\n{"a":2}\n{"a":3}\n!\n', {}, [10, 20], "line 4, byte 24"],
+    ["a line separator", '{"a":1}||{"b":"ü"}||!||', { lineSep: "||" }, [], "line 3, byte 21"],
+    ["a byte order mark", '\ufeff{"a":1}\n!', {}, [], "line 2, byte 11"],
+    ["a whole file", '\n\n{"a":', { multiLine: "true" }, [], "line 1, byte 0"],
+  ])("the place of a record: %s", (_what, text, options, cuts, place) => {
+    const read = () => readBytes(Buffer.from(text), { ...json, schema, cuts, options: { ...options, mode: "FAILFAST" } });
+    expect(read).toThrow(`(/data/file, ${place})`);
   });
 
   test("a bad value in a column that nobody reads is no error", () => {

@@ -42,6 +42,7 @@ export function readBytes(bytes: Uint8Array, settings: ReadSettings): { rows: Va
     schema: settings.schema,
     leaves,
     needed: settings.needed ?? leaves.map(() => true),
+    predicates: [],
     timeZone: settings.timeZone ?? "UTC",
   };
   const edges = [0, ...(settings.cuts ?? []), bytes.length];

@@ -8,6 +8,7 @@ import {
   assertOnQuery,
   checkNewAnswer,
   execute,
+  expectFailure,
   memoryStream,
   multiAddData,
   processAllAvailable,
@@ -17,7 +18,7 @@ import {
   type MemoryInput,
   type Step,
 } from "../../src/testing.ts";
-import { everyWay } from "../support/every-way.ts";
+import { everyWay, onWorkers } from "../support/every-way.ts";
 import { eventSeconds, newestWatermarkMs, stateRows } from "../support/query-assertions.ts";
 import { testSession } from "../support/test-session.ts";
 import { windowedCounts, withEventTime } from "../support/windowed-counts.ts";
@@ -129,87 +130,100 @@ function watermarkAfter(adds: readonly (readonly [MemoryInput<any>, ...number[]]
 
 const checkOnly = (): Step => assertOnQuery(() => {}, "everything is processed");
 
-test("watermark with 2 streams", async () => {
-  const [a, b] = [memoryStream(spark(), "value INT"), memoryStream(spark(), "value INT")];
-  const frame = withEventTime(a, "10 seconds").select("value").union(withEventTime(b, "5 seconds").select("value"));
-  await testStream(
-    frame,
-    {},
-    ...watermarkAfter([[a, 11]], a, 0),
-    ...watermarkAfter([[b, 6]], a, 1000),
-    ...watermarkAfter([[b, 8]], a, 1000),
-    ...watermarkAfter([[a, 21]], a, 3000),
-    ...watermarkAfter([[b, 17, 28, 39]], a, 11_000),
-    ...watermarkAfter([[a, 31]], a, 21_000),
-    ...watermarkAfter([[a, 41]], a, 31_000),
-    ...watermarkAfter([[a, 51]], a, 34_000),
-    ...watermarkAfter(
-      [
-        [a, 100],
-        [b, 100],
-      ],
-      a,
-      90_000,
-    ),
-    ...watermarkAfter(
-      [
-        [a, 120],
-        [b, 110],
-      ],
-      a,
-      105_000,
-    ),
-    ...watermarkAfter(
-      [
-        [a, 130],
-        [b, 125],
-      ],
-      a,
-      120_000,
-    ),
-    ...watermarkAfter(
-      [
-        [a, 200],
-        [b, 190],
-      ],
-      a,
-      185_000,
-    ),
-    stopStream(),
-    startStream(),
-    // The maxima of the inputs are not kept over a restart: the watermark waits for both.
-    ...watermarkAfter([[b, 200]], a, 185_000),
-    ...watermarkAfter([[a, 200]], a, 190_000),
-  );
+/** Steps of the case: rows for either or both inputs. */
+interface TwoStreamStep {
+  readonly a?: readonly number[];
+  readonly b?: readonly number[];
+  /** The global watermark afterwards, ms; and when the query was stopped and started just before. */
+  readonly watermarkMs: number;
+  readonly restartedMs: number;
+}
+
+// After a restart the watermark is as old as the checkpoint says, but the maxima of the inputs start empty, and an input without data counts
+// as 0: the minimum moves only when both have data in one run.
+const TWO_STREAMS: readonly TwoStreamStep[] = [
+  { a: [11], watermarkMs: 0, restartedMs: 0 },
+  { b: [6], watermarkMs: 1000, restartedMs: 0 },
+  { b: [8], watermarkMs: 1000, restartedMs: 0 },
+  { a: [21], watermarkMs: 3000, restartedMs: 0 },
+  { b: [17, 28, 39], watermarkMs: 11_000, restartedMs: 0 },
+  { a: [31], watermarkMs: 21_000, restartedMs: 0 },
+  { a: [41], watermarkMs: 31_000, restartedMs: 0 },
+  { a: [51], watermarkMs: 34_000, restartedMs: 0 },
+  { a: [100], b: [100], watermarkMs: 90_000, restartedMs: 90_000 },
+  { a: [120], b: [110], watermarkMs: 105_000, restartedMs: 105_000 },
+  { a: [130], b: [125], watermarkMs: 120_000, restartedMs: 120_000 },
+  { a: [200], b: [190], watermarkMs: 185_000, restartedMs: 185_000 },
+];
+
+describe("watermark with 2 streams", () => {
+  const prepare = () => {
+    const [a, b] = [memoryStream(spark(), "value INT"), memoryStream(spark(), "value INT")];
+    const frame = withEventTime(a, "10 seconds").select("value").union(withEventTime(b, "5 seconds").select("value"));
+    const add = (step: TwoStreamStep, expectedMs: number): Step[] => {
+      const adds = [[a, step.a] as const, [b, step.b] as const].flatMap(([input, rows]) => (rows ? [[input, ...rows] as const] : []));
+      return watermarkAfter(adds, a, expectedMs);
+    };
+    return { a, b, frame, add };
+  };
+
+  onWorkers("as its text says", async (nextWorkers) => {
+    const { a, b, frame, add } = prepare();
+    await testStream(
+      frame,
+      { workers: nextWorkers() },
+      ...TWO_STREAMS.flatMap((step) => add(step, step.watermarkMs)),
+      stopStream(),
+      startStream({ workers: nextWorkers() }),
+      ...watermarkAfter([[b, 200]], a, 185_000),
+      ...watermarkAfter([[a, 200]], a, 190_000),
+    );
+  });
+
+  onWorkers("restarted before every step", async (nextWorkers) => {
+    const { frame, add } = prepare();
+    const steps = TWO_STREAMS.flatMap((step) => [stopStream(), startStream({ workers: nextWorkers() }), ...add(step, step.restartedMs)]);
+    await testStream(frame, {}, ...steps.slice(1));
+  });
 });
 
-test("MultipleWatermarkPolicy: recovery from checkpoints ignores session conf", async () => {
-  const [a, b] = [memoryStream(spark(), "value INT"), memoryStream(spark(), "value INT")];
-  const policy = (value: string) => ({ conf: { "spark.sql.streaming.multipleWatermarkPolicy": value } });
-  const frame = withEventTime(a, "10 seconds").select("value").union(withEventTime(b, "10 seconds").select("value"));
-  await testStream(
-    frame,
-    {},
-    startStream(policy("max")),
-    ...watermarkAfter(
-      [
-        [a, 20],
-        [b, 30],
-      ],
-      a,
-      20_000,
-    ),
-    stopStream(),
-    startStream(policy("min")),
-    ...watermarkAfter(
-      [
-        [a, 120],
-        [b, 100],
-      ],
-      a,
-      110_000,
-    ),
-  );
+describe("MultipleWatermarkPolicy: recovery from checkpoints ignores session conf", () => {
+  const run = async (nextWorkers: () => number, isRestartedOften: boolean): Promise<void> => {
+    const [a, b] = [memoryStream(spark(), "value INT"), memoryStream(spark(), "value INT")];
+    const start = (policy: string) =>
+      startStream({ conf: { "spark.sql.streaming.multipleWatermarkPolicy": policy }, workers: nextWorkers() });
+    const frame = withEventTime(a, "10 seconds").select("value").union(withEventTime(b, "10 seconds").select("value"));
+    const again = (policy: string): Step[] => (isRestartedOften ? [stopStream(), start(policy)] : []);
+    await testStream(
+      frame,
+      {},
+      start("max"),
+      ...watermarkAfter(
+        [
+          [a, 20],
+          [b, 30],
+        ],
+        a,
+        20_000,
+      ),
+      ...again("max"),
+      ...watermarkAfter([[a, 25]], a, 20_000),
+      stopStream(),
+      start("min"),
+      ...watermarkAfter(
+        [
+          [a, 120],
+          [b, 100],
+        ],
+        a,
+        110_000,
+      ),
+      ...again("min"),
+      ...watermarkAfter([[b, 130]], a, 120_000),
+    );
+  };
+  onWorkers("as its text says", (nextWorkers) => run(nextWorkers, false));
+  onWorkers("restarted before every step", (nextWorkers) => run(nextWorkers, true));
 });
 
 everyWay("group by on raw timestamp", () => {
@@ -248,10 +262,11 @@ describe("test no-data flag", () => {
   });
 });
 
-test("overriding watermark should not be allowed by default", async () => {
+onWorkers("overriding watermark should not be allowed by default", async (nextWorkers) => {
   const input = memoryStream(spark(), "value INT");
   const frame = withEventTime(input, "10 seconds").withWatermark("eventTime", "20 seconds");
-  await expect(testStream(frame, {}, addData(input, 1))).rejects.toThrow("Redefining watermark is disallowed.");
+  const refused = () => [startStream({ workers: nextWorkers() }), expectFailure({ message: /Redefining watermark is disallowed\./ })];
+  await testStream(frame, {}, addData(input, 1), ...refused(), ...refused());
 });
 
 test("event time and watermark metrics with Trigger.Once case", async () => {

@@ -15,11 +15,14 @@ import {
   stopStream,
   testStream,
 } from "../../src/testing.ts";
+import { onWorkers } from "../support/every-way.ts";
 import { testSession } from "../support/test-session.ts";
 import { withEventTime } from "../support/windowed-counts.ts";
 
 const { col, count, window } = F;
-const spark = testSession();
+/** A session for each number of workers; the cases restart in it. */
+const sessions = new Map([1, 2, 4].map((workers) => [workers, testSession({ "spark.master": `local[${workers}]` })]));
+const spark = sessions.get(2)!;
 
 let directory: string;
 beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), "millrace-files-"))));
@@ -38,10 +41,11 @@ async function batchesWithData(query: StreamingQuery): Promise<number> {
   return (await query.recentProgress()).filter(({ numInputRows }) => numInputRows > 0).length;
 }
 
-test("multiple sources", async () => {
-  const input = memoryStream(spark(), "value BIGINT");
+test.each([1, 2, 4])("multiple sources: %i workers", async (workers) => {
+  const session = sessions.get(workers)!;
+  const input = memoryStream(session(), "value BIGINT");
   const files = join(directory, "in");
-  const fileRows = spark().readStream.schema("value BIGINT").option("maxFilesPerTrigger", 1).json(files);
+  const fileRows = session().readStream.schema("value BIGINT").option("maxFilesPerTrigger", 1).json(files);
   const frame = input.toDF().union(fileRows);
   const written: bigint[] = [];
   const run = async (): Promise<StreamingQuery> => {
@@ -66,8 +70,9 @@ test("multiple sources", async () => {
   expect(sorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 });
 
-test("read data from outputs of another streaming query", async () => {
-  const input = memoryStream(spark(), "value STRING");
+test.each([1, 2, 4])("read data from outputs of another streaming query: %i workers", async (workers) => {
+  const session = sessions.get(workers)!;
+  const input = memoryStream(session(), "value STRING");
   const output = join(directory, "out");
   const start = () => input.toDF().writeStream.format("text").option("checkpointLocation", join(directory, "checkpoint")).start(output);
   let writing = await start();
@@ -78,7 +83,7 @@ test("read data from outputs of another streaming query", async () => {
   const stray = (name: string) => writeFileSync(join(output, name), "should not be read\n");
 
   await write("keep2", "drop1");
-  const reading = spark().readStream.text(output).filter(col("value").contains("keep"));
+  const reading = session().readStream.text(output).filter(col("value").contains("keep"));
   stray("should_not_keep_0.txt");
   const seen: string[] = [];
   const query = await reading.writeStream
@@ -97,7 +102,7 @@ test("read data from outputs of another streaming query", async () => {
   await query.processAllAvailable();
   expect(seen).toEqual(["keep2", "keep3", "keep4"]);
   await Promise.all([query.stop(), writing.stop()]);
-  expect((await spark().read.text(output).collect()).map(({ value }) => value).sort()).toEqual([
+  expect((await session().read.text(output).collect()).map(({ value }) => value).sort()).toEqual([
     "drop1",
     "drop2",
     "keep2",
@@ -106,38 +111,42 @@ test("read data from outputs of another streaming query", async () => {
   ]);
 });
 
-test.each(["parquet", "json", "csv"])("writing with aggregation: %s", async (format) => {
-  const input = memoryStream(spark(), "value INT");
-  const output = join(directory, "out");
-  const frame = withEventTime(input, "10 seconds")
-    .groupBy(window(col("eventTime"), "5 seconds").as("window"))
-    .agg(count("*").as("count"))
-    .select(col("window").getField("start").cast("long").as("start"), col("window").getField("end").cast("long").as("end"), col("count"));
-  const start = () => frame.writeStream.format(format).option("checkpointLocation", join(directory, "checkpoint")).start(output);
-  let query = await start();
-  const add = async (...rows: readonly number[]): Promise<number[][]> => {
-    input.addData(...rows);
-    await query.processAllAvailable();
-    const written = await spark().read.format(format).schema("start BIGINT, end BIGINT, count BIGINT").load(output).collect();
-    return written.map((row) => Object.values(row).map(Number)).sort((a, b) => a[0]! - b[0]!);
-  };
-  expect(await add(100)).toEqual([]);
-  expect(await add(104, 123)).toEqual([[100, 105, 2]]);
-  await query.stop();
-  query = await start();
-  expect(await add(140)).toEqual([
-    [100, 105, 2],
-    [120, 125, 1],
-  ]);
-  await query.stop();
-});
+test.each(["parquet", "json", "csv"].flatMap((format) => [1, 2, 4].map((workers) => ({ format, workers }))))(
+  "writing with aggregation: $format, $workers workers",
+  async ({ format, workers }) => {
+    const session = sessions.get(workers)!;
+    const input = memoryStream(session(), "value INT");
+    const output = join(directory, "out");
+    const frame = withEventTime(input, "10 seconds")
+      .groupBy(window(col("eventTime"), "5 seconds").as("window"))
+      .agg(count("*").as("count"))
+      .select(col("window").getField("start").cast("long").as("start"), col("window").getField("end").cast("long").as("end"), col("count"));
+    const start = () => frame.writeStream.format(format).option("checkpointLocation", join(directory, "checkpoint")).start(output);
+    let query = await start();
+    const add = async (...rows: readonly number[]): Promise<number[][]> => {
+      input.addData(...rows);
+      await query.processAllAvailable();
+      const written = await session().read.format(format).schema("start BIGINT, end BIGINT, count BIGINT").load(output).collect();
+      return written.map((row) => Object.values(row).map(Number)).sort((a, b) => a[0]! - b[0]!);
+    };
+    expect(await add(100)).toEqual([]);
+    expect(await add(104, 123)).toEqual([[100, 105, 2]]);
+    await query.stop();
+    query = await start();
+    expect(await add(140)).toEqual([
+      [100, 105, 2],
+      [120, 125, 1],
+    ]);
+    await query.stop();
+  },
+);
 
-test("uniform distribution of event timestamps", async () => {
+onWorkers("uniform distribution of event timestamps", async (nextWorkers) => {
   const rate = spark().readStream.format("rate").option("rowsPerSecond", 1500).load();
   const second = (from: number) =>
     Array.from({ length: 1500 }, (_, v) => [new Date(from + Math.round((v * 1000) / 1500)), from === 0 ? v : v + 1500]);
   const clock = manualClock(0);
-  const start = () => startStream({ trigger: { processingTime: 10 }, clock });
+  const start = () => startStream({ trigger: { processingTime: 10 }, clock, workers: nextWorkers() });
   await testStream(
     rate,
     {},
@@ -151,14 +160,14 @@ test("uniform distribution of event timestamps", async () => {
   );
 });
 
-test("RatePerMicroBatch: basic", async () => {
+onWorkers("RatePerMicroBatch: basic", async (nextWorkers) => {
   const rate = spark()
     .readStream.format("rate-micro-batch")
     .options({ rowsPerBatch: 10, startTimestamp: 1000, advanceMillisPerBatch: 50 })
     .load();
   const batch = (number: number) => Array.from({ length: 10 }, (_, i) => [new Date(1000 + 50 * number), 10 * number + i]);
-  const once = () => startStream({ trigger: { once: true } });
-  const availableNow = () => startStream({ trigger: { availableNow: true } });
+  const once = () => startStream({ trigger: { once: true }, workers: nextWorkers() });
+  const availableNow = () => startStream({ trigger: { availableNow: true }, workers: nextWorkers() });
   await testStream(
     rate,
     {},

@@ -168,8 +168,6 @@ test("a watermark does nothing to rows without state", async () => {
 test.each([
   ["append", "aggregations without watermark", (frame: any) => frame.groupBy("k").count(), "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"],
   ["complete", "no aggregation", (frame: any) => frame, "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"],
-  ["append", "a limit over all batches", (frame: any) => frame.limit(4), "UNSUPPORTED_FEATURE.NOT_YET"],
-  ["complete", "a limit below an aggregate", (frame: any) => frame.limit(4).groupBy("k").count(), "UNSUPPORTED_FEATURE.NOT_YET"],
   ["update", "orderBy", (frame: any) => frame.groupBy("k").count().orderBy("k"), "_LEGACY_ERROR_TEMP_3102"],
 ] as const)("refused in %s mode: %s", async (outputMode, _what, shape, condition) => {
   const input = memoryStream(spark(), "k INT");

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   addData,
   assertOnQuery,
@@ -18,6 +18,7 @@ import {
   testStream,
   type Step,
 } from "../../src/testing.ts";
+import { onWorkers } from "../support/every-way.ts";
 import { testSession } from "../support/test-session.ts";
 import { windowedCounts } from "../support/windowed-counts.ts";
 
@@ -31,16 +32,16 @@ const removeFiles = (...paths: readonly string[]): Step =>
     `remove ${paths.join(", ")}`,
   );
 
-test("SPARK-38033: SS cannot be started because the commitId and offsetId are inconsistent", async () => {
+onWorkers("SPARK-38033: SS cannot be started because the commitId and offsetId are inconsistent", async (nextWorkers) => {
   const input = memoryStream(spark(), "value INT");
   await testStream(
     input.toDF(),
-    {},
+    { workers: nextWorkers() },
     ...[1, 2, 3, 4, 5].flatMap((value) => [addData(input, value), processAllAvailable()]),
     stopStream(),
     removeFiles("offsets/3", "commits/3", "commits/4"),
     addData(input, 6),
-    startStream({ trigger: { availableNow: true } }),
+    startStream({ trigger: { availableNow: true }, workers: nextWorkers() }),
     expectFailure({ condition: "CHECKPOINT_BATCH_MISSING", message: "batch 3 doesn't exist" }),
   );
 });
@@ -110,9 +111,9 @@ test.each([1, 2, 4])("state whose commit records are gone comes from its change 
   );
 });
 
-test("OneTime trigger, commit log, and exception", async () => {
+onWorkers("OneTime trigger, commit log, and exception", async (nextWorkers) => {
   const input = memoryStream(spark(), "value INT");
-  const once = () => startStream({ trigger: { once: true } });
+  const once = () => startStream({ trigger: { once: true }, workers: nextWorkers() });
   await testStream(
     input.toDF().selectExpr("6 div value AS value"),
     {},
@@ -146,21 +147,23 @@ test("OneTime trigger, commit log, and exception", async () => {
   );
 });
 
-test.each([
+describe.each([
   ["state and commits", ["offsets"]],
   ["state", ["offsets", "commits"]],
-])("SPARK-53103: non empty state and commits checkpoint directory on first batch: %s", async (_left, removed) => {
-  const input = memoryStream(spark(), "value INT");
-  await testStream(
-    input.toDF().groupBy("value").count(),
-    { outputMode: "update" },
-    addData(input, 1, 2),
-    processAllAvailable(),
-    stopStream(),
-    removeFiles(...removed),
-    startStream(),
-    expectFailure({ condition: "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY" }),
-  );
+])("SPARK-53103: non empty state and commits checkpoint directory on first batch: %s", (_left, removed) => {
+  onWorkers("refused", async (nextWorkers) => {
+    const input = memoryStream(spark(), "value INT");
+    await testStream(
+      input.toDF().groupBy("value").count(),
+      { outputMode: "update", workers: nextWorkers() },
+      addData(input, 1, 2),
+      processAllAvailable(),
+      stopStream(),
+      removeFiles(...removed),
+      startStream({ workers: nextWorkers() }),
+      expectFailure({ condition: "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY" }),
+    );
+  });
 });
 
 test("a checkpoint given by its location stays", async () => {

@@ -1,5 +1,5 @@
 /** Cases of Spark's StreamingAggregationSuite, titles kept. */
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import {
   addData,
   advanceManualClock,
@@ -12,7 +12,7 @@ import {
   stopStream,
   testStream,
 } from "../../src/testing.ts";
-import { everyWay } from "../support/every-way.ts";
+import { everyWay, onWorkers } from "../support/every-way.ts";
 import { stateRows } from "../support/query-assertions.ts";
 import { testSession } from "../support/test-session.ts";
 import { windowedCounts } from "../support/windowed-counts.ts";
@@ -59,7 +59,7 @@ everyWay("simple count, complete mode", () => {
   };
 });
 
-test("state metrics - append mode", async () => {
+everyWay("state metrics - append mode", () => {
   const input = memoryStream(spark(), "value INT");
   const clock = manualClock(0);
   const sinkRows = (expected: number) =>
@@ -67,39 +67,40 @@ test("state metrics - append mode", async () => {
       const progress = (await query.recentProgress()).findLast(({ durationMs }) => "addBatch" in durationMs)!;
       expect(progress["sink"]["numOutputRows"]).toBe(expected);
     }, `sinkRows(${expected})`);
-  await testStream(
-    windowedCounts(input),
-    {},
-    startStream({ trigger: { processingTime: "1 second" }, clock }),
-    addData(input, 15), // batch 0
-    advanceManualClock(1000),
-    checkNewAnswer(),
-    stateRows({ total: 1, updated: 1, dropped: 0, removed: 0 }),
-    sinkRows(0),
-    advanceManualClock(1000), // batch 1, without data: the watermark has moved to 5
-    checkNewAnswer(),
-    stateRows({ total: 1, updated: 0, dropped: 0, removed: 0 }),
-    sinkRows(0),
-    addData(input, 10, 12, 14), // batch 2
-    advanceManualClock(1000),
-    checkNewAnswer(),
-    stateRows({ total: 2, updated: 1, dropped: 0, removed: 0 }),
-    sinkRows(0),
-    addData(input, 25), // batch 3
-    advanceManualClock(1000),
-    checkNewAnswer(),
-    stateRows({ total: 3, updated: 1, dropped: 0, removed: 0 }),
-    sinkRows(0),
-    advanceManualClock(1000), // batch 4, without data: the watermark has moved to 15
-    checkNewAnswer([10, 3]),
-    stateRows({ total: 2, updated: 0, dropped: 0, removed: 1 }),
-    sinkRows(1),
-  );
+  return {
+    frame: windowedCounts(input),
+    steps: [
+      startStream({ trigger: { processingTime: "1 second" }, clock }),
+      addData(input, 15), // batch 0
+      advanceManualClock(1000),
+      checkNewAnswer(),
+      stateRows({ total: 1, updated: 1, dropped: 0, removed: 0 }),
+      sinkRows(0),
+      advanceManualClock(1000), // batch 1, without data: the watermark has moved to 5
+      checkNewAnswer(),
+      stateRows({ total: 1, updated: 0, dropped: 0, removed: 0 }),
+      sinkRows(0),
+      addData(input, 10, 12, 14), // batch 2
+      advanceManualClock(1000),
+      checkNewAnswer(),
+      stateRows({ total: 2, updated: 1, dropped: 0, removed: 0 }),
+      sinkRows(0),
+      addData(input, 25), // batch 3
+      advanceManualClock(1000),
+      checkNewAnswer(),
+      stateRows({ total: 3, updated: 1, dropped: 0, removed: 0 }),
+      sinkRows(0),
+      advanceManualClock(1000), // batch 4, without data: the watermark has moved to 15
+      checkNewAnswer([10, 3]),
+      stateRows({ total: 2, updated: 0, dropped: 0, removed: 1 }),
+      sinkRows(1),
+    ],
+  };
 });
 
-test("SPARK-19873: streaming aggregation with change in number of partitions", async () => {
+onWorkers("SPARK-19873: streaming aggregation with change in number of partitions", async (nextWorkers) => {
   const input = memoryStream(spark(), "key STRING");
-  const partitions = (count: number) => startStream({ conf: { "spark.sql.shuffle.partitions": count } });
+  const partitions = (count: number) => startStream({ conf: { "spark.sql.shuffle.partitions": count }, workers: nextWorkers() });
   await testStream(
     input.toDF().groupBy("key").count(),
     { outputMode: "complete" },

@@ -4,7 +4,7 @@
  */
 import { test } from "vitest";
 import type { DataFrame } from "../../src/index.ts";
-import { startStream, stopStream, testStream, type Step, type StreamTestOptions } from "../../src/testing.ts";
+import { startStream, stopStream, testStream, type StartOptions, type Step, type StreamTestOptions } from "../../src/testing.ts";
 
 export interface StreamCase {
   readonly frame: DataFrame<any>;
@@ -36,14 +36,29 @@ export function everyWay(name: string, make: () => StreamCase): void {
   );
 }
 
+/**
+ * For cases whose text says where they restart: with 1, 2 and 4 workers, and with other workers at every start. `run` asks for the workers
+ * of each start in turn.
+ */
+export function onWorkers(name: string, run: (nextWorkers: () => number) => Promise<void>): void {
+  test.each([[1], [2], [4], WORKER_COUNTS].map((counts) => ({ counts })))(`${name}: workers $counts`, async ({ counts }) => {
+    let starts = 0;
+    await run(() => counts[starts++ % counts.length]!);
+  });
+}
+
 /** The steps with a stop and a start before every data step that follows a check, and other workers at every start. */
 function withRestarts(steps: readonly Step[], workersOf: (start: number) => number): Step[] {
   let starts = 0;
+  let options: StartOptions = {};
   return steps.flatMap((step, index): Step[] => {
-    if (step.kind === "start") return [startStream({ ...step.options, workers: workersOf(starts++) })];
+    if (step.kind === "start") {
+      options = step.options;
+      return [startStream({ ...options, workers: workersOf(starts++) })];
+    }
     const isData = step.kind === "add_data" || step.kind === "multi_add_data";
     const isAfterData = index === 0 || ["add_data", "multi_add_data", "start", "stop", "execute"].includes(steps[index - 1]!.kind);
     if (!isData || isAfterData) return [step];
-    return [stopStream(), startStream({ workers: workersOf(++starts) }), step];
+    return [stopStream(), startStream({ ...options, workers: workersOf(++starts) }), step];
   });
 }

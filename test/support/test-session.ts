@@ -1,4 +1,4 @@
-/** The session of a test file: two workers, UTC, closed at the end. */
+/** The session of a test file: two workers (`spark.master`), UTC, closed at the end. */
 import { afterAll, beforeAll } from "vitest";
 import { Session } from "../../src/index.ts";
 

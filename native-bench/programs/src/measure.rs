@@ -31,6 +31,13 @@ pub fn timed(work: impl FnOnce()) -> (f64, f64) {
     (start.elapsed().as_secs_f64(), cpu_seconds() - cpu)
 }
 
-pub fn result(events: u64, (seconds, cpu): (f64, f64), digest: u64) -> String {
-    format!("{{\"events\":{events},\"seconds\":{seconds},\"cpuSeconds\":{cpu},\"digest\":\"{digest:x}\"}}")
+/// Most memory that this process ever held.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the status of this process");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
+    line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("kilobytes") * 1024
+}
+
+pub fn result(events: u64, (seconds, cpu): (f64, f64), digest: &str) -> String {
+    format!("{{\"events\":{events},\"seconds\":{seconds},\"cpuSeconds\":{cpu},\"peakBytes\":{},\"digest\":\"{digest}\"}}", peak_bytes())
 }

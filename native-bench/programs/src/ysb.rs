@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::fs;
 
 const WINDOW_MS: i64 = 10_000;
-const SLOTS: usize = 4096;
 const AD_BYTES: usize = 36;
 
-/// Campaigns by ad: open addressing over 36-byte ids.
+/// Campaigns by ad: open addressing over 36-byte ids, at most half full.
 pub struct Ads {
     slots: Vec<Option<([u8; AD_BYTES], u32)>>,
+    /// How far a hash is shifted to the right to give a slot.
+    shift: u32,
     pub campaigns: Vec<String>,
 }
 
@@ -18,7 +19,8 @@ impl Ads {
     pub fn read(path: &str) -> Ads {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let mut numbers: HashMap<String, u32> = HashMap::new();
-        let mut ads = Ads { slots: vec![None; SLOTS], campaigns: Vec::new() };
+        let slots = (2 * text.lines().count()).next_power_of_two().max(4096);
+        let mut ads = Ads { slots: vec![None; slots], shift: u64::BITS - slots.trailing_zeros(), campaigns: Vec::new() };
         for line in text.lines() {
             let (ad, campaign) = line.split_once(',').expect("ad,campaign");
             let number = *numbers.entry(campaign.to_string()).or_insert_with(|| {
@@ -26,9 +28,9 @@ impl Ads {
                 ads.campaigns.len() as u32 - 1
             });
             let id: [u8; AD_BYTES] = ad.as_bytes().try_into().expect("an ad id of 36 bytes");
-            let mut slot = slot_of(&id);
+            let mut slot = ads.slot_of(&id);
             while ads.slots[slot].is_some() {
-                slot = (slot + 1) % SLOTS;
+                slot = (slot + 1) % slots;
             }
             ads.slots[slot] = Some((id, number));
         }
@@ -39,22 +41,22 @@ impl Ads {
     #[inline(always)]
     pub fn campaign(&self, ad: &[u8]) -> Option<u32> {
         let id: &[u8; AD_BYTES] = ad.try_into().ok()?;
-        let mut slot = slot_of(id);
+        let mut slot = self.slot_of(id);
         loop {
             match &self.slots[slot] {
                 None => return None,
                 Some((known, campaign)) if known == id => return Some(*campaign),
-                Some(_) => slot = (slot + 1) % SLOTS,
+                Some(_) => slot = (slot + 1) & (self.slots.len() - 1),
             }
         }
     }
-}
 
-#[inline(always)]
-fn slot_of(id: &[u8; AD_BYTES]) -> usize {
-    let word = |at: usize| u64::from_le_bytes(id[at..at + 8].try_into().unwrap());
-    let mixed = word(0) ^ word(8).rotate_left(17) ^ word(16).rotate_left(31) ^ word(24).rotate_left(47) ^ word(28);
-    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize
+    #[inline(always)]
+    fn slot_of(&self, id: &[u8; AD_BYTES]) -> usize {
+        let word = |at: usize| u64::from_le_bytes(id[at..at + 8].try_into().unwrap());
+        let mixed = word(0) ^ word(8).rotate_left(17) ^ word(16).rotate_left(31) ^ word(24).rotate_left(47) ^ word(28);
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -94,7 +96,28 @@ impl Windows {
         self.groups.insert(old, groups);
     }
 
-    pub fn digest(mut self, campaigns: &[String]) -> u64 {
+    /// All together; of at least one thread.
+    pub fn sum(counted: impl IntoIterator<Item = Windows>) -> Windows {
+        let mut counted = counted.into_iter();
+        let mut sum = counted.next().expect("a thread");
+        counted.for_each(|other| sum.add_all(other));
+        sum
+    }
+
+    pub fn add_all(&mut self, mut other: Windows) {
+        other.switch(i64::MIN);
+        for (window, groups) in other.groups {
+            if window != self.current.0 {
+                self.switch(window);
+            }
+            for (own, group) in self.current.1.iter_mut().zip(groups) {
+                own.views += group.views;
+                own.last_ms = own.last_ms.max(group.last_ms);
+            }
+        }
+    }
+
+    pub fn digest(mut self, campaigns: &[String]) -> String {
         self.switch(i64::MIN);
         let mut lines = Vec::new();
         for (window, groups) in &self.groups {
@@ -102,6 +125,6 @@ impl Windows {
                 lines.push(format!("{},{},{},{}", window * WINDOW_MS, campaigns[campaign], group.views, group.last_ms));
             }
         }
-        digest::of_lines(lines)
+        format!("{:x}", digest::of_lines(lines))
     }
 }

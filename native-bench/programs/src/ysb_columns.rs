@@ -2,6 +2,7 @@
 
 use crate::columns::{Batch, Strings};
 use crate::measure::{result, timed};
+use crate::threads;
 use crate::ysb::{Ads, Windows};
 
 const FIRST_MS: i64 = 1_700_000_000_000;
@@ -17,7 +18,7 @@ struct Events {
 }
 
 /// Arguments: pool, ads, seconds of warm-up, seconds measured, uses of the pool per second.
-pub fn run(args: &[String]) -> String {
+pub fn run(args: &[String], thread_count: usize) -> String {
     let [pool, ads, warm_up, measured, uses] = args else { panic!("ysb-columns takes five arguments") };
     let number = |text: &String| text.parse::<i64>().expect("a number");
     let (warm_up, measured, uses) = (number(warm_up), number(measured), number(uses));
@@ -29,26 +30,29 @@ pub fn run(args: &[String]) -> String {
     let rows: usize = batches.iter().map(|events| events.times.len()).sum();
     let mut windows = Windows::new(ads.campaigns.len());
     for second in 0..warm_up {
-        run_second(&mut batches, &ads, &mut windows, second, uses);
+        windows.add_all(run_second(&mut batches, &ads, second, uses, thread_count));
     }
     let cost = timed(|| {
         for second in warm_up..warm_up + measured {
-            run_second(&mut batches, &ads, &mut windows, second, uses);
+            windows.add_all(run_second(&mut batches, &ads, second, uses, thread_count));
         }
     });
     let events = rows as u64 * (measured * uses) as u64;
-    result(events, cost, windows.digest(&ads.campaigns))
+    result(events, cost, &windows.digest(&ads.campaigns))
 }
 
-fn run_second(batches: &mut [Events], ads: &Ads, windows: &mut Windows, second: i64, uses: i64) {
+fn run_second(batches: &mut [Events], ads: &Ads, second: i64, uses: i64, thread_count: usize) -> Windows {
     for events in batches.iter_mut() {
         set_second(&mut events.times, second);
     }
-    for _ in 0..uses {
-        for events in batches.iter() {
-            count_views(events, ads, windows);
+    let counted = threads::run(thread_count, batches.len() * uses as usize, |claims| {
+        let mut windows = Windows::new(ads.campaigns.len());
+        while let Some(part) = claims.claim() {
+            count_views(&batches[part % batches.len()], ads, &mut windows);
         }
-    }
+        windows
+    });
+    Windows::sum(counted)
 }
 
 fn count_views(events: &Events, ads: &Ads, windows: &mut Windows) {

@@ -1,66 +1,75 @@
 //! YSB from NDJSON files: the query of `bench/query/ysb-json.mjs`.
 
-use crate::json::{Scanner, Text, PADDING};
+use crate::json::{Index, Parser, PADDING};
+use crate::lines::{for_each_chunk, splits, Split};
 use crate::measure::{result, timed};
+use crate::threads;
 use crate::ysb::{Ads, Windows};
-use std::fs::File;
-use std::io::Read;
 
 /// Arguments: ads, files.
-pub fn run(args: &[String]) -> String {
+pub fn run(args: &[String], thread_count: usize) -> String {
     let (ads, files) = args.split_first().expect("ysb-json takes the ads and files");
     let ads = Ads::read(ads);
-    let mut windows = Windows::new(ads.campaigns.len());
-    let mut text = Vec::new();
-    read(&files[0], &mut text);
-    count_views(&text, &ads, &mut Windows::new(ads.campaigns.len()));
-    let mut events = 0;
-    let cost = timed(|| {
-        for file in files {
-            read(file, &mut text);
-            events += count_views(&text, &ads, &mut windows);
-        }
+    count_all(&splits(&files[..1]), &ads, thread_count);
+    let mut found = (0, Windows::new(ads.campaigns.len()));
+    let cost = timed(|| found = count_all(&splits(files), &ads, thread_count));
+    let (events, windows) = found;
+    result(events, cost, &windows.digest(&ads.campaigns))
+}
+
+/// Number of events, and their windows.
+fn count_all(splits: &[Split], ads: &Ads, thread_count: usize) -> (u64, Windows) {
+    let counted = threads::run(thread_count, splits.len(), |claims| {
+        let mut windows = Windows::new(ads.campaigns.len());
+        let mut index = Index::default();
+        let mut events = 0;
+        for_each_chunk(splits, claims, PADDING, |text, length| events += count_views(Parser::new(&mut index, text, length), ads, &mut windows));
+        (events, windows)
     });
-    result(events, cost, windows.digest(&ads.campaigns))
+    let (events, windows): (Vec<u64>, Vec<Windows>) = counted.into_iter().unzip();
+    (events.iter().sum(), Windows::sum(windows))
 }
 
-fn read(path: &str, text: &mut Vec<u8>) {
-    text.clear();
-    let mut file = File::open(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    file.read_to_end(text).unwrap_or_else(|error| panic!("{path}: {error}"));
-    text.extend([0; PADDING]);
-}
+const AD: usize = 0;
+const TYPE: usize = 1;
+const TIME: usize = 2;
+const OTHER: usize = 3;
 
-/// Number of events in `text`.
-fn count_views(text: &[u8], ads: &Ads, windows: &mut Windows) -> u64 {
-    let mut scanner = Scanner::new(text);
+fn count_views(mut parser: Parser, ads: &Ads, windows: &mut Windows) -> u64 {
     let mut events = 0;
-    loop {
-        let (mut ad, mut kind, mut time) = (None, None, None);
-        let is_there = scanner.record(|name, value| match name.raw {
-            b"ad_id" => ad = Some(value),
-            b"event_type" => kind = Some(value),
-            b"event_time" => time = Some(value),
-            _ => {}
-        });
-        if !is_there.expect("well-formed JSON") {
-            return events;
-        }
+    while parser.next_record() {
         events += 1;
-        let (Some(ad), Some(kind), Some(time)) = (ad, kind, time) else { continue };
-        if plain(kind) != b"view" {
+        let mut members = [None; OTHER];
+        let mut is_first = true;
+        while let Some(name) = parser.next_name(is_first) {
+            is_first = false;
+            let member = name.read(|name| {
+                let is = |known: &[u8]| name == known;
+                if is(b"ad_id") {
+                    AD
+                } else if is(b"event_type") {
+                    TYPE
+                } else if is(b"event_time") {
+                    TIME
+                } else {
+                    OTHER
+                }
+            });
+            if member == OTHER {
+                parser.skip_value();
+            } else {
+                members[member] = Some(parser.string());
+            }
+        }
+        let [Some(ad), Some(kind), Some(time)] = members else { continue };
+        if !kind.read(|kind| kind == b"view") {
             continue;
         }
-        if let Some(campaign) = ads.campaign(plain(ad)) {
-            windows.add(campaign, number(plain(time)));
+        if let Some(campaign) = ad.read(|ad| ads.campaign(ad)) {
+            windows.add(campaign, time.read(number));
         }
     }
-}
-
-#[inline(always)]
-fn plain(text: Text<'_>) -> &[u8] {
-    assert!(!text.has_escapes, "the benchmark's ids, types and times have no escapes");
-    text.raw
+    events
 }
 
 #[inline(always)]

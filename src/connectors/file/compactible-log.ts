@@ -111,7 +111,8 @@ export class CompactibleLog {
       const number = logNumber(name);
       return number !== null && number < previous;
     };
-    for (const name of names.filter(isOld)) await this.#store.remove(name);
+    // What cannot be removed now costs only space; the next compaction tries again.
+    for (const name of names.filter(isOld)) await this.#store.remove(name).catch(() => undefined);
   }
 }
 

@@ -117,6 +117,10 @@ function withConstants(
       });
       return block;
     },
+    get reusableBytes() {
+      return cursor.reusableBytes ?? 0;
+    },
+    reuse: () => cursor.reuse?.(),
     close: () => cursor.close(),
   };
 }

@@ -2,7 +2,8 @@
  * Writes a stream into a directory, exactly once, or a batch. Mirrors Spark's FileStreamSink: workers put part files into their final
  * place, and the manifest (`sink-manifest.ts`) lists those that count. A batch counts with its manifest entry and not before. Main thread.
  */
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
+import { makeDurableDirectory } from "../../base/durable-directory.ts";
 import { AnalysisError, CheckpointError, ConnectorError, IllegalArgumentError } from "../../base/errors.ts";
 import type { Clock, FileSystem } from "../../base/ports.ts";
 import { simpleString, structType } from "../../columnar/types.ts";
@@ -26,7 +27,7 @@ export function fileSink(format: FileFormat): SinkProvider {
         throw new AnalysisError("STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", { className: format.name, outputMode: context.outputMode });
       const directory = await targetDirectory(context, format);
       // From here on readers go by the manifest, so they never see files of a batch that is not committed.
-      await makeDurableDirectory(context.ports.files, join(directory, MANIFEST_DIRECTORY));
+      await makeTarget(context.ports.files, join(directory, MANIFEST_DIRECTORY));
       return new FileStreamSink(context, format, directory);
     },
     async createBatch(context, mode) {
@@ -41,11 +42,15 @@ export function fileSink(format: FileFormat): SinkProvider {
   };
 }
 
+const SPARK_NAMES: Readonly<Record<string, string>> = { csv: "CSV", json: "JSON", parquet: "Parquet", text: "Text" };
+
 async function targetDirectory(context: SinkContext, format: FileFormat): Promise<string> {
   const { ports, partitionBy, schema, options } = context;
   const path = context.path ?? options.get<string | null>("path");
   if (path === null)
     throw new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", { option: "path", format: format.name, reason: "it says where to write" });
+  if (schema.fields.length === 0)
+    throw new AnalysisError("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", { format: SPARK_NAMES[format.name] ?? format.name });
   for (const column of partitionBy) {
     if (!schema.fields.some((field) => field.name.toLowerCase() === column.toLowerCase()))
       throw new AnalysisError("PARTITION_COLUMN_NOT_FOUND", { column, schema: simpleString(schema) });
@@ -54,7 +59,7 @@ async function targetDirectory(context: SinkContext, format: FileFormat): Promis
   const isPartition = (name: string): boolean => partitionBy.some((column) => column.toLowerCase() === name.toLowerCase());
   format.checkSchema?.(structType(schema.fields.filter((field) => !isPartition(field.name))));
   const directory = localPath(path);
-  await makeDurableDirectory(ports.files, directory);
+  await makeTarget(ports.files, directory);
   return directory;
 }
 
@@ -67,12 +72,9 @@ async function makeDurable(files: FileSystem, directory: string): Promise<void> 
 }
 
 /** Makes the directory and those above it; their names survive a power loss. Throws `TASK_WRITE_FAILED`. */
-async function makeDurableDirectory(files: FileSystem, directory: string): Promise<void> {
+async function makeTarget(files: FileSystem, directory: string): Promise<void> {
   try {
-    const missing: string[] = [];
-    for (let path = directory; !(await files.stat(path)); path = dirname(path)) missing.push(path);
-    await files.makeDirectory(directory);
-    for (const path of missing) await files.syncDirectory(dirname(path));
+    await makeDurableDirectory(files, directory);
   } catch (cause) {
     throw new ConnectorError("TASK_WRITE_FAILED", { path: directory, reason: (cause as Error).message }, { cause });
   }

@@ -12,7 +12,7 @@ import { type CsvColumns, type CsvRecordOptions, convertCsvRecord, parseCsvLine 
 import { parseCsvRecords } from "./csv-syntax.ts";
 import { type DateTimeFormats, dateTimeFormats, hasPattern } from "./datetime-formats.ts";
 import { parsedSchema, type ParsedRecords, recordPolicy } from "./record-mode.ts";
-import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
+import { PlainCursor, ScanCursor, type TextRecord, textLines } from "./scan-cursor.ts";
 import { allocate } from "../block-memory.ts";
 import { ScanMemory } from "./scan-memory.ts";
 import { fileSplit, readLines, readWhole, type SplitInput } from "./split-input.ts";
@@ -49,26 +49,26 @@ function open(split: Split, context: ReaderContext): SplitCursor {
     corruptIndex: policy.corruptIndex,
     checksCount: needed.every((isNeeded, index) => isNeeded || index === policy.corruptIndex),
   };
-  const separator = options.get<string | null>("lineSep");
+  const lineSeparator = options.get<string | null>("lineSep");
+  const separator = lineSeparator === null ? null : new TextEncoder().encode(lineSeparator);
   const isWhole = options.get<boolean>("multiLine");
-  const whole = isWhole
-    ? readWhole(file, context)
-    : readLines(file, context, separator === null ? null : new TextEncoder().encode(separator));
+  const whole = isWhole ? readWhole(file, context) : readLines(file, context, separator);
   const hasHeader = options.get<boolean>("header") && file.start === 0;
   const text = (input: SplitInput): string => decodeUtf8(kernels.bytes(), input.begin, input.end);
 
   const hasColumns = schema.fields.length > (policy.corruptIndex >= 0 ? 1 : 0);
   if (isWhole || separator !== null || !hasColumns || !isKernelDialect(recordOptions)) {
-    const source = { kernels, schema, policy, path: file.path, input: whole };
-    const records = isWhole ? wholeRecords(text(whole), recordOptions) : textLines(text(whole), separator);
-    if (hasHeader) checkHeader(nextRecord(records, recordOptions), schema, policy.corruptIndex, options);
-    if (!isWhole) return new PlainCursor(source, records, (line) => parseCsvLine(line, columns, recordOptions));
-    return new PlainCursor(source, records, (record) => parseWhole(record, columns, recordOptions));
+    const source = { kernels, schema, policy, files: context.files, path: file.path, input: whole, separator };
+    const content = text(whole);
+    const records = isWhole ? wholeRecords(content, recordOptions) : textLines(content, lineSeparator);
+    if (hasHeader) checkHeader(nextRecord(records, recordOptions), schema, policy.corruptIndex, options, file.path);
+    if (!isWhole) return new PlainCursor(source, content, records, (line) => parseCsvLine(line, columns, recordOptions));
+    return new PlainCursor(source, content, records, (record) => parseWhole(record, columns, recordOptions));
   }
-  const input = hasHeader ? behindHeader(whole, kernels, recordOptions, schema, policy.corruptIndex, options) : whole;
+  const input = hasHeader ? behindHeader(whole, kernels, recordOptions, schema, policy.corruptIndex, options, file.path) : whole;
   const scan = new ScanMemory(kernels, schema, needed, formats.zone, input);
   writeDialect(kernels, scan, schema, policy.corruptIndex, recordOptions);
-  return new ScanCursor({ kernels, schema, policy, path: file.path, input }, scan, "csv_next", (line) =>
+  return new ScanCursor({ kernels, schema, policy, files: context.files, path: file.path, input, separator }, scan, "csv_next", (line) =>
     parseCsvLine(line, columns, recordOptions),
   );
 }
@@ -103,8 +103,8 @@ function isKernelDialect(options: CsvRecordOptions): boolean {
   return isAscii && !isTrimmed && maxCharsPerColumn < 0 && !/[\d+\-.eE\n\r ]/.test(separator);
 }
 
-function* wholeRecords(text: string, options: CsvRecordOptions): Generator<string> {
-  for (const { start, end } of parseCsvRecords(text, options)) yield text.slice(start, end);
+function* wholeRecords(text: string, options: CsvRecordOptions): Generator<TextRecord> {
+  for (const { start, end } of parseCsvRecords(text, options)) yield { text: text.slice(start, end), start };
 }
 
 function parseWhole(record: string, columns: CsvColumns, options: CsvRecordOptions): ParsedRecords {
@@ -113,9 +113,9 @@ function parseWhole(record: string, columns: CsvColumns, options: CsvRecordOptio
 }
 
 /** The first line or record that is not blank. */
-function nextRecord(records: Iterator<string>, options: CsvRecordOptions): readonly string[] {
+function nextRecord(records: Iterator<TextRecord>, options: CsvRecordOptions): readonly string[] {
   for (let record = records.next(); !record.done; record = records.next()) {
-    const [parsed] = parseCsvRecords(record.value, options);
+    const [parsed] = parseCsvRecords(record.value.text, options);
     if (parsed) return parsed.values;
   }
   return [];
@@ -128,6 +128,7 @@ function behindHeader(
   schema: StructType,
   corruptIndex: number,
   options: ConnectorOptions,
+  path: string,
 ): SplitInput {
   let begin = input.begin;
   while (begin < input.end) {
@@ -137,18 +138,18 @@ function behindHeader(
     const isPair = bytes[lineEnd] === 13 && bytes[lineEnd + 1] === 10;
     begin = Math.min(lineEnd + (isPair ? 2 : 1), input.end);
     if (!header) continue;
-    checkHeader(header.values, schema, corruptIndex, options);
+    checkHeader(header.values, schema, corruptIndex, options, path);
     break;
   }
   return { begin, end: input.end, fileOffset: input.fileOffset + begin - input.begin };
 }
 
 /** With `enforceSchema` off, the names in the header must be the schema's, in order. */
-function checkHeader(names: readonly string[], schema: StructType, corruptIndex: number, options: ConnectorOptions): void {
+function checkHeader(names: readonly string[], schema: StructType, corruptIndex: number, options: ConnectorOptions, path: string): void {
   if (options.get<boolean>("enforceSchema")) return;
   const expected = schema.fields.filter((_, index) => index !== corruptIndex).map((field) => field.name);
   const isSame = expected.length === names.length && expected.every((name, index) => name.toLowerCase() === names[index]!.toLowerCase());
-  if (!isSame) throw new IllegalArgumentError("CSV_HEADER_MISMATCH", { header: names.join(", "), schema: expected.join(", ") });
+  if (!isSame) throw new IllegalArgumentError("CSV_HEADER_MISMATCH", { header: names.join(", "), schema: expected.join(", "), path });
 }
 
 function writeDialect(kernels: Kernels, scan: ScanMemory, schema: StructType, corruptIndex: number, options: CsvRecordOptions): void {

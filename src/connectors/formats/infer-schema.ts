@@ -1,7 +1,7 @@
 /**
  * Schemas from data, by Spark's rules for JSON and CSV: the narrowest type that holds all values seen. Main thread, on samples.
  */
-import { AnalysisError, ConnectorError } from "../../base/errors.ts";
+import { AnalysisError } from "../../base/errors.ts";
 import { parseDecimal } from "../../columnar/decimal.ts";
 import {
   arrayType,
@@ -26,7 +26,7 @@ import { parseCsvRecords } from "./csv-syntax.ts";
 import { dateFromText, dateTimeFormats, timestampFromText } from "./datetime-formats.ts";
 import { jsonRecordOptions } from "./json-reader.ts";
 import { type JsonNode, JsonSyntaxError, parseJsonValues } from "./json-syntax.ts";
-import type { RecordMode } from "./record-mode.ts";
+import { malformedRecord, type RecordMode } from "./record-mode.ts";
 
 const DECIMAL_DIGITS_MAX = 38;
 
@@ -44,7 +44,9 @@ export function inferJsonSchema(records: Iterable<string>, options: ConnectorOpt
   let merged: DataType = structType([]);
   let isAnyMalformed = false;
   const isInSample = sampler(options.get("samplingRatio"));
+  let recordNumber = 0;
   for (const record of records) {
+    recordNumber++;
     if (!isInSample()) continue;
     let nodes: JsonNode[] | null = null;
     try {
@@ -54,8 +56,7 @@ export function inferJsonSchema(records: Iterable<string>, options: ConnectorOpt
     }
     const objects = nodes?.flatMap((node) => (node.kind === "array" ? node.items : [node]));
     if (nodes === null || nodes.length > 1 || objects!.some((node) => node.kind !== "object")) {
-      if (mode === "FAILFAST")
-        throw new ConnectorError("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", { badRecord: record, failFastMode: mode });
+      if (mode === "FAILFAST") throw malformedRecord(record, `record ${recordNumber} of those read for the schema`);
       isAnyMalformed ||= mode === "PERMISSIVE";
       continue;
     }

@@ -30,15 +30,14 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   const parsed = parsedSchema(schema, needed, policy.corruptIndex);
   const parse = (text: string) => parseJsonRecord(text, parsed, recordOptions);
 
-  const separator = options.get<string | null>("lineSep");
+  const lineSeparator = options.get<string | null>("lineSep");
+  const separator = lineSeparator === null ? null : new TextEncoder().encode(lineSeparator);
   const isWhole = options.get<boolean>("multiLine");
-  const input = isWhole
-    ? readWhole(file, context)
-    : readLines(file, context, separator === null ? null : new TextEncoder().encode(separator));
-  const source = { kernels, schema, policy, path: file.path, input };
+  const input = isWhole ? readWhole(file, context) : readLines(file, context, separator);
+  const source = { kernels, schema, policy, files: context.files, path: file.path, input, separator };
   if (isWhole || separator !== null) {
     const text = decodeUtf8(kernels.bytes(), input.begin, input.end);
-    return new PlainCursor(source, isWhole ? [text].values() : textLines(text, separator), parse);
+    return new PlainCursor(source, text, isWhole ? [{ text, start: 0 }].values() : textLines(text, lineSeparator), parse);
   }
   const scan = new ScanMemory(kernels, schema, needed, formats.zone, input);
   writeFields(context, scan, schema, policy.corruptIndex, formats);

@@ -33,16 +33,19 @@ export function applyPolicy(parsed: ParsedRecords, policy: RecordPolicy, text: s
   if (!parsed.isMalformed) return parsed.rows;
   switch (policy.mode) {
     case "FAILFAST":
-      throw new ConnectorError("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", {
-        badRecord: `${text.length > 200 ? `${text.slice(0, 200)}…` : text} (${where()})`,
-        failFastMode: "FAILFAST",
-      });
+      throw malformedRecord(text, where());
     case "DROPMALFORMED":
       return [];
     case "PERMISSIVE":
       if (policy.corruptIndex >= 0) for (const row of parsed.rows) row[policy.corruptIndex] = text;
       return parsed.rows;
   }
+}
+
+/** The error of FAILFAST mode; `place` says where the record stands. */
+export function malformedRecord(text: string, place: string): ConnectorError {
+  const badRecord = `${text.length > 200 ? `${text.slice(0, 200)}…` : text} (${place})`;
+  return new ConnectorError("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", { badRecord, failFastMode: "FAILFAST" });
 }
 
 /**

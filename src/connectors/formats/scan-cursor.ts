@@ -9,11 +9,11 @@ import { decodeUtf8 } from "../../columnar/value-bytes.ts";
 import type { Value } from "../../columnar/values.ts";
 import { MillraceError } from "../../base/errors.ts";
 import type { Kernels } from "../../kernels/load.ts";
-import type { SplitCursor } from "../source.ts";
+import type { ReaderContext, SplitCursor } from "../source.ts";
 import { applyPolicy, type ParsedRecords, type RecordPolicy } from "./record-mode.ts";
 import { allocate } from "../block-memory.ts";
 import type { ScanMemory } from "./scan-memory.ts";
-import type { SplitInput } from "./split-input.ts";
+import { placeInFile, type SplitInput } from "./split-input.ts";
 
 interface Metrics {
   rows: number;
@@ -21,13 +21,26 @@ interface Metrics {
   malformed: number;
 }
 
+/** A record as text and where it begins in the text of the split, in UTF-16 units. */
+export interface TextRecord {
+  readonly text: string;
+  readonly start: number;
+}
+
 export interface ScanSource {
   readonly kernels: Kernels;
+  readonly files: ReaderContext["files"];
   readonly schema: StructType;
   readonly policy: RecordPolicy;
   readonly path: string;
   readonly input: SplitInput;
+  /** What ends lines; null: line feeds and carriage returns. */
+  readonly separator: Uint8Array | null;
 }
+
+/** Names the place of a record that begins `bytes` behind the split's first line. */
+const placeOf = (source: ScanSource, bytes: number): string =>
+  placeInFile(source.path, source.input.fileOffset + bytes, source, source.separator);
 
 export class ScanCursor implements SplitCursor {
   readonly metrics: Metrics = { rows: 0, bytes: 0, malformed: 0 };
@@ -68,7 +81,7 @@ export class ScanCursor implements SplitCursor {
 
   /** Parses the deferred lines, stores their rows and completes the block; more than one if a line has several rows. */
   #resolve(block: number, lines: readonly { readonly row: number; readonly begin: number; readonly end: number }[]): number[] {
-    const { kernels, schema, policy, path, input } = this.#source;
+    const { kernels, schema, policy, input } = this.#source;
     const rowCount = kernels.view().getUint32(block + BLOCK_ROW_COUNT, true);
     let keep: Uint8Array | null = null;
     const inserted: { readonly before: number; readonly rows: readonly Value[][] }[] = [];
@@ -77,7 +90,7 @@ export class ScanCursor implements SplitCursor {
       const text = decodeUtf8(kernels.bytes(), line.begin, line.end);
       const parsed = this.#parse(text);
       if (parsed.isMalformed) this.metrics.malformed++;
-      const rows = applyPolicy(parsed, policy, text, () => `${path}, byte ${input.fileOffset + line.begin - input.begin}`);
+      const rows = applyPolicy(parsed, policy, text, () => placeOf(this.#source, line.begin - input.begin));
       if (rows.length === 1) {
         this.#scan.storeRow(schema, line.row, rows[0]!);
         continue;
@@ -113,24 +126,29 @@ export class ScanCursor implements SplitCursor {
 export class PlainCursor implements SplitCursor {
   readonly metrics: Metrics = { rows: 0, bytes: 0, malformed: 0 };
   readonly #source: ScanSource;
-  readonly #records: Iterator<string>;
+  readonly #text: string;
+  readonly #records: Iterator<TextRecord>;
   readonly #parse: (text: string) => ParsedRecords;
   #pending: Value[][] = [];
 
-  constructor(source: ScanSource, records: Iterator<string>, parse: (text: string) => ParsedRecords) {
+  /** `records` are parts of `text`, the whole of the split. */
+  constructor(source: ScanSource, text: string, records: Iterator<TextRecord>, parse: (text: string) => ParsedRecords) {
     this.#source = source;
+    this.#text = text;
     this.#records = records;
     this.#parse = parse;
   }
 
   next(): number {
-    const { kernels, schema, policy, path, input } = this.#source;
+    const { kernels, schema, policy, input } = this.#source;
     while (this.#pending.length < BLOCK_ROWS_MAX) {
       const record = this.#records.next();
       if (record.done) break;
-      const parsed = this.#parse(record.value);
+      const { text, start } = record.value;
+      const parsed = this.#parse(text);
       if (parsed.isMalformed) this.metrics.malformed++;
-      this.#pending.push(...applyPolicy(parsed, policy, record.value, () => path));
+      const where = (): string => placeOf(this.#source, Buffer.byteLength(this.#text.slice(0, start)));
+      this.#pending.push(...applyPolicy(parsed, policy, text, where));
     }
     if (this.#pending.length === 0) {
       this.metrics.bytes = input.end - input.begin;
@@ -155,10 +173,13 @@ function rowsToBlock(kernels: Kernels, schema: StructType, rows: readonly Value[
   return kernels.exports["batch_block"]!(address, 0) >>> 0;
 }
 
-/** The text of a split's lines. `separator` null: the usual terminators. */
-export function* textLines(text: string, separator: string | null): Generator<string> {
-  const pattern = separator === null ? /\r\n|\r|\n/ : separator;
-  const lines = text.split(pattern);
-  if (lines.at(-1) === "") lines.pop();
-  yield* lines;
+/** The lines of a split. `separator` null: the usual terminators. */
+export function* textLines(text: string, separator: string | null): Generator<TextRecord> {
+  const terminator = separator === null ? /\r\n|\r|\n/g : new RegExp(separator.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "g");
+  let start = 0;
+  for (const match of text.matchAll(terminator)) {
+    yield { text: text.slice(start, match.index), start };
+    start = match.index + match[0].length;
+  }
+  if (start < text.length) yield { text: text.slice(start), start };
 }

@@ -31,6 +31,7 @@ export function fileSplit(split: Split): FileSplit {
 }
 
 const TAIL_BYTES = 64 * 1024;
+const COUNT_BYTES = 1024 * 1024;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
@@ -80,6 +81,37 @@ export function readWhole(split: FileSplit, context: Pick<ReaderContext, "kernel
     const mark = byteOrderMarkBytes(bytes.subarray(0, length));
     return { begin: address + mark, end: address + length, fileOffset: mark };
   });
+}
+
+/** Where a record stands, for errors: "/in/a.json, line 3, byte 120". Reads the file up to there to count its lines. */
+export function placeInFile(path: string, offset: number, context: Pick<ReaderContext, "files">, separator: Uint8Array | null): string {
+  const lines = withFile(path, context, (file) =>
+    separator === null ? linesBefore(file, offset) : separatedBefore(file, offset, separator),
+  );
+  return `${path}, line ${lines + 1}, byte ${offset}`;
+}
+
+function linesBefore(file: SyncFile, offset: number): number {
+  const buffer = new Uint8Array(Math.min(offset, COUNT_BYTES));
+  let [lines, previous] = [0, 0];
+  for (let at = 0; at < offset; at += buffer.length) {
+    const bytes = buffer.subarray(0, Math.min(buffer.length, offset - at));
+    const length = readFully(file, bytes, at);
+    for (let index = 0; index < length; index++) {
+      const byte = bytes[index]!;
+      if (byte === CARRIAGE_RETURN || (byte === LINE_FEED && previous !== CARRIAGE_RETURN)) lines++;
+      previous = byte;
+    }
+  }
+  return lines;
+}
+
+function separatedBefore(file: SyncFile, offset: number, separator: Uint8Array): number {
+  const bytes = new Uint8Array(offset);
+  readFully(file, bytes, 0);
+  let lines = 0;
+  for (let at = behindSeparator(bytes, separator, 0); at !== null; at = behindSeparator(bytes, separator, at + separator.length)) lines++;
+  return lines;
 }
 
 /** Index of the first line that begins at or after `at` (at least 1); null if that cannot be seen in `bytes`. */

@@ -29,17 +29,24 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   const { kernels, options, schema, needed } = context;
   checkTextSchema(schema);
   const file = fileSplit(split);
-  const separator = options.get<string | null>("lineSep");
+  const lineSeparator = options.get<string | null>("lineSep");
+  const separator = lineSeparator === null ? null : new TextEncoder().encode(lineSeparator);
   const isWhole = options.get<boolean>("wholetext");
-  const input = isWhole
-    ? readWhole(file, context)
-    : readLines(file, context, separator === null ? null : new TextEncoder().encode(separator));
-  const source = { kernels, schema, policy: { mode: "PERMISSIVE", corruptIndex: -1 } as const, path: file.path, input };
+  const input = isWhole ? readWhole(file, context) : readLines(file, context, separator);
+  const source = {
+    kernels,
+    schema,
+    policy: { mode: "PERMISSIVE", corruptIndex: -1 } as const,
+    files: context.files,
+    path: file.path,
+    input,
+    separator,
+  };
   const parse = (text: string) => ({ rows: [[text]], isMalformed: false });
   if (isWhole || separator !== null) {
     const text = decodeUtf8(kernels.bytes(), input.begin, input.end);
-    const records = isWhole ? (file.start === 0 ? [text].values() : [].values()) : textLines(text, separator);
-    return new PlainCursor(source, records, parse);
+    const records = isWhole ? (file.start === 0 ? [{ text, start: 0 }] : []).values() : textLines(text, lineSeparator);
+    return new PlainCursor(source, text, records, parse);
   }
   const scan = new ScanMemory(kernels, schema, needed, timeZone("UTC"), input);
   scan.writeFields([{ name: "value", dataType: StringType, leafIndex: 0 }]);

@@ -3,76 +3,11 @@
  */
 import type * as Arrow from "apache-arrow";
 import { type DataType, type StructType, structField, structType } from "../../columnar/types.ts";
-import { decodeUtf8, decodeWide, encodeWide } from "../../columnar/value-bytes.ts";
+import { encodeWide } from "../../columnar/value-bytes.ts";
 import type { Value } from "../../columnar/values.ts";
 import { arrowType, parquetLibraries } from "./arrow-types.ts";
 
-const isNull = (data: Arrow.Data, index: number): boolean => {
-  const { nullBitmap } = data;
-  return nullBitmap !== undefined && nullBitmap.length > 0 && data.nullCount !== 0 && ((nullBitmap[index >> 3]! >> (index & 7)) & 1) === 0;
-};
-
-/** Value `index` of a column whose Arrow type corresponds to `type`. */
-export function arrowValue(data: Arrow.Data, index: number, type: DataType): Value {
-  if (isNull(data, index)) return null;
-  const { values, valueOffsets: offsets, children } = data as Arrow.Data & { values: any; valueOffsets: Int32Array };
-  switch (type.kind) {
-    case "void":
-      return null;
-    case "boolean":
-      return ((values[index >> 3] >> (index & 7)) & 1) === 1;
-    case "string":
-      return decodeUtf8(values, Number(offsets[index]), Number(offsets[index + 1]));
-    case "binary":
-      return (values as Uint8Array).slice(Number(offsets[index]), Number(offsets[index + 1]));
-    case "decimal":
-      return decodeWide(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 16 * index);
-    case "long":
-      return BigInt(values[index] as bigint | number);
-    case "timestamp":
-    case "timestamp_ntz":
-    case "day_time_interval":
-      return toMicros(values[index] as bigint, data.type);
-    case "array":
-      return Array.from({ length: offsets[index + 1]! - offsets[index]! }, (_, at) =>
-        arrowValue(children[0]!, offsets[index]! + at, type.elementType),
-      );
-    case "map": {
-      const [keys, entries] = children[0]!.children as [Arrow.Data, Arrow.Data];
-      return Array.from({ length: offsets[index + 1]! - offsets[index]! }, (_, at) => [
-        arrowValue(keys, offsets[index]! + at, type.keyType),
-        arrowValue(entries, offsets[index]! + at, type.valueType),
-      ]);
-    }
-    case "struct":
-      return type.fields.map((field, at) => arrowValue(children[at]!, index, field.dataType));
-    default:
-      return Number(values[index]);
-  }
-}
-
-/** What a time unit is multiplied and divided by to get microseconds. */
-export function timeScale(type: Arrow.DataType): readonly [factor: bigint, divisor: bigint] {
-  const { arrow } = parquetLibraries();
-  switch ((type as Arrow.Timestamp).unit) {
-    case arrow.TimeUnit.SECOND:
-      return [1_000_000n, 1n];
-    case arrow.TimeUnit.MILLISECOND:
-      return [1000n, 1n];
-    case arrow.TimeUnit.NANOSECOND:
-      return [1n, 1000n];
-    default:
-      return [1n, 1n];
-  }
-}
-
-function toMicros(time: bigint, type: Arrow.DataType): bigint {
-  const [factor, divisor] = timeScale(type);
-  const scaled = time * factor;
-  return scaled / divisor - (scaled % divisor < 0n ? 1n : 0n);
-}
-
-/** The inverse of `arrowValue` for a whole column. */
+/** A whole column. */
 export function arrowData(type: DataType, values: readonly Value[]): Arrow.Data {
   const { arrow } = parquetLibraries();
   const length = values.length;

@@ -1,8 +1,8 @@
 /** `parquet` as a file format. Main thread. */
 import { type FileFormat } from "../file/file-format.ts";
-import { parquetLibraries, sparkSchema } from "./arrow-types.ts";
+import { readFooter } from "./footer.ts";
 import { codecExtension, type ParquetCodec, parquetReadOptions, parquetWriteOptions } from "./parquet-options.ts";
-import { footerError } from "./parquet-reader.ts";
+import { fileShape, sparkSchema } from "./parquet-schema.ts";
 
 export const parquetFormat: FileFormat = {
   name: "parquet",
@@ -11,17 +11,15 @@ export const parquetFormat: FileFormat = {
   readOptions: parquetReadOptions,
   writeOptions: parquetWriteOptions,
   fixedSchema: null,
-  isSplittable: () => false,
+  /** By row groups: a split owns those that begin in its bytes. */
+  isSplittable: () => true,
   /** The schema in the footer of the first file; the others are taken to have the same, as Spark does without mergeSchema. */
   async inferSchema([path], { fileSystem }) {
-    const { arrow, parquet } = parquetLibraries();
-    const bytes = await fileSystem.readFile(path!);
-    let schema;
+    const file = fileSystem.openReadSync(path!);
     try {
-      schema = arrow.tableFromIPC(parquet.readSchema(bytes).intoIPCStream()).schema;
-    } catch (cause) {
-      throw footerError(path!, cause);
+      return sparkSchema(fileShape(readFooter(file, path!), path!));
+    } finally {
+      file.close();
     }
-    return sparkSchema(schema);
   },
 };

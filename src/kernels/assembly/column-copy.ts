@@ -19,21 +19,6 @@ export function views_from_offsets(offsets: usize, data: usize, views: usize, co
   }
 }
 
-/** Views on `count` values of `width` bytes each, one after the other. */
-export function views_from_fixed(data: usize, width: u32, views: usize, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) {
-    store<u64>(views + (<usize>i << 3), (<u64>(data + i * width)) | (<u64>width << 32));
-  }
-}
-
-/** One byte per row (1 = set) from the bits `first`, `first + 1`, … of `bitmap` (least significant bit first). */
-export function bytes_from_bits(bitmap: usize, first: u32, bytes: usize, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) {
-    const bit = first + i;
-    store<u8>(bytes + i, <u8>((<u32>load<u8>(bitmap + (bit >> 3)) >> (bit & 7)) & 1));
-  }
-}
-
 /** The bits (least significant first) of `count` bytes; the bit map is rounded up to whole bytes. Returns the number of zeros. */
 export function bits_from_bytes(bytes: usize, bitmap: usize, count: u32): u32 {
   let zeros: u32 = 0;
@@ -118,7 +103,7 @@ export function mark_changes(values: usize, width: u32, isView: bool, validity: 
   }
 }
 
-/** The inverse of `views_from_fixed`; null rows become zeros. */
+/** The bytes of views that are `width` long, one after the other; null rows become zeros. */
 export function fixed_from_views(views: usize, validity: usize, width: u32, target: usize, count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     const at = target + i * width;
@@ -127,31 +112,11 @@ export function fixed_from_views(views: usize, validity: usize, width: u32, targ
   }
 }
 
-/** The low halves of `count` 16-byte numbers: decimals of at most 18 digits. */
-export function decimals_narrow(source: usize, target: usize, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) store<i64>(target + (<usize>i << 3), load<i64>(source + (<usize>i << 4)));
-}
-
-/** The inverse of `decimals_narrow`: the sign fills the high halves. */
+/** 16-byte numbers from decimals of at most 18 digits: the sign fills the high halves. */
 export function decimals_widen(source: usize, target: usize, count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     const value = load<i64>(source + (<usize>i << 3));
     store<i64>(target + (<usize>i << 4), value);
     store<i64>(target + (<usize>i << 4), value >> 63, 8);
   }
-}
-
-/** Multiplies each i64 in place, then divides it, rounding down: other units of time to microseconds. */
-export function times_rescale(values: usize, factor: i64, divisor: i64, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) {
-    const at = values + (<usize>i << 3);
-    const value = load<i64>(at) * factor;
-    const quotient = value / divisor;
-    store<i64>(at, quotient - <i64>(value % divisor < 0));
-  }
-}
-
-/** `left[i] &= right[i]` for `count` bytes. */
-export function bytes_and(left: usize, right: usize, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) store<u8>(left + i, load<u8>(left + i) & load<u8>(right + i));
 }

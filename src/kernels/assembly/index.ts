@@ -23,6 +23,13 @@ export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
 export * from "./panes";
+export * from "./parquet-block-codecs";
+export * from "./parquet-delta";
+export {
+  parquet_gather, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_validity,
+} from "./parquet-hybrid";
+export * from "./parquet-values";
+export { parquet_zstd } from "./parquet-zstd";
 export { csv_next } from "./csv-scan";
 export { csv_encode, text_encode } from "./encode-csv";
 export { text_next } from "./text-scan";

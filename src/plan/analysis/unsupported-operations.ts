@@ -57,14 +57,13 @@ const streamingAggregates = (plan: LogicalPlan): Aggregate[] =>
   [...walkPlan(plan)].filter((node): node is Aggregate => node.kind === "aggregate" && isStreaming(node));
 
 function checkOutputMode(plan: LogicalPlan, outputMode: StreamingOutputMode): void {
-  const [aggregate] = streamingAggregates(plan);
+  const aggregates = streamingAggregates(plan);
   const unsupported = (operation: string): Error =>
     new AnalysisError("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION", { outputMode, operation });
-  if (outputMode === "append" && aggregate !== undefined) {
-    const hasWatermark = aggregate.grouping.some((key) => contains(key, (node) => node.kind === "attribute" && isEventTime(node)));
-    if (!hasWatermark) throw unsupported("streaming aggregations without watermark");
-  }
-  if (outputMode === "complete" && aggregate === undefined) throw unsupported("no streaming aggregations");
+  const hasWatermark = ({ grouping }: Aggregate): boolean =>
+    grouping.some((key) => contains(key, (node) => node.kind === "attribute" && isEventTime(node)));
+  if (outputMode === "append" && !aggregates.every(hasWatermark)) throw unsupported("streaming aggregations without watermark");
+  if (outputMode === "complete" && aggregates.length === 0) throw unsupported("no streaming aggregations");
 }
 
 function checkOperator(node: LogicalPlan, outputMode: StreamingOutputMode): void {

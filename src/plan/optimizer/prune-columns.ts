@@ -24,7 +24,6 @@ function pruned(plan: LogicalPlan, wanted: Ids): LogicalPlan {
   switch (plan.kind) {
     case "project": {
       const kept = plan.expressions.filter((named) => isWanted(named, wanted));
-      if (kept.length === 0) return pruned(plan.child, new Set());
       const child = pruned(plan.child, readBy(kept));
       if (kept.length === plan.expressions.length && child === plan.child) return plan;
       return Object.freeze({ ...plan, child, expressions: kept });

@@ -1,5 +1,5 @@
 /** `Join` of a flow with a static side → which side probes, which is built, equality keys and the rest of the condition. */
-import { AnalysisError } from "../../base/errors.ts";
+import { assert } from "../../base/assert.ts";
 import { leafCount } from "../../columnar/types.ts";
 import { attributeOf, typeOf } from "../expr/expression-type.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
@@ -26,12 +26,7 @@ export function splitJoin(join: Join, nextId: () => number): SplitJoin {
   const swap = join.joinType === "right_outer" || (join.joinType !== "left_outer" && isStreaming(join.right) && !isStreaming(join.left));
   const probe = swap ? join.right : join.left;
   const build = swap ? join.left : join.right;
-  if (join.joinType === "full_outer") {
-    throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
-      feature: "full outer join",
-      remedy: "Union a left outer and a left anti join of the other side.",
-    });
-  }
+  assert(join.joinType !== "full_outer", "the optimizer replaces full outer joins");
   const joinType = join.joinType === "cross" ? "inner" : join.joinType === "right_outer" ? "left_outer" : join.joinType;
   const probeIds = new Set(outputOf(probe).map(({ id }) => id));
   const buildOutput = outputOf(build);

@@ -1,9 +1,9 @@
 /**
- * Optimized logical plan → chain of stages (`program.ts`). Main thread, once per query.
+ * Optimized logical plan → stages (`program.ts`). Main thread, once per query.
  *
  * The planner walks the tree bottom up and keeps *flows*: pipelines that are still open at the end. An aggregate closes the
- * flow with a shuffle and opens a new one over the merged rows. What does not fit a chain is cut off and run before
- * (`PlannerContext.materialize`).
+ * flow with a shuffle and opens a new one over the merged rows; a union puts flows side by side. What does not fit is cut off and run
+ * before (`PlannerContext.materialize`).
  */
 import { assert, unreachable } from "../../base/assert.ts";
 import { AnalysisError } from "../../base/errors.ts";
@@ -20,6 +20,7 @@ import { splitJoin } from "./plan-join.ts";
 import { planDeduplicate, planLimit } from "./plan-row-operator.ts";
 import { carryAttributes, hoistStep, operatorInputs, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
+import { scanPredicates } from "./scan-predicates.ts";
 import type {
   KeyedOperator,
   ObservedMetrics,
@@ -48,11 +49,18 @@ export interface PlannerContext {
   readonly allowsPanes: boolean;
 }
 
-/** Pipelines of the open stage. */
+/** Pipelines of the stages that are still open: those that scan belong to one stage, every merge has its own. */
 interface Flow {
-  readonly input: Stage["input"];
-  readonly pipelines: { readonly source: number; readonly input: readonly Attribute[]; readonly steps: Step[] }[];
+  readonly pipelines: readonly OpenPipeline[];
   readonly output: readonly Attribute[];
+}
+
+interface OpenPipeline {
+  /** What its stage reads. */
+  readonly from: Stage["input"];
+  readonly source: number;
+  readonly input: readonly Attribute[];
+  readonly steps: Step[];
 }
 
 export async function planQuery(plan: LogicalPlan, context: PlannerContext): Promise<PhysicalProgram> {
@@ -61,7 +69,7 @@ export async function planQuery(plan: LogicalPlan, context: PlannerContext): Pro
 
 class Planner {
   readonly #context: PlannerContext;
-  readonly #sources: Omit<SourceInput, "needed">[] = [];
+  readonly #sources: Omit<SourceInput, "needed" | "predicates">[] = [];
   readonly #stages: Stage[] = [];
   readonly #staticTables: StaticTable[] = [];
   readonly #operators: KeyedOperator[] = [];
@@ -75,13 +83,14 @@ class Planner {
   async plan(plan: LogicalPlan): Promise<PhysicalProgram> {
     const { below, tail } = splitTail(plan, this.#context.outputMode);
     const flow = await this.#flow(below);
-    this.#stages.push({ index: this.#stages.length, input: flow.input, pipelines: flow.pipelines, sink: { kind: "output" } });
+    this.#close(flow, { kind: "output" });
     const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
     const needed = neededLeaves(stages, this.#sources, flow.output, this.#operators, this.#staticTables, this.#observed);
+    const predicates = scanPredicates(stages, this.#sources.length);
     const first = tail[0];
     return {
       stages,
-      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]! })),
+      sources: this.#sources.map((source, index) => ({ ...source, needed: needed[index]!, predicates: predicates[index]! })),
       staticTables: this.#staticTables,
       operators: this.#operators,
       watermarks: this.#watermarks,
@@ -149,7 +158,7 @@ class Planner {
         assert(plan.operation === "union", "only unions reach the planner");
         const flows: Flow[] = [];
         for (const input of plan.inputs) {
-          const flow = await this.#flowOrMaterialized(input);
+          const flow = await this.#flow(input);
           const expressions = plan.output!.map((attribute, i): Alias => ({
             kind: "alias",
             child: flow.output[i]!,
@@ -158,7 +167,7 @@ class Planner {
           }));
           flows.push(this.#append(flow, { kind: "project", expressions }));
         }
-        return { input: { kind: "scan" }, pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
+        return { pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
       }
       case "limit":
         if (isStreaming(plan)) return this.#rowOperator(plan);
@@ -188,7 +197,7 @@ class Planner {
     const leaves: Leaf[] = leavesOf(schema);
     const source = this.#sources.length;
     this.#sources.push({ read, isStreaming: isStream, schema, leaves });
-    return { input: { kind: "scan" }, pipelines: [{ source, input: output, steps: [] }], output };
+    return { pipelines: [{ from: { kind: "scan" }, source, input: output, steps: [] }], output };
   }
 
   #append(flow: Flow, step: Step): Flow {
@@ -203,16 +212,14 @@ class Planner {
     return { ...stage, pipelines: stage.pipelines.map((pipeline) => carryAttributes(pipeline, needs, this.#staticTables, this.#observed)) };
   }
 
-  /** A flow whose pipelines scan; anything else is run first (batch only). */
-  async #flowOrMaterialized(plan: LogicalPlan): Promise<Flow> {
-    if (!containsAggregate(plan)) return this.#flow(plan);
-    if (this.#context.outputMode !== "batch") {
-      throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
-        feature: "a union over streaming aggregations",
-        remedy: "Aggregate after the union, or start two queries.",
-      });
-    }
-    return this.#flow(await this.#context.materialize(plan));
+  /** Ends the open stages: their rows go to `sink`. */
+  #close(flow: Flow, sink: Stage["sink"]): void {
+    const add = (input: Stage["input"], pipelines: readonly OpenPipeline[]): void => {
+      this.#stages.push({ index: this.#stages.length, input, pipelines: pipelines.map(({ from: _from, ...pipeline }) => pipeline), sink });
+    };
+    const scans = flow.pipelines.filter(({ from }) => from.kind === "scan");
+    if (scans.length > 0) add({ kind: "scan" }, scans);
+    for (const pipeline of flow.pipelines) if (pipeline.from.kind === "merge") add(pipeline.from, [pipeline]);
   }
 
   async #aggregate(plan: Aggregate): Promise<Flow> {
@@ -227,16 +234,17 @@ class Planner {
     this.#operators.push(operator);
     if (panes) for (const pipeline of flow.pipelines) expandIntoPanes(pipeline.steps, panes);
     for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
-    this.#stages.push({
-      index: this.#stages.length,
-      input: flow.input,
-      pipelines: flow.pipelines,
-      sink: { kind: "shuffle", operator: operator.index },
-    });
+    this.#close(flow, { kind: "shuffle", operator: operator.index });
     const input = [...operator.grouping, ...operator.aggregates.flatMap(({ result, buffers }) => buffers ?? [result])];
     return {
-      input: { kind: "merge", operator: operator.index },
-      pipelines: [{ source: -1, input, steps: [...after, { kind: "project", expressions: results }] }],
+      pipelines: [
+        {
+          from: { kind: "merge", operator: operator.index },
+          source: -1,
+          input,
+          steps: [...after, { kind: "project", expressions: results }],
+        },
+      ],
       output: results.map(attributeOf),
     };
   }
@@ -247,15 +255,9 @@ class Planner {
     const index = this.#operators.length;
     const operator = plan.kind === "limit" ? planLimit(plan, index, flow.output) : planDeduplicate(plan, index, flow.output);
     this.#operators.push(operator);
-    this.#stages.push({
-      index: this.#stages.length,
-      input: flow.input,
-      pipelines: flow.pipelines,
-      sink: { kind: "shuffle", operator: index },
-    });
+    this.#close(flow, { kind: "shuffle", operator: index });
     return {
-      input: { kind: "merge", operator: index },
-      pipelines: [{ source: -1, input: [...operator.keys, ...operator.carried], steps: [] }],
+      pipelines: [{ from: { kind: "merge", operator: index }, source: -1, input: [...operator.keys, ...operator.carried], steps: [] }],
       output: flow.output,
     };
   }
@@ -363,20 +365,4 @@ function splitTail(plan: LogicalPlan, outputMode: OutputMode | "batch"): { below
     node = node.child;
   }
   return cut ? { below: cut.below, tail: steps.slice(0, cut.length).reverse() } : { below: plan, tail: [] };
-}
-
-function containsAggregate(plan: LogicalPlan): boolean {
-  switch (plan.kind) {
-    case "aggregate":
-    case "deduplicate":
-    case "sort":
-    case "limit":
-      return true;
-    case "set_operation":
-      return plan.inputs.some(containsAggregate);
-    case "join":
-      return containsAggregate(plan.left) || containsAggregate(plan.right);
-    default:
-      return "child" in plan ? containsAggregate(plan.child) : false;
-  }
 }

@@ -1,14 +1,15 @@
 /**
- * The physical plan: a chain of stages cut at shuffles. Plain data; the planner makes it, the compiler turns every pipeline
+ * The physical plan: stages cut at shuffles, in an order in which each comes after those that feed it. Plain data; the planner makes it, the compiler turns every pipeline
  * into a WebAssembly function, workers run it.
  *
  * ```
  * stage 0: scan ──► steps ──► partial aggregate ══ shuffle ══► stage 1: merge ──► steps ──► output or the next shuffle
- *          (one pipeline per source; union = several pipelines into one sink)
+ *          (one pipeline per source; union = several pipelines, or several stages, into one sink)
  * ```
  * A subtree that is no chain (a static join side, a sort below an aggregate) runs first, as a query of its own, and comes in as a
  * `local` source or a static table.
  */
+import type { ScanPredicate } from "../../columnar/scan-predicate.ts";
 import type { RowLayout } from "../../columnar/row-layout.ts";
 import type { DataType, Leaf, StructType } from "../../columnar/types.ts";
 import type { Alias, Attribute, Expression, SortOrder } from "../expr/expression.ts";
@@ -42,6 +43,8 @@ export interface SourceInput {
   readonly leaves: readonly Leaf[];
   /** Per leaf: whether any pipeline looks at it. */
   readonly needed: readonly boolean[];
+  /** Conditions that hold for every row which the query keeps. */
+  readonly predicates: readonly ScanPredicate[];
 }
 
 export interface Stage {

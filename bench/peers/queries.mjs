@@ -1,0 +1,129 @@
+/**
+ * What is compared. `program` names the query in the files of `systems/`; `form` is the input; `events` the usual number, from which every
+ * system's run takes about 1 to 10 seconds. `answer` says what of the lines counts: `closed`: windows that a stream has closed at its end; `sum`:
+ * counts summed over windows (they depend on the clock). `goals` are millions of events per second and core, floor and goal.
+ */
+const ysb = { program: "ysb", set: "ysb-a", table: "events", sides: ["ads"] };
+const project = { program: "project", set: "ysb-a", table: "events", sides: [] };
+const nexmark = { set: "nexmark", table: "bids", form: "parquet", sides: [] };
+const json = { form: "ndjson", events: 4_000_000 };
+const parquet = { form: "parquet", events: 8_000_000 };
+
+const all = ["millrace", "spark", "flink", "duckdb", "duckdb-1"];
+const withNode = [...all, "node"];
+
+export const queries = [
+  { name: "ysb-json", title: "YSB, JSON files", ...ysb, ...json, systems: [...withNode, "native"], goals: [3, 8] },
+  {
+    name: "ysb-text",
+    title: "YSB, lines of text and from_json",
+    ...ysb,
+    ...json,
+    read: "text",
+    systems: ["millrace", "spark"],
+    goals: [3, 8],
+  },
+  { name: "ysb-parquet", title: "YSB, Parquet", ...ysb, ...parquet, systems: all, goals: [10, 40] },
+  { name: "project-json", title: "Filter and project, JSON", ...project, ...json, systems: withNode, goals: [4, 10] },
+  { name: "project-parquet", title: "Filter and project, Parquet", ...project, ...parquet, systems: all, goals: [20, 60] },
+  {
+    name: "json-to-parquet",
+    title: "Filter and project, JSON to Parquet files",
+    ...project,
+    ...json,
+    sink: "parquet",
+    systems: all,
+    goals: [2, 5],
+  },
+  {
+    name: "count-by-key",
+    title: "Count by key, 1 M keys, update mode",
+    program: "count-by-key",
+    set: "keys",
+    table: "keys",
+    sides: [],
+    ...parquet,
+    systems: ["millrace", "spark", "spark-rocksdb", "flink", "flink-rocksdb", "duckdb", "duckdb-1"],
+    goals: [5, 10],
+  },
+  ...["q0", "q1", "q2"].map((name) => ({
+    name,
+    title: `Nexmark ${name}`,
+    program: name,
+    ...nexmark,
+    events: 8_000_000,
+    systems: all,
+    goals: [10, 30],
+  })),
+  {
+    name: "q5",
+    title: "Nexmark q5, sliding windows",
+    program: "q5",
+    ...nexmark,
+    events: 4_000_000,
+    answer: "closed",
+    systems: all,
+    goals: [4, 8],
+  },
+  { name: "q7", title: "Nexmark q7 as one aggregate", program: "q7", ...nexmark, events: 8_000_000, systems: all, goals: [10, 25] },
+  {
+    name: "q12",
+    title: "Nexmark q12, processing time",
+    program: "q12",
+    ...nexmark,
+    events: 8_000_000,
+    answer: "sum",
+    systems: all,
+    goals: [5, 10],
+  },
+  {
+    name: "q13",
+    title: "Nexmark q13, static join",
+    program: "q13",
+    ...nexmark,
+    sides: ["side"],
+    events: 8_000_000,
+    systems: all,
+    goals: null,
+  },
+  { name: "q17", title: "Nexmark q17, per auction and day", program: "q17", ...nexmark, events: 4_000_000, systems: all, goals: null },
+  {
+    name: "latency-windowed",
+    title: "One micro-batch of 1,000 rows: windowed count",
+    program: "windowed",
+    kind: "latency",
+    systems: ["millrace", "spark"],
+    goals: [5, 1],
+  },
+  {
+    name: "latency-stateless",
+    title: "One micro-batch of 1,000 rows: filter",
+    program: "stateless",
+    kind: "latency",
+    systems: ["millrace", "spark"],
+    goals: [3, 1],
+  },
+];
+
+/** Of the table of goals, what the engine cannot run yet. */
+export const waiting = [
+  { title: "Stream-stream join, time range", for: "joins of two streams" },
+  { title: "Nexmark q3", for: "joins of two streams" },
+  { title: "Nexmark q7, SQL form", for: "joins of two streams" },
+  { title: "Nexmark q8", for: "joins of two streams" },
+  { title: "Nexmark q11", for: "session windows" },
+  { title: "Plain Node over Kafka (kafkajs)", for: "the Kafka source" },
+];
+
+/** What is to be started for a system: who runs it, and how it differs from its siblings. */
+export const systems = {
+  millrace: { title: "Millrace", runner: "millrace" },
+  spark: { title: "Spark", runner: "spark" },
+  "spark-rocksdb": { title: "Spark, RocksDB", runner: "spark", state: "rocksdb" },
+  flink: { title: "Flink", runner: "flink" },
+  "flink-rocksdb": { title: "Flink, RocksDB", runner: "flink", state: "rocksdb" },
+  duckdb: { title: "DuckDB", runner: "duckdb" },
+  "duckdb-1": { title: "DuckDB, 1 thread", runner: "duckdb", cores: 1 },
+  node: { title: "Plain Node, 1 thread", runner: "node", cores: 1 },
+  native: { title: "Native", runner: "native" },
+};

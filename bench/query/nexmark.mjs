@@ -1,0 +1,227 @@
+/**
+ * Runs the queries of `nexmark-queries.mjs`, over columns in memory and over Parquet and NDJSON files, which the peers read too. In memory a
+ * micro-batch is the whole pool, a million events or ten seconds of event time, and before the next one all its times and ids move on, so that
+ * the stream never repeats itself.
+ */
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { columnBatchRowCount } from "../../dist/columnar/column-batch.js";
+import { NEXMARK_SCHEMAS } from "../../dist/connectors/nexmark/nexmark-schema.js";
+import { writeSet } from "../data/sets.mjs";
+import { keptAnswer } from "../harness/answers.mjs";
+import { rowsOf, shiftColumn } from "../harness/columns.mjs";
+import { digestOfLines } from "../harness/digest.mjs";
+import { batchesIn, PoolStream, timed, withSession } from "../harness/engine.mjs";
+import { QueryRun } from "../harness/query-run.mjs";
+import { queries, START_MS, WATERMARK_DELAY_MS } from "./nexmark-queries.mjs";
+
+const RATE = 100_000;
+const POOL_EVENTS_MAX = 1_000_000;
+const POOL_FILES = 4;
+const POOL_SPAN_MS = 10_000;
+const WARM_UP_PASSES = 3;
+/** With a multiple of this many events the ids move on by whole hundreds, and the hot ones stay hot. */
+const EVENTS_STEP = 5000;
+const FILE_EVENTS = 2_000_000;
+const FILES = 8;
+const FILES_PER_BATCH = 2;
+const OVER_FILES = { parquet: ["q0", "q1", "q2", "q5", "q7", "q12"], ndjson: ["q0"] };
+const WITH_NATIVE = ["q0", "q1", "q2", "q5", "q7", "q8"];
+const EVENT_TYPES = { person: 0, auction: 1, bid: 2 };
+
+/** Columns that move on from pass to pass. */
+const MOVING = {
+  person: { id: "people", dateTime: "time" },
+  auction: { id: "auctions", seller: "people", dateTime: "time", expires: "time" },
+  bid: { auction: "auctions", bidder: "people", dateTime: "time" },
+};
+
+function overColumns(query) {
+  return {
+    name: `nexmark-${query.name}`,
+    group: "nexmark",
+    title: `Nexmark ${query.name}, ${query.title}`,
+    kind: "throughput",
+    events: 10 * POOL_EVENTS_MAX,
+    waitsFor: query.waitsFor,
+    about: {
+      source: `columns in memory (${query.reads?.join(", ")}), about 200 bytes an event`,
+      sink: sinkOf(query),
+      checkpoint: "every batch of 1 M events",
+      rate: "100,000/s",
+    },
+    /** The query over streams without data, for those that wait. */
+    frame:
+      query.frame &&
+      ((spark) =>
+        query.frame(
+          framesOf(query, (table) => poolStream(table, []).toFrame(spark)),
+          spark,
+        )),
+
+    async prepare({ directory, events: wanted }) {
+      const poolEvents = Math.min(POOL_EVENTS_MAX, Math.ceil(wanted / EVENTS_STEP) * EVENTS_STEP);
+      const passes = Math.max(1, Math.round(wanted / poolEvents));
+      const pool = await writeSet("nexmark", { directory, form: "columns", events: poolEvents, files: POOL_FILES, rate: RATE });
+      return { pool, passes, expected: await answerOf(query, pool, WARM_UP_PASSES + passes), generatorSeconds: pool.seconds };
+    },
+
+    async run({ pool, passes }, { workers }) {
+      return await withSession(workers, async (spark, directory) => {
+        const run = new QueryRun(spark, directory, { ...query, isRowWise: query.line !== undefined });
+        if (query.line) {
+          const first = framesOf(query, (table) => poolStream(table, readBatches(pool.files[table].slice(0, 1))));
+          for (const stream of Object.values(first)) stream.addPool();
+          await run.check(
+            query.frame(
+              framesOf(query, (table) => first[table].toFrame(spark)),
+              spark,
+            ),
+          );
+        }
+        const batches = framesOf(query, (table) => readBatches(pool.files[table]));
+        const streams = framesOf(query, (table) => poolStream(table, batches[table]));
+        const running = await run.start(
+          query.frame(
+            framesOf(query, (table) => streams[table].toFrame(spark)),
+            spark,
+          ),
+        );
+        const cost = { seconds: 0, cpuSeconds: 0, events: 0 };
+        for (let pass = 0; pass < WARM_UP_PASSES + passes; pass++) {
+          if (pass > 0) for (const table of query.reads) moveOn(batches[table], table, pool.events);
+          const { seconds, cpuSeconds } = await timed(async () => {
+            for (const table of query.reads) streams[table].addPool();
+            await running.processAllAvailable();
+          });
+          if (pass < WARM_UP_PASSES) continue;
+          cost.seconds += seconds;
+          cost.cpuSeconds += cpuSeconds;
+          cost.events += rowCount(batches);
+        }
+        await running.stop();
+        return { ...cost, digest: await run.digest(running) };
+      });
+    },
+
+    native: WITH_NATIVE.includes(query.name)
+      ? ({ pool, passes }) => [`nexmark-${query.name}`, dirname(pool.files.bid[0]), WARM_UP_PASSES, passes]
+      : undefined,
+  };
+}
+
+function overFiles(query, form) {
+  return {
+    name: `nexmark-${query.name}-${form}`,
+    group: "nexmark-files",
+    title: `Nexmark ${query.name}, ${query.title}, from ${form === "ndjson" ? "NDJSON" : "Parquet"} files`,
+    kind: "throughput",
+    events: FILE_EVENTS,
+    about: {
+      source: form === "ndjson" ? "NDJSON files, 300 bytes an event" : "Parquet files (snappy), 116 bytes an event",
+      sink: sinkOf(query),
+      checkpoint: "every batch of 500,000 events",
+      rate: "100,000/s",
+    },
+
+    async prepare({ directory, events: wanted }) {
+      const settings = { directory, events: Math.ceil(wanted / EVENTS_STEP) * EVENTS_STEP, files: FILES, rate: RATE };
+      const files = await writeSet("nexmark", { ...settings, form });
+      const columns = await writeSet("nexmark", { ...settings, form: "columns" });
+      return { files, expected: await answerOf(query, columns, 1), generatorSeconds: files.seconds };
+    },
+
+    async run({ files }, { workers }) {
+      return await withSession(workers, async (spark, directory) => {
+        const run = new QueryRun(spark, directory, { ...query, isRowWise: query.line !== undefined });
+        const frame = (path) =>
+          query.frame(
+            framesOf(query, (table) => fileFrame(spark, form, path, table)),
+            spark,
+          );
+        const [first] = files.files.events;
+        if (query.line) await run.check(frame(first));
+        const runOnce = async () => {
+          const running = await run.start(frame(dirname(first)), { availableNow: true });
+          await running.awaitTermination();
+          return running;
+        };
+        for (let round = 0; round < 2; round++) await runOnce();
+        let running;
+        const cost = await timed(async () => (running = await runOnce()));
+        return { ...cost, events: files.events, digest: await run.digest(running) };
+      });
+    },
+  };
+}
+
+export const nexmarkSuites = [
+  ...queries.map(overColumns),
+  ...Object.entries(OVER_FILES).flatMap(([form, names]) =>
+    names.map((name) =>
+      overFiles(
+        queries.find((query) => query.name === name),
+        form,
+      ),
+    ),
+  ),
+];
+
+function sinkOf({ files, line, mode }) {
+  return `${files ? `${files.format} files` : line ? "noop" : "memory"}, ${mode}`;
+}
+
+/** A value for each table that the query reads. */
+const framesOf = ({ reads }, make) => Object.fromEntries(reads.map((table) => [table, make(table)]));
+const poolStream = (table, batches) => new PoolStream(NEXMARK_SCHEMAS[table], batches);
+const readBatches = (paths) => paths.flatMap((path) => batchesIn(readFileSync(path)));
+const rowCount = (batches) =>
+  Object.values(batches)
+    .flat()
+    .reduce((sum, batch) => sum + columnBatchRowCount(batch), 0);
+
+function fileFrame(spark, form, path, table) {
+  const reader = spark.readStream.schema(NEXMARK_SCHEMAS.all).option("maxFilesPerTrigger", String(FILES_PER_BATCH));
+  const loaded = form === "ndjson" ? reader.json(path) : reader.parquet(path);
+  return loaded.filter(`event_type = ${EVENT_TYPES[table]}`).select(`${table}.*`);
+}
+
+/** How far ids and times move from one pass of so many events to the next. */
+const strides = (poolEvents) => ({ people: poolEvents / 50, auctions: (poolEvents * 3) / 50, time: POOL_SPAN_MS });
+
+function moveOn(batches, table, poolEvents) {
+  for (const batch of batches)
+    for (const [column, kind] of Object.entries(MOVING[table]))
+      shiftColumn(batch, NEXMARK_SCHEMAS[table], column, strides(poolEvents)[kind]);
+}
+
+/** The answer to `passes` passes of the pool. */
+async function answerOf(query, pool, passes) {
+  if (query.waitsFor) return null;
+  return await keptAnswer(`${dirname(pool.files.bid[0])}-${query.name}-${passes}`, () =>
+    query.line ? rowAnswer(query, pool, passes) : digestOfLines([...query.expected(eventsOf(query, pool, passes))]),
+  );
+}
+
+function rowAnswer({ keeps = () => true, line }, pool, passes) {
+  const bids = (paths, pass) => rowsOf(readBatches(paths), NEXMARK_SCHEMAS.bid, shiftsOf("bid", pool.events, pass));
+  let kept = 0;
+  for (let pass = 0; pass < passes; pass++) for (const bid of bids(pool.files.bid, pass)) if (keeps(bid)) kept++;
+  const lines = [];
+  for (const bid of bids(pool.files.bid.slice(0, 1), 0)) if (keeps(bid)) lines.push(line(bid));
+  return `${kept} rows, ${digestOfLines(lines)}`;
+}
+
+function eventsOf({ reads }, pool, passes) {
+  const batches = framesOf({ reads }, (table) => readBatches(pool.files[table]));
+  const lastMs = START_MS + Math.floor(((pool.events - 1) * 1000) / RATE) + (passes - 1) * POOL_SPAN_MS;
+  return {
+    *rows(table) {
+      for (let pass = 0; pass < passes; pass++) yield* rowsOf(batches[table], NEXMARK_SCHEMAS[table], shiftsOf(table, pool.events, pass));
+    },
+    emitted: (endMs) => endMs <= lastMs - WATERMARK_DELAY_MS,
+  };
+}
+
+const shiftsOf = (table, poolEvents, pass) =>
+  Object.fromEntries(Object.entries(MOVING[table]).map(([column, kind]) => [column, strides(poolEvents)[kind] * pass]));
