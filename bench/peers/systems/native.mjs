@@ -11,7 +11,6 @@ const spec = JSON.parse(process.argv[2]);
 
 const programs = {
   ysb: (files, part) => ["ysb-json", spec.sides[part].ads, ...files],
-  project: (files, part) => ["filter-json", ...(part === "check" ? ["--lines"] : []), ...files],
 };
 
 async function native(part) {
