@@ -44,6 +44,8 @@ export class WorkerPool {
   readonly kernels: WebAssembly.Module = compileKernels();
   readonly #parts: WorkerPoolParts;
   readonly #slots: Slot[];
+  /** Started with the first command to it. */
+  readonly #writer: Slot;
   #watch: AbortController | null = null;
   #idleMemories: MemorySet[] = [];
   #nextMemorySet = 0;
@@ -52,6 +54,7 @@ export class WorkerPool {
     this.#parts = parts;
     this.size = parts.size;
     this.#slots = Array.from({ length: parts.size }, (_, index) => new Slot(index, parts, () => this.#busyChanged()));
+    this.#writer = new Slot(parts.size, parts, () => {});
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -78,6 +81,11 @@ export class WorkerPool {
 
   worker(index: number): WorkerHandle {
     return this.#slots[index]!;
+  }
+
+  /** The thread that writes chunk stores; it belongs to no slot and knows no query. */
+  get writer(): WorkerHandle {
+    return this.#writer;
   }
 
   /** The same command to all workers; rejects with the first error after every worker has answered. */
@@ -107,7 +115,7 @@ export class WorkerPool {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.stop()));
+    await Promise.all([...this.#slots, this.#writer].map((slot) => slot.stop()));
   }
 
   /** The heartbeats are watched while any worker works. */

@@ -19,7 +19,7 @@ import {
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_POOL, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
-import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
+import type { StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
 import type {
@@ -31,8 +31,10 @@ import type {
   ScanReply,
   ScanSplit,
   StateReply,
+  StateSize,
   TaskResult,
 } from "../protocol/messages.ts";
+import type { StagedSlice } from "../state/chunk-stager.ts";
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
@@ -212,8 +214,8 @@ export class QueryInstance {
     return runRowTask({ context, instance, stage: plan!, operator, memories, state: this.#state!, lateRows }, blocks);
   }
 
-  restore(start: StateStart): null {
-    this.#state?.restore(start);
+  restore(start: StateStart, chunksBatch: number | null): null {
+    this.#state?.restore(start, chunksBatch);
     return null;
   }
 
@@ -223,11 +225,10 @@ export class QueryInstance {
     return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
   }
 
-  /** Returns whether a snapshot is due. */
-  commit(): boolean {
-    this.#state?.commit();
+  commit(): StateSize {
+    const size = this.#state?.commit() ?? { stateBytes: 0, changeBytes: 0 };
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
-    return this.#state?.isSnapshotDue ?? false;
+    return size;
   }
 
   abort(): null {
@@ -237,8 +238,8 @@ export class QueryInstance {
     return null;
   }
 
-  snapshot(batchId: number): readonly ChangeFile[] {
-    return this.#state?.snapshot(batchId) ?? [];
+  stage(buffer: Uint8Array, begins: boolean): StagedSlice | null {
+    return this.#state?.stage(buffer, begins) ?? null;
   }
 
   #taskContext(): TaskContext {
