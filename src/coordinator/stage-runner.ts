@@ -66,7 +66,7 @@ export class StageRunner implements BatchRunner {
   }
 
   async run(input: BatchInput): Promise<BatchOutput> {
-    const { pool, query, functions, sources, bindings } = this.#parts;
+    const { query, functions, sources, bindings } = this.#parts;
     const { program } = query;
     const splits = bindings.map((binding): SourceSplits => {
       if ("fixed" in binding) return binding.fixed;
@@ -78,10 +78,8 @@ export class StageRunner implements BatchRunner {
     this.#epoch = attempt.epoch;
     const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits);
     this.#lastStages = result.stages;
-    failpoint("before-change-files");
-    const changes = result.state.size > 0 ? await pool.all({ kind: "changes", query: query.number }) : [];
     failpoint("after-change-files");
-    const commitMs = Math.max(0, ...changes.map((change) => change.commitMs));
+    const commitMs = Math.max(0, ...result.changes.map((change) => change.commitMs));
     const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
     const batches = runTail(result.sink.batches, program.output, program.tail, functions, context);
     this.#evictWatermarkMs = evictWatermarkMs;
@@ -98,7 +96,7 @@ export class StageRunner implements BatchRunner {
         (operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions, commitMs) ?? [],
       ),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
-      changeFiles: changes.flatMap(({ files }) => files),
+      changeFiles: result.changes.flatMap(({ files }) => files),
     };
   }
 

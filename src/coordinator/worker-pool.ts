@@ -17,6 +17,7 @@ export interface WorkerHandle {
 
 /** Looks at a heartbeat before a worker counts as dead: a process that was asleep for a while has missed one only. */
 const HEARTBEAT_CHECKS = 4;
+const IDLE = "no worker works";
 /** Waiting for less is nothing to speak of. */
 const WAIT_SHOWN_MS = 1000;
 
@@ -121,7 +122,8 @@ export class WorkerPool {
   #busyChanged(): void {
     const isBusy = this.#slots.some((slot) => slot.isBusy);
     if (isBusy === (this.#watch !== null)) return;
-    this.#watch?.abort();
+    // A reason that is there already: making an exception costs more than the rest of a command.
+    this.#watch?.abort(IDLE);
     this.#watch = isBusy ? new AbortController() : null;
     if (this.#watch) void this.#watchHeartbeats(this.#watch.signal);
   }
@@ -136,13 +138,14 @@ export class WorkerPool {
   }
 }
 
-async function settle<T>(replies: readonly Promise<T>[]): Promise<T[]> {
+/** All values; rejects only after everything has settled, with the first failure in the order given. */
+export async function settle<T extends readonly unknown[]>(replies: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
   const results = await Promise.allSettled(replies);
   // A dead worker comes first: its error decides that state has to be loaded again.
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
   const death = failures.find((failure) => failure instanceof MillraceError && failure.condition === "WORKER_DIED");
   if (failures.length > 0) throw death ?? failures[0];
-  return results.map((result) => (result as PromiseFulfilledResult<T>).value);
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 
 /** A command without a reply. */

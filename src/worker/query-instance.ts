@@ -77,6 +77,8 @@ export class QueryInstance {
   readonly #observed: ObservedTables;
   #batch: BatchParameters | null = null;
   #epoch = 0;
+  /** A stage of the running batch has failed. */
+  #hasFailed = false;
   /** Per stage: rows do not reduce, so partial aggregation is skipped. */
   readonly #direct: boolean[];
 
@@ -155,6 +157,7 @@ export class QueryInstance {
     const view = this.#kernels.view();
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
     this.#batch = batch;
+    this.#hasFailed = false;
     this.#epoch = this.#epoch === 0xffffffff ? 1 : this.#epoch + 1;
     view.setUint32(BATCH_EPOCH, this.#epoch, true);
     view.setBigInt64(BATCH_TIMESTAMP, BigInt(batch.timestampMs) * 1000n, true);
@@ -183,6 +186,7 @@ export class QueryInstance {
       return { tasks, ...this.#statistics() };
     } catch (error) {
       instance.discard();
+      this.#hasFailed = true;
       throw error;
     }
   }
@@ -194,6 +198,7 @@ export class QueryInstance {
       return { tasks: [result], ...this.#statistics(), state };
     } catch (error) {
       instance.discard();
+      this.#hasFailed = true;
       throw error;
     }
   }
@@ -214,7 +219,9 @@ export class QueryInstance {
     return null;
   }
 
+  /** After a stage that failed nothing is written: the command was on its way already. */
   writeChanges(): ChangesReply {
+    if (this.#hasFailed) return { files: [], commitMs: 0 };
     return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
   }
 
