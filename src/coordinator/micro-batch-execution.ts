@@ -15,7 +15,7 @@ import type { Offset, ReadLimit, StreamSource } from "../connectors/source.ts";
 import type { ListenerBus } from "../metrics/listener-bus.ts";
 import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
 import type { AsyncProgress } from "./async-progress.ts";
-import { executeBatch, surviveWorkerDeath } from "./batch-execution.ts";
+import { executeBatch } from "./batch-execution.ts";
 import type { BatchOutput, BatchRunner } from "./batch-runner.ts";
 import { describeOffsets, hasNewData, type OffsetRange } from "./offset-range.ts";
 import { asBatchOf, isInsideBatch } from "./own-callback.ts";
@@ -249,7 +249,8 @@ export class MicroBatchExecution {
       const { batchId } = planned.record;
       const output = await this.#execute(planned);
       await this.#report(batchId, planned.record.batchWatermarkMs, output);
-      await this.#snapshot(batchId);
+      const snapshot = this.#parts.runner.takeSnapshot();
+      if (snapshot) this.#parts.checkpoint.addSnapshot(snapshot);
     } else {
       this.#status = { message: statusMessages.waitingForData, isDataAvailable: false, isTriggerActive: false };
       if (this.#reporter.isIdleReportDue) await this.#report(this.#batchId, this.#tracker.globalMs, null);
@@ -352,13 +353,6 @@ export class MicroBatchExecution {
     const outcome = { batchId, ranges: this.#ranges, latestOffsets, watermarkMs, hasNewData: this.#ranges.some(hasNewData), output };
     if (output) this.#reporter.batchFinished(outcome);
     else this.#reporter.idle(outcome);
-  }
-
-  async #snapshot(committedBatch: number): Promise<void> {
-    failpoint("before-snapshot");
-    const snapshot = await surviveWorkerDeath(this.#parts, committedBatch, () => this.#parts.runner.snapshot(committedBatch));
-    failpoint("after-snapshot");
-    if (snapshot) this.#parts.checkpoint.addSnapshot(snapshot);
   }
 
   #nothingLeft(trigger: number): void {

@@ -1,5 +1,6 @@
 /** The session settings that the micro-batch loop itself looks at, parsed once per query. */
 import { IllegalArgumentError } from "../base/errors.ts";
+import type { SnapshotSettings } from "./background-snapshots.ts";
 import { WATERMARK_POLICY_KEY, type WatermarkPolicy } from "./watermark-tracker.ts";
 
 export interface StreamingConf {
@@ -10,6 +11,7 @@ export interface StreamingConf {
   readonly idleIntervalMs: number;
   readonly progressRetention: number;
   readonly minBatchesToRetain: number;
+  readonly snapshots: SnapshotSettings;
 }
 
 const PREFIX = "spark.sql.streaming.";
@@ -30,6 +32,10 @@ export function readStreamingConf(conf: ReadonlyMap<string, string>): StreamingC
     idleIntervalMs: read(`${PREFIX}noDataProgressEventInterval`, 10_000, toMilliseconds),
     progressRetention: read(`${PREFIX}numRecentProgressUpdates`, 100, toCount),
     minBatchesToRetain: read(`${PREFIX}minBatchesToRetain`, 100, toCount),
+    snapshots: {
+      intervalMs: read(`${PREFIX}stateStore.maintenanceInterval`, 2000, toMilliseconds),
+      minDeltas: read(`${PREFIX}stateStore.minDeltasForSnapshot`, 10, toCount),
+    },
   };
 }
 

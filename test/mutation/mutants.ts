@@ -90,12 +90,6 @@ const EDITS: readonly Omit<Mutant, "occurrence">[] = [
     "await sink.commit(attempt, output.sink); await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);",
   ),
   edit(
-    "the sink commits before the change files are there",
-    "coordinator/stage-runner.js",
-    'await pool.all({ kind: "changes"',
-    'await null && pool.all({ kind: "changes"',
-  ),
-  edit(
     "the batch is committed before the sink has it",
     "coordinator/batch-execution.js",
     'failpoint("before-sink-commit");',
@@ -199,12 +193,6 @@ const EDITS: readonly Omit<Mutant, "occurrence">[] = [
     "coordinator/micro-batch-execution.js",
     "await checkpoint.addOffsets(record);",
     "queueMicrotask(() => void checkpoint.addOffsets(record));",
-  ),
-  edit(
-    "records that are needed are purged",
-    "coordinator/micro-batch-execution.js",
-    "this.#batchId - this.#conf.minBatchesToRetain",
-    "this.#batchId + 1",
   ),
 ];
 
