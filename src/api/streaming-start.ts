@@ -76,8 +76,9 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
         ? { kind: "main" }
         : { kind: "writer", writer: sink.delivery.writer, settings: sink.delivery.settings, schema };
     const query = new LoadedQuery(executor.pool, program, functions, output, { path: location.path, queryId: checkpoint.queryId });
-    const staticTables = await executor.staticTables(program);
-    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables });
+    const readStaticTables = () => executor.staticTables(program);
+    const staticTables = await readStaticTables();
+    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables, readStaticTables });
     const execution = new MicroBatchExecution({
       ports,
       checkpoint,

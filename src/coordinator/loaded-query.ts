@@ -76,7 +76,6 @@ export class LoadedQuery {
 
   /** Loads program and static tables into every worker; called again after a worker died: then all start afresh. */
   async load(tables: readonly TableBatches[]): Promise<void> {
-    this.#tables = tables;
     this.#memorySet = this.#pool.takeMemories();
     this.#memories = this.#memorySet.memories;
     await this.#pool.all({
@@ -90,6 +89,12 @@ export class LoadedQuery {
       output: this.#output,
       checkpoint: this.#checkpoint,
     });
+    await this.loadTables(tables);
+  }
+
+  /** Loads the static tables, in place of those that are there. */
+  async loadTables(tables: readonly TableBatches[]): Promise<void> {
+    this.#tables = tables;
     for (const [table, batches] of tables.entries()) await this.#pool.all({ kind: "table", query: this.number, table, batches });
   }
 

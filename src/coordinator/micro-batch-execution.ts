@@ -88,6 +88,8 @@ export class MicroBatchExecution {
   #lateWatermarkMs = 0;
   /** A batch from before the restart, to be run before anything else. */
   #rerun: OffsetRecord | null = null;
+  /** When the static join sides were read; monotonic ms. */
+  #staticTablesMs: number;
   /** Only a batch of this run can ask for a batch without data. */
   #hasRunBatch = false;
   /** What the current or last batch reads; for progress and errors. */
@@ -101,6 +103,7 @@ export class MicroBatchExecution {
     this.name = parts.name;
     this.#conf = readStreamingConf(parts.conf);
     this.#trigger = trigger;
+    this.#staticTablesMs = ports.clock.monotonicMs();
     this.#isSingleBatch =
       trigger.kind === "once" || (trigger.kind === "available_now" && sources.some((source) => !source.supportsAvailableNow));
     this.#tracker = new WatermarkTracker(this.#conf.watermarkPolicy, watermarkDelaysMs, 0);
@@ -272,6 +275,7 @@ export class MicroBatchExecution {
     const splits = await this.#reporter.time("getBatch", () =>
       Promise.all(this.#ranges.map((range, i) => (hasNewData(range) ? sources[i]!.plan(range.start, range.end!) : []))),
     );
+    await this.#refreshStaticTables();
     const record: OffsetRecord = {
       batchId: this.#batchId,
       epoch: checkpoint.epoch,
@@ -280,6 +284,7 @@ export class MicroBatchExecution {
       conf: loggedConf(conf),
       offsets: this.#ranges.map(({ end }) => end),
       splits,
+      staticVersions: runner.staticVersions?.() ?? [],
     };
     this.#say(statusMessages.writingOffsets);
     await this.#reporter.time("walCommit", async () => {
@@ -290,6 +295,15 @@ export class MicroBatchExecution {
       checkpoint.purgeBelow(this.#batchId - this.#conf.minBatchesToRetain);
     });
     return { record, ranges: this.#ranges };
+  }
+
+  async #refreshStaticTables(): Promise<void> {
+    const { ports, runner } = this.#parts;
+    const { staticRefreshIntervalMs } = this.#conf;
+    const nowMs = ports.clock.monotonicMs();
+    if (staticRefreshIntervalMs === 0 || nowMs - this.#staticTablesMs < staticRefreshIntervalMs) return;
+    await surviveWorkerDeath(this.#parts, this.#batchId - 1, async () => runner.refreshStaticTables?.());
+    this.#staticTablesMs = nowMs;
   }
 
   async #latestRanges(): Promise<readonly OffsetRange[]> {

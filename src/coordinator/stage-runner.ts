@@ -2,6 +2,7 @@
  * `BatchRunner` over the worker pool: runs the stages of a streaming query, gathers metrics, has change files written, commits and aborts state
  * in memory. Main thread; one per query.
  */
+import { crc32c } from "../base/crc32c.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import type { StateOperatorMetrics } from "../metrics/query-progress.ts";
@@ -23,7 +24,10 @@ export interface StageRunnerParts {
   readonly sources: readonly StreamSource[];
   /** Per source of the program: index into `sources`, or the splits of a static one. */
   readonly bindings: readonly ({ readonly stream: number } | { readonly fixed: SourceSplits })[];
+  /** The static join sides at the start. */
   readonly staticTables: readonly TableBatches[];
+  /** Reads them again. */
+  readonly readStaticTables: () => Promise<readonly TableBatches[]>;
 }
 
 export class StageRunner implements BatchRunner {
@@ -32,9 +36,11 @@ export class StageRunner implements BatchRunner {
   #lastStages: readonly StageStatistics[] = [];
   #isSnapshotDue = false;
   #loaded = false;
+  #staticVersions: readonly string[];
 
   constructor(parts: StageRunnerParts) {
     this.#parts = parts;
+    this.#staticVersions = parts.staticTables.map(checksum);
   }
 
   /** What the stages of the newest batch did. */
@@ -107,6 +113,18 @@ export class StageRunner implements BatchRunner {
     return evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.operators.some(heedsWatermark);
   }
 
+  async refreshStaticTables(): Promise<void> {
+    const tables = await this.#parts.readStaticTables();
+    const versions = tables.map(checksum);
+    if (versions.every((version, index) => version === this.#staticVersions[index])) return;
+    await this.#parts.query.loadTables(tables);
+    this.#staticVersions = versions;
+  }
+
+  staticVersions(): readonly string[] {
+    return this.#staticVersions;
+  }
+
   waitingFor(): string | null {
     return this.#parts.pool.waitingFor(this.#parts.query.number);
   }
@@ -115,6 +133,12 @@ export class StageRunner implements BatchRunner {
     await this.#parts.query.unload();
   }
 }
+
+const checksum = (batches: TableBatches): string =>
+  batches
+    .reduce((crc, batch) => crc32c(batch, crc), 0)
+    .toString(16)
+    .padStart(8, "0");
 
 /** The operators as Spark lists them: from the output to the sources, the inputs of a union from left to right. */
 function downstreamFirst({ stages, operators }: PhysicalProgram): KeyedOperator[] {

@@ -10,6 +10,8 @@ export interface StreamingConf {
   readonly idleIntervalMs: number;
   readonly progressRetention: number;
   readonly minBatchesToRetain: number;
+  /** How old the rows of static join sides may get, ms; 0: they stay as they were at the start. */
+  readonly staticRefreshIntervalMs: number;
 }
 
 const PREFIX = "spark.sql.streaming.";
@@ -30,6 +32,7 @@ export function readStreamingConf(conf: ReadonlyMap<string, string>): StreamingC
     idleIntervalMs: read(`${PREFIX}noDataProgressEventInterval`, 10_000, toMilliseconds),
     progressRetention: read(`${PREFIX}numRecentProgressUpdates`, 100, toCount),
     minBatchesToRetain: read(`${PREFIX}minBatchesToRetain`, 100, toCount),
+    staticRefreshIntervalMs: read("millrace.staticRefreshInterval", 0, toMilliseconds),
   };
 }
 

@@ -29,7 +29,7 @@ export type Command =
       /** Where change files and snapshots go; null: no durable state. */
       readonly checkpoint: CheckpointTarget | null;
     }
-  /** Rows of a static join side. */
+  /** Rows of a static join side, in the order of the tables; those of table 0 replace everything that was loaded before. */
   | { readonly kind: "table"; readonly query: QueryNumber; readonly table: number; readonly batches: readonly Uint8Array[] }
   | { readonly kind: "restore"; readonly query: QueryNumber; readonly start: StateStart }
   | { readonly kind: "begin"; readonly query: QueryNumber; readonly batch: BatchParameters }

@@ -10,7 +10,8 @@ import type { TaskContext } from "./query-instance.ts";
 import type { QueryState } from "./query-state.ts";
 import { PAIRS, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
-import { outOfMemory, TaskOutput } from "./task-output.ts";
+import { TaskOutput } from "./task-output.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 
 /** Cursor of the kernels that let rows pass: next row, end. */
 const CURSOR_BYTES = 16;
@@ -110,7 +111,7 @@ function passRows(
 
   function allocate(bytes: number): number {
     const address = (kernels.exports["arena_alloc"]!(ARENA_BATCH, bytes) as number) >>> 0;
-    if (address === 0) throw outOfMemory();
+    if (address === 0) throw outOfMemory(kernels);
     return address;
   }
 }

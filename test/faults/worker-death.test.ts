@@ -84,6 +84,7 @@ test.each([
   const { status, stderr, said } = run(fault);
   expect({ status, stderr }).toEqual({ status: 3, stderr: "" });
   expect(JSON.parse(said)).toMatchObject({ condition: "STREAM_FAILED", cause: condition });
+  if (condition === "WORKER_OUT_OF_MEMORY") expect(said).toMatch(/A worker could not get [1-9]\d* bytes/);
   expect(run(null)).toMatchObject({ status: 0, stderr: "" });
   await expectExactOutput();
 });
