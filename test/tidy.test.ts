@@ -111,6 +111,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
       "columnar",
       "compile",
       "checkpoint",
+      "state",
     ],
     types: ["protocol"],
   },

@@ -27,6 +27,7 @@ import { progressJson } from "../metrics/query-progress.ts";
 import type { OutputTarget } from "../protocol/messages.ts";
 import type { ExplainMode, QueryHandle, StartRequest } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
+import type { StateOperatorMetadata } from "../state/state-metadata.ts";
 import type { LocalExecutor } from "./local-executor.ts";
 
 const CHECKPOINT_OPTION = "checkpointLocation";
@@ -173,9 +174,7 @@ export class LocalQuery implements QueryHandle {
 
 /** The program with the row layouts that the checkpoint's state has. */
 async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
-  const wanted = program.operators.flatMap(({ layout, state }) =>
-    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
-  );
+  const wanted = statefulOperators(program);
   const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
   const operators = program.operators.map((operator) =>
     operator.state ? { ...operator, layout: layouts.get(operator.state.operatorId) ?? operator.layout } : operator,
@@ -183,8 +182,15 @@ async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoin
   return { ...program, operators };
 }
 
+/** What the state metadata of a checkpoint says about the operators of a program. */
+export function statefulOperators(program: PhysicalProgram): readonly StateOperatorMetadata[] {
+  return program.operators.flatMap(({ layout, state }) =>
+    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
+  );
+}
+
 /** The session's settings with those defaults that a checkpoint must remember. */
-function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
+export function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
   return new Map([...executor.settings.conf.entries(), ["spark.sql.shuffle.partitions", String(executor.partitions)]]);
 }
 
@@ -202,7 +208,8 @@ function sinkOptions(provider: SinkProvider, { format, options }: StartRequest):
   return new ConnectorOptions(format, Object.fromEntries(own), provider.options);
 }
 
-function checkpointLocation(
+/** Where the checkpoint of a query is or will be. */
+export function checkpointLocation(
   executor: LocalExecutor,
   provider: SinkProvider,
   request: StartRequest,
@@ -215,6 +222,9 @@ function checkpointLocation(
   if (!provider.allowsTemporaryCheckpoint) throw new AnalysisError("STREAMING_CHECKPOINT_LOCATION_MISSING", {});
   return { path: join(tmpdir(), `millrace-${executor.ports.random.uuid()}`), isTemporary: true };
 }
+
+/** Equal for reads that share a source. */
+export const sourceKey = ({ format, options, paths, schema }: Read): string => JSON.stringify([format, options, paths, schema]);
 
 /** Opens every distinct streaming source once, however often the plan reads it. */
 async function openSources(
@@ -231,7 +241,7 @@ async function openSources(
       continue;
     }
     const read = input.read as Read;
-    const key = JSON.stringify([read.format, read.options, read.paths, read.schema]);
+    const key = sourceKey(read);
     let stream = known.get(key);
     if (stream === undefined) {
       stream = sources.length;
