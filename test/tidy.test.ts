@@ -111,7 +111,6 @@ const allowed: Readonly<Record<string, Allowed>> = {
       "columnar",
       "compile",
       "checkpoint",
-      "state",
     ],
     types: ["protocol"],
   },

@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runInProcess } from "./processes.mjs";
 
-/** `serve` is where a worker waits for commands. */
-const NOT_WORK = new Set(["(idle)", "(program)", "(root)", "serve"]);
+const NOT_WORK = new Set(["(idle)", "(program)", "(root)"]);
 const FUNCTIONS = 8;
 
 /** The heaviest functions of a run: `[{ name, percent }]`. What came before the measured part counts too, so the run should be long. */

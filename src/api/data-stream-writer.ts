@@ -29,6 +29,8 @@ const OUTPUT_MODES: readonly string[] = ["append", "update", "complete"];
 
 /**
  * Starts a streaming query: format, output mode, trigger, options, then `start`. Option `checkpointLocation` makes it survive the process.
+ * Queries without state into console, memory or noop can log their progress beside the batches: `asyncProgressTrackingEnabled`, at most every
+ * `asyncProgressTrackingCheckpointIntervalMs` (default 1000); after a crash more is read again.
  */
 export class DataStreamWriter<R = Row> {
   readonly #session: SessionState;

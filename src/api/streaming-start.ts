@@ -14,6 +14,7 @@ import { localPath } from "../connectors/file/file-listing.ts";
 import { ConnectorOptions } from "../connectors/options.ts";
 import type { SinkProvider } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
+import { AsyncProgress } from "../coordinator/async-progress.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
@@ -25,9 +26,9 @@ import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import { progressJson } from "../metrics/query-progress.ts";
 import type { OutputTarget } from "../protocol/messages.ts";
+import { asyncProgressIntervalMs, asyncProgressOptions, refuseState } from "./async-progress-options.ts";
 import type { ExplainMode, QueryHandle, StartRequest } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
-import type { StateOperatorMetadata } from "../state/state-metadata.ts";
 import type { LocalExecutor } from "./local-executor.ts";
 
 const CHECKPOINT_OPTION = "checkpointLocation";
@@ -41,6 +42,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
   });
   const provider = executor.connectors.sink(request.format);
   checkSink(provider, request);
+  const asyncIntervalMs = asyncProgressIntervalMs(request, provider);
   if (request.name !== null && executor.activeQueries().some(({ name }) => name === request.name)) {
     throw new IllegalArgumentError("STREAMING_QUERY_NAME_IN_USE", { name: request.name });
   }
@@ -52,6 +54,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     const writer = new AtomicFiles(ports, location.path);
     const partitions = Number(conf.get("spark.sql.shuffle.partitions"));
     const planned = await executor.plan(executor.optimize(analyzed.plan), request.outputMode, partitions);
+    if (asyncIntervalMs !== null) refuseState(planned);
     const program = await withStoredLayouts(planned, checkpoint, new DirectoryLogStore(ports.files, writer, `${location.path}/operators`));
     const { sources, bindings } = await openSources(
       executor,
@@ -91,6 +94,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       name: request.name,
       watermarkDelaysMs: program.watermarks.map(({ delayMs }) => delayMs),
       listeners: executor.listeners,
+      asyncProgress: asyncIntervalMs === null ? null : new AsyncProgress(ports.clock, asyncIntervalMs),
     });
     execution.start();
     return new LocalQuery(executor, execution, runner, plan, location.isTemporary ? location.path : null);
@@ -174,7 +178,9 @@ export class LocalQuery implements QueryHandle {
 
 /** The program with the row layouts that the checkpoint's state has. */
 async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
-  const wanted = statefulOperators(program);
+  const wanted = program.operators.flatMap(({ layout, state }) =>
+    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
+  );
   const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
   const operators = program.operators.map((operator) =>
     operator.state ? { ...operator, layout: layouts.get(operator.state.operatorId) ?? operator.layout } : operator,
@@ -182,15 +188,8 @@ async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoin
   return { ...program, operators };
 }
 
-/** What the state metadata of a checkpoint says about the operators of a program. */
-export function statefulOperators(program: PhysicalProgram): readonly StateOperatorMetadata[] {
-  return program.operators.flatMap(({ layout, state }) =>
-    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
-  );
-}
-
 /** The session's settings with those defaults that a checkpoint must remember. */
-export function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
+function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
   return new Map([...executor.settings.conf.entries(), ["spark.sql.shuffle.partitions", String(executor.partitions)]]);
 }
 
@@ -204,12 +203,12 @@ function checkSink(provider: SinkProvider, { outputMode, format, partitionBy }: 
 }
 
 function sinkOptions(provider: SinkProvider, { format, options }: StartRequest): ConnectorOptions {
-  const own = Object.entries(options).filter(([key]) => key.toLowerCase() !== CHECKPOINT_OPTION.toLowerCase());
+  const general = new Set([CHECKPOINT_OPTION, ...asyncProgressOptions].map((name) => name.toLowerCase()));
+  const own = Object.entries(options).filter(([key]) => !general.has(key.toLowerCase()));
   return new ConnectorOptions(format, Object.fromEntries(own), provider.options);
 }
 
-/** Where the checkpoint of a query is or will be. */
-export function checkpointLocation(
+function checkpointLocation(
   executor: LocalExecutor,
   provider: SinkProvider,
   request: StartRequest,
@@ -222,9 +221,6 @@ export function checkpointLocation(
   if (!provider.allowsTemporaryCheckpoint) throw new AnalysisError("STREAMING_CHECKPOINT_LOCATION_MISSING", {});
   return { path: join(tmpdir(), `millrace-${executor.ports.random.uuid()}`), isTemporary: true };
 }
-
-/** Equal for reads that share a source. */
-export const sourceKey = ({ format, options, paths, schema }: Read): string => JSON.stringify([format, options, paths, schema]);
 
 /** Opens every distinct streaming source once, however often the plan reads it. */
 async function openSources(
@@ -241,7 +237,7 @@ async function openSources(
       continue;
     }
     const read = input.read as Read;
-    const key = sourceKey(read);
+    const key = JSON.stringify([read.format, read.options, read.paths, read.schema]);
     let stream = known.get(key);
     if (stream === undefined) {
       stream = sources.length;

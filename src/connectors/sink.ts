@@ -35,6 +35,8 @@ export interface SinkProvider {
   readonly outputModes: readonly OutputMode[];
   /** Whether a temporary checkpoint is acceptable (console, memory, noop, foreach, foreachBatch). */
   readonly allowsTemporaryCheckpoint: boolean;
+  /** Whether a batch may reach the sink again with other rows, as asynchronous progress tracking does after a crash. */
+  readonly allowsAsyncProgress?: boolean;
   create(context: SinkContext): Promise<StreamSink>;
   /**
    * The same for one batch write (`df.write`): `prepare` … `commit` once, with batch id 0. Null: there is nothing to do (mode

@@ -17,6 +17,8 @@ export interface RecoveryFacts {
   readonly sinkAttempt: string | null;
   /** Whether that attempt's commit record and change files are there, whole. */
   readonly isAttemptAdoptable: boolean;
+  /** The query logs some batches only, so the batch before the newest may have no record. */
+  readonly hasGaps: boolean;
   /** Whether the sink holds a batch of this query after the newest one of `offsets/`: somebody took the checkpoint back, but not the output. */
   readonly isSinkAhead: boolean;
 }
@@ -42,6 +44,7 @@ export function decideBatch(facts: RecoveryFacts): BatchDecision {
     isStateRebuildable,
     sinkAttempt,
     isAttemptAdoptable,
+    hasGaps,
     isSinkAhead,
   } = facts;
   const newest = offsetBatches.at(-1);
@@ -54,7 +57,7 @@ export function decideBatch(facts: RecoveryFacts): BatchDecision {
   }
   if (newest === undefined) return { kind: "first" };
   if (newestCommit > newest) return missing("offsets", newestCommit, newestCommit + 1);
-  if (newest > 0 && offsetBatches.at(-2) !== newest - 1) return missing("offsets", newest - 1, newest);
+  if (newest > 0 && offsetBatches.at(-2) !== newest - 1 && !hasGaps) return missing("offsets", newest - 1, newest);
   if (newestCommit === newest) return { kind: "next", batchId: newest + 1 };
   if (sinkAttempt !== null && isAttemptAdoptable) return { kind: "adopt", batchId: newest, attempt: sinkAttempt };
   // Without state a gap in the commits does no harm: only the newest batch runs again, as in Spark.

@@ -44,6 +44,30 @@ export async function executeBatch(
 }
 
 /**
+ * Runs a batch and publishes it at once, whether or not its offsets are durable: after a crash it may run again, together with others. For
+ * asynchronous progress tracking; the caller logs the commit, if at all.
+ */
+export async function executeUnlogged(
+  parts: BatchParts,
+  batchId: number,
+  input: Omit<BatchInput, "attempt">,
+): Promise<{ readonly attempt: BatchAttempt; readonly output: BatchOutput }> {
+  const { checkpoint, runner, reporter, sink } = parts;
+  return await reporter.time("addBatch", async () => {
+    const ran = await runAttempts(parts, batchId, input);
+    try {
+      await checkpoint.checkOwner();
+      await sink.commit(ran.attempt, ran.output.sink);
+    } catch (error) {
+      await undo(parts, ran.attempt);
+      throw error;
+    }
+    await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
+    return ran;
+  });
+}
+
+/**
  * Does `work` between two batches. When a worker dies in it, its state comes back from the checkpoint, as of `committedBatch`, and the
  * result is null.
  */

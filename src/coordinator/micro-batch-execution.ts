@@ -14,6 +14,7 @@ import type { StreamSink } from "../connectors/sink.ts";
 import type { Offset, ReadLimit, StreamSource } from "../connectors/source.ts";
 import type { ListenerBus } from "../metrics/listener-bus.ts";
 import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
+import type { AsyncProgress } from "./async-progress.ts";
 import { executeBatch, surviveWorkerDeath } from "./batch-execution.ts";
 import type { BatchOutput, BatchRunner } from "./batch-runner.ts";
 import { describeOffsets, hasNewData, type OffsetRange } from "./offset-range.ts";
@@ -39,12 +40,16 @@ export interface MicroBatchParts {
   /** Delay per watermark operator, ms, in the order of `BatchOutput.eventTime`. */
   readonly watermarkDelaysMs: readonly number[];
   readonly listeners: ListenerBus;
+  /** Absent: every batch is logged, and waits for it. */
+  readonly asyncProgress?: AsyncProgress | null;
 }
 
 /** A batch whose offsets are durable. */
 interface PlannedBatch {
   readonly record: OffsetRecord;
   readonly ranges: readonly OffsetRange[];
+  /** Always true but with asynchronous progress tracking. */
+  readonly isLogged: boolean;
 }
 
 interface ProcessAllWaiter {
@@ -206,7 +211,8 @@ export class MicroBatchExecution {
     } catch (error) {
       this.#exception = this.#explain(error);
     }
-    const { sources, sink, runner, checkpoint, listeners } = this.#parts;
+    const { sources, sink, runner, checkpoint, listeners, asyncProgress } = this.#parts;
+    await asyncProgress?.settle().catch((error: unknown) => (this.#exception ??= this.#explain(error)));
     const releases = await Promise.allSettled([...sources.map((source) => source.stop()), sink.stop(), runner.stop(), checkpoint.close()]);
     const failed = releases.find((release) => release.status === "rejected");
     if (failed) this.#exception ??= this.#explain(failed.reason);
@@ -261,7 +267,7 @@ export class MicroBatchExecution {
   #planRerun(record: OffsetRecord): PlannedBatch {
     this.#rerun = null;
     this.#ranges = record.offsets.map((end, i) => ({ start: this.#committed[i] ?? null, end }));
-    return { record, ranges: this.#ranges };
+    return { record, ranges: this.#ranges, isLogged: true };
   }
 
   /** Asks the sources, and makes the offsets of the next batch durable. Null when there is nothing to do. */
@@ -287,14 +293,22 @@ export class MicroBatchExecution {
       staticVersions: runner.staticVersions?.() ?? [],
     };
     this.#say(statusMessages.writingOffsets);
+    const { asyncProgress } = this.#parts;
+    const isLogged = asyncProgress?.isDue() ?? true;
     await this.#reporter.time("walCommit", async () => {
+      if (asyncProgress) return isLogged ? asyncProgress.write(() => checkpoint.addOffsets(record)) : undefined;
       await checkpoint.addOffsets(record);
-      failpoint("before-source-commit");
-      for (const [i, committed] of this.#committed.entries()) if (committed !== null) await sources[i]!.commit(committed);
-      failpoint("after-source-commit");
-      checkpoint.purgeBelow(this.#batchId - this.#conf.minBatchesToRetain);
+      await this.#forgetBefore(record.batchId, this.#committed);
     });
-    return { record, ranges: this.#ranges };
+    return { record, ranges: this.#ranges, isLogged };
+  }
+
+  /** Tells the sources that what lies before `offsets` is not asked for again, and purges the logs. */
+  async #forgetBefore(batchId: number, offsets: readonly (Offset | null)[]): Promise<void> {
+    failpoint("before-source-commit");
+    for (const [i, committed] of offsets.entries()) if (committed !== null) await this.#parts.sources[i]!.commit(committed);
+    failpoint("after-source-commit");
+    this.#parts.checkpoint.purgeBelow(batchId - this.#conf.minBatchesToRetain);
   }
 
   async #refreshStaticTables(): Promise<void> {
@@ -317,7 +331,7 @@ export class MicroBatchExecution {
     return ranges;
   }
 
-  async #execute({ record, ranges }: PlannedBatch): Promise<BatchOutput> {
+  async #execute({ record, ranges, isLogged }: PlannedBatch): Promise<BatchOutput> {
     const { ports, checkpoint, sink, runner } = this.#parts;
     const isDataAvailable = ranges.some(hasNewData);
     const message = isDataAvailable ? statusMessages.processing : statusMessages.cleaningUp;
@@ -329,11 +343,16 @@ export class MicroBatchExecution {
       splits: record.splits,
     };
     const parts = { random: ports.random, checkpoint, sink, runner, reporter: this.#reporter };
+    const nextWatermarkMs = ({ eventTime }: BatchOutput): number => {
+      this.#tracker.update(eventTime);
+      return this.#tracker.globalMs;
+    };
+    const { asyncProgress } = this.#parts;
+    const committed = isLogged ? () => this.#forgetBefore(record.batchId, record.offsets) : null;
     const output = await asBatchOf(this, () =>
-      executeBatch(parts, record.batchId, input, ({ eventTime }) => {
-        this.#tracker.update(eventTime);
-        return this.#tracker.globalMs;
-      }),
+      asyncProgress
+        ? asyncProgress.execute(parts, record.batchId, input, nextWatermarkMs, committed)
+        : executeBatch(parts, record.batchId, input, nextWatermarkMs),
     );
     this.#hasRunBatch = true;
     this.#committed = record.offsets;

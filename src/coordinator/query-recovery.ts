@@ -9,6 +9,7 @@ import type { OffsetRecord } from "../checkpoint/offset-log.ts";
 import type { StreamSink } from "../connectors/sink.ts";
 import type { Offset, StreamSource } from "../connectors/source.ts";
 import { decideBatch } from "./batch-decision.ts";
+import type { AsyncProgress } from "./async-progress.ts";
 import type { BatchRunner } from "./batch-runner.ts";
 import { ATTEMPTS_MAX, isWorkerDeath } from "./worker-death.ts";
 
@@ -30,10 +31,11 @@ export interface RecoveryParts {
   readonly sources: readonly StreamSource[];
   readonly sink: StreamSink;
   readonly runner: BatchRunner;
+  readonly asyncProgress?: AsyncProgress | null;
 }
 
 /** Throws a `CheckpointError` when the checkpoint cannot be continued. */
-export async function recoverQuery({ checkpoint, sources, sink, runner }: RecoveryParts): Promise<RecoveredPosition> {
+export async function recoverQuery({ checkpoint, sources, sink, runner, asyncProgress }: RecoveryParts): Promise<RecoveredPosition> {
   const { inventory } = checkpoint;
   const newest = inventory.offsetBatches.at(-1);
   const isUncommitted = newest !== undefined && !inventory.commitBatches.includes(newest);
@@ -47,6 +49,7 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
     isStateRebuildable: rebuilt !== null,
     sinkAttempt,
     isAttemptAdoptable: adoptable !== null,
+    hasGaps: Boolean(asyncProgress),
     isSinkAhead: (await sink.lookup((newest ?? -1) + 1)) !== null,
   };
   const decision = decideBatch(facts);
@@ -67,7 +70,8 @@ export async function recoverQuery({ checkpoint, sources, sink, runner }: Recove
     case "rerun": {
       const { batchId } = decision;
       const rerun = await readOffsets(batchId);
-      const previous = batchId === 0 ? null : await readOffsets(batchId - 1);
+      const before = inventory.offsetBatches.at(-2);
+      const previous = before === undefined ? null : await readOffsets(before);
       const commit = batchId === 0 ? null : await checkpoint.commits.get(batchId - 1);
       const state = commit ?? rebuilt;
       if (state) checkpoint.resumeFrom(state);

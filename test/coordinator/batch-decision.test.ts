@@ -11,6 +11,7 @@ const empty: RecoveryFacts = {
   isStateRebuildable: false,
   sinkAttempt: null,
   isAttemptAdoptable: false,
+  hasGaps: false,
   isSinkAhead: false,
 };
 const logs = (offsetBatches: readonly number[], commitBatches: readonly number[]): RecoveryFacts => ({

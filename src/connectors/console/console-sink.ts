@@ -31,6 +31,7 @@ export const consoleSink: SinkProvider = {
   options: consoleOptions,
   outputModes: ["append", "update", "complete"],
   allowsTemporaryCheckpoint: true,
+  allowsAsyncProgress: true,
   /** The attachment `print`, if there is one, gets the text in place of standard output. */
   async create({ options, schema, attachments, timeZone }): Promise<StreamSink> {
     const numRows = options.get<number>("numRows");

@@ -59,6 +59,7 @@ export const memorySink: SinkProvider = {
   options: {},
   outputModes: ["append", "update", "complete"],
   allowsTemporaryCheckpoint: true,
+  allowsAsyncProgress: true,
   async create({ queryName, schema, outputMode, attachments }): Promise<StreamSink> {
     if (queryName === null) throw new AnalysisError("MEMORY_SINK_QUERY_NAME_MISSING");
     const table = new MemoryTable(schema);

@@ -6,6 +6,7 @@ export const noopSink: SinkProvider = {
   options: {},
   outputModes: ["append", "update", "complete"],
   allowsTemporaryCheckpoint: true,
+  allowsAsyncProgress: true,
   async create(): Promise<StreamSink> {
     return {
       description: "NoopTable",
