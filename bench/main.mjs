@@ -31,7 +31,7 @@ async function bench() {
     const { name, title, waitsFor, group } = suite;
     const found = waitsFor
       ? [{ suite: name, title, waitsFor }]
-      : await reported(suite, () => measure(suite, { ...settings, workers: workersOf(suite), withNative }));
+      : await reported(suite, () => measure(suite, { ...settings, workers: workersOf(suite), withNative, withProfile: settings.isSaved }));
     results.push(...found);
     if (settings.isSaved) saveResults(group, found);
   }

@@ -42,7 +42,7 @@ export { DataStreamWriter, type TriggerOptions } from "./api/data-stream-writer.
 export { StreamingQuery, StreamingQueryManager } from "./api/streaming-query.ts";
 export { RuntimeConfig } from "./api/runtime-conf.ts";
 export { Catalog } from "./api/catalog.ts";
-export { Decimal, LocalDate, Timestamp, TimestampNtz } from "./api/row-values.ts";
+export { Decimal, LocalDate, Timestamp, TimestampNtz } from "./columnar/row-values.ts";
 export * as functions from "./api/functions.ts";
 export * as types from "./api/types.ts";
 export {

@@ -3,20 +3,26 @@
  * engine), each time in a fresh process and every other round in the reverse order, checks every answer, sums up.
  */
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { profileOf } from "./profile.mjs";
 import { runHere, runInProcess, runNative } from "./processes.mjs";
 import { spread } from "./statistics.mjs";
 
 const COMMITTED = JSON.parse(readFileSync(new URL("../data/digests.json", import.meta.url), "utf8"));
 
-/** A result for each number of workers; the first also has the native twin's numbers. Rejects when an answer is wrong. */
+/** A result for each number of workers, with the native twin's numbers on as many threads. Rejects when an answer is wrong. */
 export async function measure(suite, settings) {
-  const { events = suite.events, runs, workers, directory, withNative, isInProcess } = settings;
+  const { events = suite.events, runs, workers, directory, withNative, withProfile, isInProcess } = settings;
   const run = (count) => (isInProcess ? runHere(suite, data, { workers: count }) : runInProcess(suite.name, data, { workers: count }));
   const data = await suite.prepare({ directory, events });
   checkExpected(suite, events, data);
   const ours = workers.map((count) => variant(suite, `${count} workers`, data, () => run(count)));
-  const native = withNative && suite.native ? variant(suite, "the native program", data, () => runNative(suite.native(data))) : null;
-  await inTurn([...ours, ...(native ? [native] : [])], runs);
+  const natives = workers.map((count) => {
+    if (!withNative || !suite.native || count > availableParallelism()) return null;
+    return variant(suite, `the native program on ${count} threads`, data, () => runNative([...suite.native(data), "--threads", count]));
+  });
+  await inTurn([...ours, ...natives.filter((native) => native !== null)], runs);
+  const profile = withProfile && !isInProcess && suite.kind === "throughput" ? await profileOf(suite, data) : undefined;
   return ours.map((own, index) => ({
     suite: suite.name,
     title: suite.title,
@@ -25,9 +31,10 @@ export async function measure(suite, settings) {
     workers: workers[index],
     runs,
     generatorSeconds: data.generatorSeconds,
-    answersChecked: own.samples.length + (index === 0 && native ? native.samples.length : 0),
+    answersChecked: own.samples.length + (natives[index]?.samples.length ?? 0),
     expected: data.expected,
-    ...(suite.kind === "throughput" ? throughput(own, index === 0 ? native : null, index > 0 ? ours[0] : null) : figures(own.samples)),
+    ...(index === 0 && profile && { profile }),
+    ...(suite.kind === "throughput" ? throughput(own, natives[index], index > 0 ? ours[0] : null) : figures(own.samples)),
   }));
 }
 
@@ -35,7 +42,7 @@ export async function measure(suite, settings) {
 export async function compare(suite, before, { events = suite.events, runs, workers: [workers], directory }) {
   const data = await suite.prepare({ directory, events });
   const here = variant(suite, "this revision", data, () => runInProcess(suite.name, data, { workers }));
-  const there = variant(suite, "the other revision", data, () => runInProcess(suite.name, data, { workers }, before));
+  const there = variant(suite, "the other revision", data, () => runInProcess(suite.name, data, { workers }, { root: before }));
   await inTurn([there, here], runs);
   const ratios = (value) => spread(here.samples.map((sample, round) => value(sample) / value(there.samples[round])));
   if (suite.kind === "throughput") return { suite: suite.name, title: suite.title, byCpu: ratios(perCpuSecond), byWall: ratios(perSecond) };

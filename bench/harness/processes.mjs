@@ -8,10 +8,11 @@ import { promisify } from "node:util";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NATIVE = fileURLToPath(new URL("../../native-bench/programs/target/release/native-bench", import.meta.url));
 
-/** Result of one run of the suite `name` on the engine below `root`. Rejects when the process fails. */
-export function runInProcess(name, data, settings, root = ROOT) {
+/** Result of one run of the suite `name`, on the engine below `root`. Rejects when the process fails. */
+export function runInProcess(name, data, settings, { root = ROOT, execArgv = [] } = {}) {
   return new Promise((resolve, reject) => {
     const child = fork(join(root, "bench/harness/child.mjs"), [JSON.stringify({ name, data, settings })], {
+      execArgv,
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     let result;

@@ -1,40 +1,53 @@
-/** Peak memory of a process that counts 20 M events, beside that of a process that only holds a session. */
-import { poolAnswer, preparePool } from "./ysb.mjs";
-import { suite as columns } from "./ysb-columns.mjs";
+/** Memory over time: resident memory of a process that counts 20 M events, after every batch, beside that of a process that only holds a session. */
+import { poolAnswer, preparePool, outputDigest } from "./ysb.mjs";
+import { tableRows, withSession } from "../harness/engine.mjs";
+import { secondsStream, startYsb } from "./ysb-columns.mjs";
 
 const POOL_BATCHES = 8;
 const USES = 20;
-const SECONDS = 20;
-const WARM_UP_SECONDS = 3;
+const BATCHES = 40;
 
 export const suite = {
   name: "memory",
   group: "memory",
-  title: "Peak memory of YSB from columns, 20 M events in batches of 1 M",
+  title: "Memory of YSB from columns, 40 M events in batches of 1 M",
   kind: "memory",
+  events: 40_000_000,
   about: {
     source: "columns in memory, 140 bytes an event",
     sink: "memory, update",
     checkpoint: "every batch of 1 M events",
     rate: "1 M/s",
   },
-  events: 20_000_000,
 
   prepare({ directory, events }) {
-    const rows = Math.max(1, Math.round(events / (SECONDS * USES * POOL_BATCHES)));
+    const rows = Math.max(1, Math.round(events / (BATCHES * USES * POOL_BATCHES)));
     const { pool, answers, seconds } = preparePool(directory, rows);
-    return {
-      pool,
-      measured: SECONDS,
-      uses: USES,
-      expected: poolAnswer(answers, WARM_UP_SECONDS + SECONDS, USES),
-      generatorSeconds: seconds,
-    };
+    return { pool, expected: poolAnswer(answers, BATCHES, USES), generatorSeconds: seconds };
   },
 
-  async run(data, settings) {
-    const before = process.resourceUsage().maxRSS * 1024;
-    const { digest, events } = await columns.run(data, settings);
-    return { emptyProcessMb: before / 2 ** 20, millionEvents: events / 1e6, digest };
+  async run({ pool }, { workers }) {
+    return await withSession(workers, async (spark, directory) => {
+      const megabytes = () => process.memoryUsage.rss() / 2 ** 20;
+      const sessionMb = megabytes();
+      const { stream, advance } = secondsStream(pool, USES);
+      const query = await startYsb(spark, stream, directory);
+      const afterBatch = [];
+      for (let batch = 0; batch < BATCHES; batch++) {
+        advance(batch);
+        await query.processAllAvailable();
+        afterBatch.push(megabytes());
+      }
+      await query.stop();
+      const [quarter, half, end] = [BATCHES / 4, BATCHES / 2, BATCHES].map((count) => afterBatch[count - 1]);
+      return {
+        sessionMb,
+        quarterMb: quarter,
+        halfMb: half,
+        endMb: end,
+        grownMb: end - half,
+        digest: outputDigest(tableRows(spark, "ysb")),
+      };
+    });
   },
 };

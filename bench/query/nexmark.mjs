@@ -26,6 +26,7 @@ const FILE_EVENTS = 2_000_000;
 const FILES = 8;
 const FILES_PER_BATCH = 2;
 const OVER_FILES = { parquet: ["q0", "q1", "q2", "q5", "q7", "q12"], ndjson: ["q0"] };
+const WITH_NATIVE = ["q0", "q1", "q2", "q5", "q7", "q8"];
 const EVENT_TYPES = { person: 0, auction: 1, bid: 2 };
 
 /** Columns that move on from pass to pass. */
@@ -103,7 +104,9 @@ function overColumns(query) {
       });
     },
 
-    native: ({ pool, passes }) => [`nexmark-${query.name}`, dirname(pool.files.bid[0]), WARM_UP_PASSES, passes],
+    native: WITH_NATIVE.includes(query.name)
+      ? ({ pool, passes }) => [`nexmark-${query.name}`, dirname(pool.files.bid[0]), WARM_UP_PASSES, passes]
+      : undefined,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Every suite, in the order of the report. */
+import { suite as checkpoint } from "./checkpoint.mjs";
 import { suite as coldStart } from "./cold-start.mjs";
 import { suite as consistency } from "./consistency.mjs";
 import { suite as countByKey } from "./count-by-key.mjs";
@@ -20,6 +21,7 @@ export const suites = [
   ysbColumns,
   ...ysbFileSuites,
   ysbCampaigns,
+  checkpoint,
   countByKey,
   deduplicate,
   restart,

@@ -80,13 +80,13 @@ export function secondsStream(pool, uses) {
   return { stream, advance, rows: rowCounts.reduce((sum, count) => sum + count, 0) };
 }
 
-/** The query over views in `stream`; its results are kept in the table `ysb`, so that they can be checked. */
-export async function startYsb(spark, stream, directory) {
+/** The query over views in `stream`; its results are kept in the table `name`, so that they can be checked. */
+export async function startYsb(spark, stream, directory, name = "ysb") {
   const views = stream.toFrame(spark).filter("event_type = 'view'").select("ad_id", "event_time");
   return await ysbQuery(spark, views)
     .writeStream.outputMode("update")
     .format("memory")
-    .queryName("ysb")
+    .queryName(name)
     .option("checkpointLocation", join(directory, "checkpoint"))
     .start();
 }

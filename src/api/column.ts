@@ -6,7 +6,7 @@ import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
 import type { DataType } from "../columnar/types.ts";
 import { alias, cast, literal, unresolvedFunction, type Expression, type SortOrder } from "../plan/expr/expression.ts";
 import { parseDataType } from "../sql/parser.ts";
-import { inferType, toEngine } from "./row.ts";
+import { inferType, toEngine } from "../columnar/row.ts";
 import type { OperandUses, ValueOfType } from "./typed.ts";
 
 /**

@@ -12,7 +12,7 @@ import type { LogicalPlan } from "../plan/logical/nodes.ts";
 import { notYet } from "./column.ts";
 import { DataFrame } from "./dataframe.ts";
 import { OptionMap, type OptionValue } from "./option-map.ts";
-import { rowDecoder } from "./row.ts";
+import { rowDecoder } from "../columnar/row.ts";
 import type { SessionState } from "./session-state.ts";
 import { StreamingQuery } from "./streaming-query.ts";
 import type { Row } from "./typed.ts";

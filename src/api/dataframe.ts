@@ -12,15 +12,18 @@ import type { JoinType, LogicalPlan, SetOperation } from "../plan/logical/nodes.
 import { parseAttributeName } from "../sql/attribute-name.ts";
 import { treeString } from "../sql/parser.ts";
 import { Column, notYet } from "./column.ts";
+import { overRow, rowMapper } from "./row-functions.ts";
 import { DataFrameWriter } from "./data-frame-writer.ts";
 import { DataStreamWriter } from "./data-stream-writer.ts";
 import type { AnalyzedFrame, ExplainMode } from "./executor.ts";
 import { columnExpression } from "./functions/builders.ts";
 import { GroupedData } from "./grouped-data.ts";
-import { rowDecoder } from "./row.ts";
+import { rowDecoder } from "../columnar/row.ts";
 import type { SessionState } from "./session-state.ts";
 import { showTable, showVertical } from "../connectors/console/show-table.ts";
 import type {
+  RowInput,
+  RowOf,
   Aggregated,
   AnyColumn,
   ColumnOf,
@@ -92,13 +95,32 @@ export class DataFrame<R = Row> {
 
   // Rows.
 
-  /** Rows for which the condition (a column or SQL text) is true; null counts as false. */
-  filter(condition: ColumnOf<R> | string): DataFrame<R> {
+  /** Rows for which the condition (a column, SQL text, or a closure over the row, which runs as `udf`'s do) is true; null counts as false. */
+  filter(condition: ColumnOf<R> | string | ((row: R) => boolean | null)): DataFrame<R> {
+    if (typeof condition === "function") return this.filter(overRow(condition, "BOOLEAN") as unknown as ColumnOf<R>);
     const expression = typeof condition === "string" ? expressionString(condition) : condition.expression;
     return this.#derive({ kind: "filter", child: this.plan, condition: expression });
   }
-  where(condition: ColumnOf<R> | string): DataFrame<R> {
+  where(condition: ColumnOf<R> | string | ((row: R) => boolean | null)): DataFrame<R> {
     return this.filter(condition);
+  }
+  /**
+   * Every row by `fn` to a row of `schema`: an object by column name, an array, or a single value where there is one column. `fn` runs on the
+   * thread of the program (`udf` says more). The result has no event time. Fails with `FAILED_EXECUTE_UDF`, `USER_FUNCTION_ASYNC`.
+   */
+  map<const S extends string>(fn: (row: R) => RowInput<RowOf<S>>, schema: S | StructType): DataFrame<RowOf<S>> {
+    return this.#mapRows("map", fn, (rows) => rows.map((row) => fn(row as R)), schema);
+  }
+  /** `map` to any number of rows each. */
+  flatMap<const S extends string>(fn: (row: R) => Iterable<RowInput<RowOf<S>>>, schema: S | StructType): DataFrame<RowOf<S>> {
+    return this.#mapRows("flatMap", fn, (rows) => rows.flatMap((row) => [...fn(row as R)]), schema);
+  }
+  /** `map` of many rows at a time: those of one task, or a part of them. */
+  mapPartitions<const S extends string>(
+    fn: (rows: Iterable<R>) => Iterable<RowInput<RowOf<S>>>,
+    schema: S | StructType,
+  ): DataFrame<RowOf<S>> {
+    return this.#mapRows("mapPartitions", fn, (rows) => [...fn(rows as R[])], schema);
   }
   /** One of each set of equal rows. On a stream without a watermark the state grows for ever. */
   distinct(): DataFrame<R> {
@@ -307,21 +329,16 @@ export class DataFrame<R = Row> {
   coalesce(..._arguments: readonly unknown[]): never {
     throw notYet("DataFrame.coalesce", "Set spark.sql.shuffle.partitions.");
   }
-  map(..._arguments: readonly unknown[]): never {
-    throw notYet("DataFrame.map", "Use select with functions, or foreachBatch.");
-  }
-  flatMap(..._arguments: readonly unknown[]): never {
-    throw notYet("DataFrame.flatMap", "Use select with functions, or foreachBatch.");
-  }
-  mapPartitions(..._arguments: readonly unknown[]): never {
-    throw notYet("DataFrame.mapPartitions", "Use select with functions, or foreachBatch.");
-  }
   groupByKey(..._arguments: readonly unknown[]): never {
     throw notYet("DataFrame.groupByKey", "Use groupBy and agg.");
   }
 
   #derive<R2>(plan: LogicalPlan): DataFrame<R2> {
     return new DataFrame<R2>(this.session, plan);
+  }
+
+  #mapRows<R2>(name: string, fn: unknown, map: (rows: unknown[]) => unknown[], schema: string | StructType): DataFrame<R2> {
+    return this.#derive({ kind: "map_partitions", child: this.plan, name, ...rowMapper(name, fn, map, schema) });
   }
 
   #deduplicate(columns: readonly string[], withinWatermark: boolean): DataFrame<R> {

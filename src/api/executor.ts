@@ -3,6 +3,8 @@
  * tests bring their own. Every call may cross a wire one day: plans and results are plain data but for `attachments`.
  * Called on the session's thread, several calls at a time.
  */
+import type { DataType } from "../columnar/types.ts";
+import type { UserImplementation } from "../plan/expr/expression.ts";
 import type { StreamingQueryError } from "../base/errors.ts";
 import type { StructType } from "../columnar/types.ts";
 import type { OutputMode } from "../connectors/sink.ts";
@@ -80,6 +82,12 @@ export interface StreamingQueryListener {
   }): void;
 }
 
+/** A function of the program as SQL text finds it. */
+export interface NamedUserFunction {
+  readonly implementation: UserImplementation;
+  readonly returnType: DataType;
+}
+
 export interface Executor {
   /** Resolves names and types. Throws `AnalysisError`, `ParseError`. */
   analyze(plan: LogicalPlan): Promise<AnalyzedFrame>;
@@ -103,6 +111,8 @@ export interface Executor {
   settledWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean>;
   /** Fresh attributes for rows that the program brings. */
   newAttributes(schema: StructType): readonly Attribute[];
+  /** Gives a function of the program a name for SQL text. */
+  registerFunction(name: string, definition: NamedUserFunction): void;
   /** Text for the terminal: `show`, `printSchema`, `explain`. */
   print(text: string): void;
   createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void>;

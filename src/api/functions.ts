@@ -8,3 +8,4 @@ export * from "./functions/core.ts";
 export * from "./functions/datetime.ts";
 export * from "./functions/math.ts";
 export * from "./functions/string.ts";
+export { udf } from "./functions/user.ts";

@@ -22,6 +22,7 @@ import { type TableBatches, tailOutput } from "../coordinator/tail.ts";
 import { WorkerPool } from "../coordinator/worker-pool.ts";
 import { type StartWorkerThread, startPiscinaThread } from "../coordinator/worker-thread.ts";
 import { functionRegistry } from "../functions/registry.ts";
+import { exportedFunction, loadUserModule } from "../functions/user-function.ts";
 import { ListenerBus } from "../metrics/listener-bus.ts";
 import { type AnalysisContext, analyze } from "../plan/analysis/analyzer.ts";
 import { checkBatch } from "../plan/analysis/unsupported-operations.ts";
@@ -38,6 +39,7 @@ import type {
   Executor,
   ExecutorSettings,
   ExplainMode,
+  NamedUserFunction,
   QueryHandle,
   StartRequest,
   StreamingQueryListener,
@@ -59,6 +61,7 @@ export class LocalExecutor implements Executor {
   readonly settings: ExecutorSettings;
   readonly nextId: () => number;
   readonly #views: Map<string, LogicalPlan>;
+  readonly #userFunctions: Map<string, NamedUserFunction>;
   readonly #queries = new Set<LocalQuery>();
   #terminated: { error: StreamingQueryError | null } | null = null;
   #terminationWaiters: (() => void)[] = [];
@@ -85,6 +88,7 @@ export class LocalExecutor implements Executor {
       new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
     this.nextId = origin?.nextId ?? (() => ++lastId);
     this.#views = origin ? origin.#views : new Map();
+    this.#userFunctions = origin ? origin.#userFunctions : new Map();
     this.#pools = origin ? origin.#pools : new Map();
     this.#origin = origin ?? this;
   }
@@ -127,6 +131,7 @@ export class LocalExecutor implements Executor {
     return {
       functions: this.functions,
       catalog: { find: (nameParts) => this.#findRelation(nameParts) },
+      userFunctions: this.#userFunctions,
       resolveRead: (read) => this.#schemaOf(read),
       parseExpression,
       parseDataType,
@@ -143,7 +148,7 @@ export class LocalExecutor implements Executor {
 
   /** Plans a resolved query; static subtrees that must run first are run here. */
   async plan(optimized: LogicalPlan, outputMode: OutputMode | "batch", partitions = this.partitions): Promise<PhysicalProgram> {
-    return planQuery(optimized, {
+    const program = await planQuery(optimized, {
       functions: this.functions,
       partitions,
       timeZone: this.timeZone,
@@ -153,6 +158,11 @@ export class LocalExecutor implements Executor {
       splitTiers: (expression) => splitTierThree(expression, { registry: this.functions, timeZone: this.timeZone }, this.nextId),
       materialize: (subtree) => this.materialize(subtree),
     });
+    for (const { module, exportName } of program.userFunctions) {
+      await loadUserModule(module);
+      exportedFunction(module, exportName);
+    }
+    return program;
   }
 
   /** The rows of a static subtree, as a relation. */
@@ -239,6 +249,10 @@ export class LocalExecutor implements Executor {
     return schema.fields.map(({ name, dataType, nullable }) => ({ kind: "attribute", id: this.nextId(), name, dataType, nullable }));
   }
 
+  registerFunction(name: string, definition: NamedUserFunction): void {
+    this.#userFunctions.set(name.toLowerCase(), definition);
+  }
+
   print(text: string): void {
     process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
   }
@@ -302,6 +316,8 @@ export class LocalExecutor implements Executor {
   /** Splits of a source that does not stream. */
   async staticSplits({ read }: SourceInput): Promise<SourceSplits> {
     switch (read.kind) {
+      case "session":
+        return { splits: [] };
       case "range":
         return { splits: rangeSplits(read.start, read.end, read.step, this.settings.workers) };
       case "local_relation": {

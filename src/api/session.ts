@@ -15,11 +15,12 @@ import { DataFrameReader } from "./data-frame-reader.ts";
 import { DataStreamReader } from "./data-stream-reader.ts";
 import type { Executor, ExecutorFactory } from "./executor.ts";
 import type { OptionValue } from "./option-map.ts";
-import { inferCommonType, rowToEngine } from "./row.ts";
+import { inferCommonType, rowToEngine } from "../columnar/row.ts";
 import { currentLauncher } from "./launcher.ts";
 import { RuntimeConf, RuntimeConfig } from "./runtime-conf.ts";
 import type { SessionState } from "./session-state.ts";
 import { StreamingQueryManager } from "./streaming-query.ts";
+import { UserFunctions } from "./user-functions.ts";
 import type { Row, RowOf } from "./typed.ts";
 
 /** The session that `getOrCreate` returns again. */
@@ -91,12 +92,9 @@ export class Session implements AsyncDisposable {
   sql(_text: string, _args?: unknown): never {
     throw notYet("Session.sql", "Use the methods of DataFrame, and expr(...) for SQL expressions.");
   }
-  get udf(): { register(name: string, fn: (...args: never[]) => unknown, returnType: string): never } {
-    return {
-      register: () => {
-        throw notYet("udf.register", "Use functions and expressions, or foreachBatch.");
-      },
-    };
+  /** Functions of the program, by names that SQL text can use. */
+  get udf(): UserFunctions {
+    return new UserFunctions(this.executor);
   }
   /** Stops all queries and the workers. More calls return the same promise. */
   stop(): Promise<void> {

@@ -4,7 +4,7 @@
  * Types only: nothing here exists at run time.
  */
 import type { Column } from "./column.ts";
-import type { Decimal, LocalDate, Timestamp, TimestampNtz } from "./row-values.ts";
+import type { Decimal, LocalDate, Timestamp, TimestampNtz } from "../columnar/row-values.ts";
 
 /** A row whose columns are not known at compile time. */
 export type Row = Record<string, any>;
@@ -88,6 +88,12 @@ export type Joined<L, R, K extends PropertyKey, J> =
             { [Key in keyof L as Key extends K ? Key : never]: L[Key] } & Nullable<Omit<L, K>, LeftNullable<J>> &
               Nullable<Omit<R, K | keyof L>, RightNullable<J>>
           >;
+
+/** What a program may give for a row of `R`: an object by column name, an array by position, or a single value where there is one column. */
+export type RowInput<R> =
+  | { readonly [K in keyof R]?: R[K] | (bigint extends R[K] ? number : never) }
+  | readonly unknown[]
+  | Exclude<R[keyof R], object>;
 
 // The DDL parser. `[value type, rest of the text]` is the result of reading one thing.
 

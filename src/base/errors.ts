@@ -50,16 +50,17 @@ export class MillraceError extends Error {
       condition: this.condition,
       parameters: this.messageParameters,
       ...(this.queryContext && { queryContext: this.queryContext }),
+      ...(this.cause instanceof Error && { cause: { name: this.cause.name, message: this.cause.message, stack: this.cause.stack } }),
     };
   }
 
   static revive(transferred: TransferredError): MillraceError {
     const Subclass = subclasses[transferred.name] ?? MillraceError;
-    return new Subclass(
-      transferred.condition,
-      transferred.parameters,
-      transferred.queryContext ? { queryContext: transferred.queryContext } : {},
-    );
+    const { condition, parameters, queryContext, cause } = transferred;
+    return new Subclass(condition, parameters, {
+      ...(queryContext && { queryContext }),
+      ...(cause && { cause: Object.assign(new Error(cause.message), cause) }),
+    });
   }
 }
 
@@ -68,6 +69,8 @@ export interface TransferredError {
   readonly condition: ErrorCondition;
   readonly parameters: MessageParameters;
   readonly queryContext?: QueryContext;
+  /** The error below it, as far as it can cross. */
+  readonly cause?: { readonly name: string; readonly message: string; readonly stack: string | undefined };
 }
 
 /** The text does not parse. */

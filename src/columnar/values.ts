@@ -14,6 +14,6 @@
  * | map | readonly [Value, Value][], in insertion order |
  * | struct | readonly Value[], by position |
  *
- * What users see in rows (Timestamp, Decimal, Date objects) is made from these in `api/row.ts`.
+ * What users see in rows (Timestamp, Decimal, Date objects) is made from these in `columnar/row.ts`.
  */
 export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[];

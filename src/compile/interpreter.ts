@@ -6,6 +6,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import type { DataType } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
 import { castValue } from "../functions/cast.ts";
+import { callUserFunction } from "../functions/user-function.ts";
 import type { AggregateCall, Call, Expression } from "../plan/expr/expression.ts";
 import type { AggregateOracle, EvaluationContext, FunctionRegistry } from "../plan/expr/function-registry.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
@@ -33,6 +34,8 @@ export function evaluate(expression: Expression, row: RowReader, registry: Funct
       return castValue(recurse(expression.child), typeOf(expression.child), expression.to, expression.mode, context.timeZone);
     case "call":
       return evaluateCall(expression, recurse, registry, context);
+    case "user_function":
+      return callUserFunction(expression, expression.args.map(recurse));
     case "case_when": {
       const branch = expression.branches.find(({ condition }) => recurse(condition) === true);
       return branch ? recurse(branch.value) : expression.otherwise ? recurse(expression.otherwise) : null;

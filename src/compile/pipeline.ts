@@ -247,7 +247,8 @@ class StageCompiler implements StageTools {
     if (this.#stage.sink.kind === "shuffle") return -1;
     const known = this.#outBlocks.findIndex((block) => block.next === null);
     if (known >= 0) return known;
-    return this.#outBlocks.push({ attributes: this.#program.output, next: null }) - 1;
+    const rows = this.#stage.sink.kind === "session" ? this.#stage.sink.rows : this.#program.output;
+    return this.#outBlocks.push({ attributes: rows, next: null }) - 1;
   }
 
   /** `merge(start, end)` over exchange rows, and `initial()` for the one row that an aggregate without keys always has. */

@@ -148,8 +148,9 @@ export class SegmentCode {
 
   #sink(bindings: Bindings, nextRow: Label): void {
     const { sink } = this.#stage.stage;
-    if (sink.kind === "output") {
-      this.#append(this.#stage.program.output.map((attribute) => bindings.get(attribute.id)!));
+    if (sink.kind !== "shuffle") {
+      const rows = sink.kind === "output" ? this.#stage.program.output : sink.rows;
+      this.#append(rows.map((attribute) => bindings.get(attribute.id)!));
       return;
     }
     const operator = this.#stage.program.operators[sink.operator]!;

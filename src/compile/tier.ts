@@ -48,6 +48,8 @@ function isOwnTierFused(expression: Expression, options: CompileOptions): boolea
       return isInlineCast(expression, options);
     case "call":
       return inlineFor(expression, options) !== null || kernelOf(expression, options) !== null;
+    case "user_function":
+      return false;
     default:
       return true;
   }
@@ -120,6 +122,7 @@ function childrenOf(expression: Expression): readonly Expression[] {
     case "get_field":
       return [expression.child];
     case "call":
+    case "user_function":
       return expression.args;
     case "create_struct":
       return expression.values;
@@ -140,6 +143,7 @@ function withChildren(expression: Expression, map: (child: Expression) => Expres
     case "get_field":
       return { ...expression, child: map(expression.child) };
     case "call":
+    case "user_function":
       return { ...expression, args: expression.args.map(map) };
     case "create_struct":
       return { ...expression, values: expression.values.map(map) };

@@ -5,10 +5,12 @@
 import type { TableBatches } from "./tail.ts";
 import { compileStage } from "../compile/pipeline.ts";
 import { loadModule } from "../compile/module-cache.ts";
+import { batchSplits } from "../connectors/memory/memory-stream.ts";
 import type { SinkOutput } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
-import type { PhysicalProgram, Stage } from "../plan/physical/program.ts";
+import type { LogicalPlan } from "../plan/logical/nodes.ts";
+import type { PhysicalProgram, Stage, StageSink } from "../plan/physical/program.ts";
 import type {
   BatchParameters,
   CheckpointTarget,
@@ -23,6 +25,7 @@ import type {
   TaskResult,
 } from "../protocol/messages.ts";
 import type { EventTimeStats } from "./batch-runner.ts";
+import { runSessionStep } from "./session-step.ts";
 import { type StageStatistics, stageStatistics } from "./stage-statistics.ts";
 import type { MemorySet, WorkerPool } from "./worker-pool.ts";
 
@@ -53,6 +56,7 @@ export class LoadedQuery {
   readonly #stages: readonly LoadedStage[];
   readonly #output: OutputTarget;
   readonly #checkpoint: CheckpointTarget | null;
+  readonly #functions: FunctionRegistry;
   #memories: readonly WebAssembly.Memory[] = [];
   #memorySet: MemorySet | null = null;
   #tables: readonly TableBatches[] = [];
@@ -68,6 +72,7 @@ export class LoadedQuery {
     this.program = program;
     this.#output = output;
     this.#checkpoint = checkpoint;
+    this.#functions = functions;
     this.#stages = program.stages.map((stage) => {
       const { bytes, ...compiled } = compileStage(program, stage, functions);
       return { ...compiled, module: loadModule(bytes) };
@@ -81,7 +86,7 @@ export class LoadedQuery {
     await this.#pool.all({
       kind: "load",
       query: this.number,
-      program: this.program,
+      program: withoutClosures(this.program),
       stages: this.#stages,
       kernels: this.#pool.kernels,
       memories: this.#memories,
@@ -108,13 +113,15 @@ export class LoadedQuery {
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
     /** What the stages so far have sent to each operator, and out. */
-    const sent = new Map<number | "output", readonly TaskOfWorker[]>();
+    const sent = new Map<number | string, readonly TaskOfWorker[]>();
     let statistics: readonly ScanReply[] = [];
     const stages: StageStatistics[] = [];
+    const made = [...sources];
     for (const stage of this.program.stages) {
       let tasks: readonly TaskOfWorker[];
       if (stage.input.kind === "scan") {
-        const scanned = await this.#scan(stage, sources);
+        this.#runSessionSteps(stage, sent, batch, made);
+        const scanned = await this.#scan(stage, made);
         scanned.tasks.forEach(({ task, source }) => (inputRows[source] = inputRows[source]! + task.inputRows));
         tasks = scanned.tasks;
         statistics = scanned.replies;
@@ -126,12 +133,31 @@ export class LoadedQuery {
         if (stateReplies.length > 0) state.set(operator, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
       }
-      const sink = stage.sink.kind === "output" ? "output" : stage.sink.operator;
+      const sink = sinkKey(stage.sink);
       sent.set(sink, [...(sent.get(sink) ?? []), ...tasks]);
       stages.push(stageStatistics(stage.index, tasks, this.#pool.size));
     }
     const observed = statistics.map((reply) => reply.observed);
     return { sink: this.#sinkOutput(sent.get("output") ?? []), inputRows, eventTime: mergeEventTime(statistics), observed, state, stages };
+  }
+
+  /** Puts what the session steps that `stage` scans make of their rows into `sources`. */
+  #runSessionSteps(
+    stage: Stage,
+    sent: ReadonlyMap<number | string, readonly TaskOfWorker[]>,
+    batch: BatchParameters,
+    sources: SourceSplits[],
+  ): void {
+    const context = { batchTimestampMicros: BigInt(batch.timestampMs) * 1000n, timeZone: this.program.timeZone };
+    for (const { source } of stage.pipelines) {
+      const { read } = this.program.sources[source]!;
+      if (read.kind !== "session") continue;
+      const step = this.program.sessionSteps[read.step]!;
+      const tasks = sent.get(sinkKey({ kind: "session", step: read.step, rows: step.input })) ?? [];
+      const batches = runSessionStep(step, this.#batchesOf(tasks), this.#functions, context);
+      const perBatch = batches.map((made) => batchSplits(made, {}));
+      sources[source] = { splits: perBatch.flat(), attachments: perBatch.flatMap((splits, i) => splits.map(() => batches[i]!)) };
+    }
   }
 
   async unload(): Promise<void> {
@@ -172,12 +198,34 @@ export class LoadedQuery {
     return {
       rows: tasks.reduce((sum, { task }) => sum + task.outputRows, 0),
       messages: tasks.flatMap(({ task }): JsonValue[] => (task.message === null ? [] : [task.message])),
-      batches: tasks.flatMap(({ task, worker }) =>
-        task.batches.map(({ address, bytes }) => shareCopy(new Uint8Array(this.#memories[worker]!.buffer, address, bytes))),
-      ),
+      batches: this.#batchesOf(tasks),
     };
   }
+
+  #batchesOf(tasks: readonly TaskOfWorker[]): Uint8Array[] {
+    return tasks.flatMap(({ task, worker }) =>
+      task.batches.map(({ address, bytes }) => shareCopy(new Uint8Array(this.#memories[worker]!.buffer, address, bytes))),
+    );
+  }
 }
+
+/** Names where a stage sends its rows: an operator by its number. */
+function sinkKey(sink: StageSink): number | string {
+  return sink.kind === "shuffle" ? sink.operator : sink.kind === "session" ? `session ${sink.step}` : "output";
+}
+
+/** What workers need of a program: nothing in it is a function, which could not be sent. */
+function withoutClosures(program: PhysicalProgram): PhysicalProgram {
+  return {
+    ...program,
+    sessionSteps: [],
+    tail: [],
+    observed: program.observed.map((metric) => ({ ...metric, results: [] })),
+    staticTables: program.staticTables.map((table) => ({ ...table, plan: NO_PLAN })),
+  };
+}
+
+const NO_PLAN: LogicalPlan = Object.freeze({ kind: "range", start: 0n, end: 0n, step: 1n, output: [] });
 
 interface TaskOfWorker {
   readonly task: TaskResult;

@@ -7,7 +7,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import type { StateOperatorMetrics } from "../metrics/query-progress.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
-import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
+import type { KeyedOperator, PhysicalProgram, StageSink } from "../plan/physical/program.ts";
 import type { StateReply } from "../protocol/messages.ts";
 import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
@@ -141,12 +141,18 @@ const checksum = (batches: TableBatches): string =>
     .padStart(8, "0");
 
 /** The operators as Spark lists them: from the output to the sources, the inputs of a union from left to right. */
-function downstreamFirst({ stages, operators }: PhysicalProgram): KeyedOperator[] {
-  const above = (consumer: number | null): KeyedOperator[] =>
-    stages
-      .filter(({ sink }) => (sink.kind === "output" ? null : sink.operator) === consumer)
-      .flatMap(({ input }) => (input.kind === "scan" ? [] : [operators[input.operator]!, ...above(input.operator)]));
-  return above(null);
+function downstreamFirst({ stages, operators, sources }: PhysicalProgram): KeyedOperator[] {
+  const sendingTo = (isTarget: (sink: StageSink) => boolean): KeyedOperator[] =>
+    stages.flatMap(({ input, pipelines, sink }) => {
+      if (!isTarget(sink)) return [];
+      if (input.kind === "merge") return [operators[input.operator]!, ...sendingTo(toOperator(input.operator))];
+      return pipelines.flatMap(({ source }) => {
+        const { read } = sources[source]!;
+        return read.kind === "session" ? sendingTo((other) => other.kind === "session" && other.step === read.step) : [];
+      });
+    });
+  const toOperator = (index: number) => (sink: StageSink) => sink.kind === "shuffle" && sink.operator === index;
+  return sendingTo((sink) => sink.kind === "output");
 }
 
 /** Whether a moved watermark changes what the operator does: deduplication without a time key evicts nothing, but more rows are late. */

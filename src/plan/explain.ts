@@ -113,6 +113,8 @@ function nodeText(plan: LogicalPlan): string {
       const lengths = [windowMicros, slideMicros, startMicros].map((micros) => `${micros}us`).join(", ");
       return `ExpandWindow ${attributeText(window)}, ${expressionText(time)}, ${lengths}`;
     }
+    case "map_partitions":
+      return `MapPartitions ${plan.name}, [${plan.output ? columnList(plan.output) : plan.schema.fields.map(({ name }) => name).join(",")}]`;
     case "collect_metrics":
       return `CollectMetrics ${plan.name}, ${listText(plan.metrics.map(selectText))}`;
   }

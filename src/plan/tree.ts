@@ -26,6 +26,7 @@ const expressionChildFields: { readonly [Kind in ExpressionKind]: readonly (keyo
   get_field: ["child"],
   create_struct: ["values"],
   aggregate_call: ["args", "filter"],
+  user_function: ["args"],
   batch_timestamp: [],
   sort_order: ["child"],
 };
@@ -51,6 +52,7 @@ const planChildFields: { readonly [Kind in LogicalKind]: readonly (keyof PlanOf<
   with_watermark: ["child"],
   expand_window: ["child"],
   collect_metrics: ["child"],
+  map_partitions: ["child"],
 };
 
 /** Fields that hold expressions which a node evaluates (not the attributes it defines). */
@@ -75,6 +77,7 @@ const planExpressionFields: { readonly [Kind in LogicalKind]: readonly (keyof Pl
   with_watermark: ["eventTime"],
   expand_window: ["time"],
   collect_metrics: ["metrics"],
+  map_partitions: [],
 };
 
 /** The expressions directly below `expression`, in order of evaluation. */

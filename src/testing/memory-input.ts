@@ -2,7 +2,7 @@
 import type { DataFrame } from "../api/dataframe.ts";
 import type { Executor } from "../api/executor.ts";
 import { LocalExecutor } from "../api/local-executor.ts";
-import { rowToEngine } from "../api/row.ts";
+import { rowToEngine } from "../columnar/row.ts";
 import type { Session } from "../api/session.ts";
 import type { Row, RowOf } from "../api/typed.ts";
 import { IllegalArgumentError } from "../base/errors.ts";

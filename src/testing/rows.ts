@@ -1,6 +1,6 @@
 /** Compares and prints rows of engine values, for the checks of the test kit. */
 import { inspect } from "node:util";
-import { rowDecoder } from "../api/row.ts";
+import { rowDecoder } from "../columnar/row.ts";
 import type { StructType } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
 

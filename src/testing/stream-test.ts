@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { DataFrame } from "../api/dataframe.ts";
 import { DataStreamWriter } from "../api/data-stream-writer.ts";
 import type { LocalExecutor } from "../api/local-executor.ts";
-import { rowToEngine } from "../api/row.ts";
+import { rowToEngine } from "../columnar/row.ts";
 import { RuntimeConf } from "../api/runtime-conf.ts";
 import type { StreamingQuery } from "../api/streaming-query.ts";
 import { assert } from "../base/assert.ts";

@@ -5,7 +5,8 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { MillraceError } from "../base/errors.ts";
 import { nodePorts } from "../base/node-ports.ts";
-import { type Envelope, type Reply, STOP, WAKE } from "../protocol/messages.ts";
+import { type Command, type Envelope, type Reply, STOP, WAKE } from "../protocol/messages.ts";
+import { loadUserModule } from "../functions/user-function.ts";
 import { beat, startHeartbeat } from "./heartbeat.ts";
 import { WorkerRuntime } from "./runtime.ts";
 
@@ -17,16 +18,18 @@ export interface WorkerTask {
 }
 
 export default function work(task: WorkerTask): void {
-  setImmediate(() => serve(task));
+  setImmediate(() => void serve(task));
 }
 
-function serve({ workerIndex, workerCount, port, control }: WorkerTask): void {
+async function serve({ workerIndex, workerCount, port, control }: WorkerTask): Promise<void> {
   startHeartbeat(control);
   const runtime = new WorkerRuntime(workerIndex, workerCount, nodePorts());
   for (;;) {
     const seen = Atomics.load(control, WAKE);
     for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
-      port.postMessage(answer(runtime, received.message as Envelope));
+      const envelope = received.message as Envelope;
+      const failed = envelope.command.kind === "load" ? await importModules(envelope.command) : null;
+      port.postMessage(failed ? reject(envelope.id, failed.error) : answer(runtime, envelope));
       beat();
     }
     if (Atomics.load(control, STOP) === 1) {
@@ -37,11 +40,25 @@ function serve({ workerIndex, workerCount, port, control }: WorkerTask): void {
   }
 }
 
+/** Brings in the modules of user functions, the one thing that takes a turn of the event loop. Null: all are there. */
+async function importModules({ program }: Extract<Command, { kind: "load" }>): Promise<{ error: unknown } | null> {
+  try {
+    for (const { module } of program.userFunctions) await loadUserModule(module);
+    return null;
+  } catch (error) {
+    return { error };
+  }
+}
+
 export function answer(runtime: WorkerRuntime, { id, command }: Envelope): Reply {
   try {
     return { id, value: runtime.handle(command) };
   } catch (error) {
-    if (error instanceof MillraceError) return { id, error: error.toTransfer() };
-    return { id, error: { internal: String((error as Error)?.message ?? error), stack: (error as Error)?.stack } };
+    return reject(id, error);
   }
+}
+
+function reject(id: number, error: unknown): Reply {
+  if (error instanceof MillraceError) return { id, error: error.toTransfer() };
+  return { id, error: { internal: String((error as Error)?.message ?? error), stack: (error as Error)?.stack } };
 }

@@ -58,7 +58,7 @@ export class MergeTask {
       this.#instance.call("initial");
     const merged = ports.clock.monotonicMs();
 
-    const output = new TaskOutput(this.#context, workerIndex);
+    const output = new TaskOutput(this.#context, this.#stage, workerIndex);
     try {
       this.#instance.output = (block) => output.write(block);
       const { sink } = this.#stage;

@@ -208,7 +208,8 @@ export class QueryInstance {
     const operator = program.operators[(plan!.input as { operator: number }).operator]!;
     const context = this.#taskContext();
     if (operator.kind === "aggregate") return new MergeTask(context, instance, plan!, operator, memories, this.#state).run(blocks);
-    const lateRows = this.#stages[stage - 1]!.context(CONTEXT_LATE_ROWS);
+    const senders = program.stages.filter(({ sink }) => sink.kind === "shuffle" && sink.operator === operator.index);
+    const lateRows = senders.reduce((sum, { index }) => sum + this.#stages[index]!.context(CONTEXT_LATE_ROWS), 0);
     return runRowTask({ context, instance, stage: plan!, operator, memories, state: this.#state!, lateRows }, blocks);
   }
 

@@ -33,7 +33,7 @@ export function runRowTask(parts: RowTaskParts, blocks: readonly ExchangeBlock[]
   const { kernels, workerIndex, ports } = context;
   const started = ports.clock.monotonicMs();
   const startedCalls = instance.calls;
-  const output = new TaskOutput(context, workerIndex);
+  const output = new TaskOutput(context, stage, workerIndex);
   instance.output = (block) => output.write(block);
   const { sink } = stage;
   const partial = sink.kind === "shuffle" ? partialAggregate(context, instance, 0, sink.operator, false) : null;

@@ -28,7 +28,7 @@ export class ScanTask {
 
   run(splits: readonly ScanSplit[], next: Int32Array): TaskResult[] {
     const results: TaskResult[] = [];
-    const { rowLimit } = this.#context.program;
+    const rowLimit = this.#stage.sink.kind === "output" ? this.#context.program.rowLimit : null;
     let rows = 0;
     for (let index = Atomics.add(next, 0, 1); index < splits.length; index = Atomics.add(next, 0, 1)) {
       if (rowLimit !== null && rows >= rowLimit) break;
@@ -56,7 +56,7 @@ export class ScanTask {
       },
       attachment,
     );
-    const output = new TaskOutput(this.#context, index);
+    const output = new TaskOutput(this.#context, this.#stage, index);
     const [startedMs, startedCalls] = [ports.clock.monotonicMs(), this.#instance.calls];
     let blocks = 0;
     try {

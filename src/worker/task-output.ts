@@ -8,25 +8,29 @@ import type { TaskWriter } from "../connectors/sink.ts";
 import type { JsonValue } from "../connectors/source.ts";
 import { splitWriter } from "../connectors/writers.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
-import { schemaOf } from "../plan/expr/expression.ts";
+import { type Attribute, schemaOf } from "../plan/expr/expression.ts";
+import type { Stage } from "../plan/physical/program.ts";
 import type { TaskContext } from "./query-instance.ts";
 
 /** Rows of the last stage. */
 export class TaskOutput {
   readonly #context: TaskContext;
   readonly #taskIndex: number;
+  /** Columns of the rows for the main thread; null: rows go to a writer. */
+  readonly #rows: readonly Attribute[] | null;
   #encoder = 0;
   #writer: TaskWriter | null = null;
   rows = 0;
 
-  constructor(context: TaskContext, taskIndex: number) {
+  constructor(context: TaskContext, { sink }: Stage, taskIndex: number) {
     this.#context = context;
+    this.#rows = sink.kind === "session" ? sink.rows : context.output.kind === "main" ? context.program.output : null;
     this.#taskIndex = taskIndex;
   }
 
   write(block: number): void {
     this.rows += this.#context.kernels.view().getUint32(block + BLOCK_ROW_COUNT, true);
-    if (this.#context.output.kind === "main") this.#encode(block);
+    if (this.#rows !== null) this.#encode(block, this.#rows);
     else this.#open().write(block);
   }
 
@@ -43,10 +47,10 @@ export class TaskOutput {
     this.#writer?.abort();
   }
 
-  #encode(block: number): void {
-    const { kernels, program } = this.#context;
+  #encode(block: number, rows: readonly Attribute[]): void {
+    const { kernels } = this.#context;
     if (this.#encoder === 0) {
-      const leaves = leavesOf(schemaOf(program.output));
+      const leaves = leavesOf(schemaOf(rows));
       const kinds = (kernels.exports["arena_alloc"]!(ARENA_BATCH, 4 * leaves.length) as number) >>> 0;
       leaves.forEach((leaf, i) => kernels.view().setUint32(kinds + 4 * i, PHYSICAL_CODES[leaf.physical], true));
       this.#encoder = kernels.exports["batch_encode_begin"]!(kinds, leaves.length) as number;

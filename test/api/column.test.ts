@@ -119,7 +119,7 @@ describe("functions", () => {
 
   test("every name is known to the registry", () => {
     const builders = new Set(
-      "asc asc_nulls_first asc_nulls_last desc desc_nulls_first desc_nulls_last broadcast call_function col column expr lit when".split(
+      "asc asc_nulls_first asc_nulls_last desc desc_nulls_first desc_nulls_last broadcast call_function col column expr lit when udf".split(
         " ",
       ),
     );

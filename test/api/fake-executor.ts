@@ -57,6 +57,7 @@ export class FakeExecutor implements Executor {
   async awaitAnyTermination() {
     return false;
   }
+  registerFunction() {}
   resetTerminated() {}
   addListener() {}
   removeListener() {}

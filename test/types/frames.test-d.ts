@@ -154,3 +154,21 @@ clicks.writeStream.foreach((row) => same<typeof row.url, string>(true));
 clicks.writeStream.trigger({ processingTime: "5 seconds" });
 // @ts-expect-error not a trigger
 clicks.writeStream.trigger({ sometimes: true });
+
+// Functions of the program.
+
+const plusOne = F.udf((x: number) => x + 1, "INT");
+declare const typed: DataFrame<{ a: number; b: string | null }>;
+same<DataFrame<{ c: number | null; b: string | null }>, ReturnType<typeof withUdf>>(true);
+const withUdf = () => typed.select(plusOne("a").as("c"), "b");
+// @ts-expect-error there is no such column
+typed.select(plusOne("z"));
+const mappedRows = typed.map(({ a, b }) => ({ n: a, s: b }), "n BIGINT, s STRING");
+same<typeof mappedRows, DataFrame<{ n: bigint | null; s: string | null }>>(true);
+// @ts-expect-error a name that the schema does not have
+typed.map(({ a }) => ({ wrong: a }), "n BIGINT, s STRING");
+// @ts-expect-error the row has no such column
+typed.map(({ z }) => [z, null], "n BIGINT, s STRING");
+typed.flatMap(({ a }) => [{ n: a }], "n INT").filter(({ n }) => n !== null && n > 1);
+// @ts-expect-error a closure over rows sees their types
+typed.filter(({ b }) => b > 1);

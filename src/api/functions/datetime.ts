@@ -1,7 +1,7 @@
 /** Dates, times and time windows. Durations are interval texts such as "10 minutes". */
 import type { Column } from "../column.ts";
 import { toExpression } from "../column.ts";
-import type { LocalDate, Timestamp, TimestampNtz } from "../row-values.ts";
+import type { LocalDate, Timestamp, TimestampNtz } from "../../columnar/row-values.ts";
 import type { ColumnOrName, UsesOf } from "../typed.ts";
 import {
   afterValue,

@@ -4,7 +4,7 @@
  */
 import type { DataFrame } from "../../api/dataframe.ts";
 import * as F from "../../api/functions.ts";
-import type { Timestamp } from "../../api/row-values.ts";
+import type { Timestamp } from "../../columnar/row-values.ts";
 import type { Session } from "../../api/session.ts";
 import type { StreamingQuery } from "../../api/streaming-query.ts";
 import type { TimeWindow } from "../../api/functions/datetime.ts";

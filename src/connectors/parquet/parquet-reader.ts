@@ -12,6 +12,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { ColumnReader } from "./column-reader.ts";
 import { type Conversion, conversion, sourceWidth } from "./conversions.ts";
 import { type ParquetFooter, readFooter, type RowGroup } from "./footer.ts";
+import { damaged } from "./parquet-error.ts";
 import { PageReader, type SplitFile } from "./page-reader.ts";
 import { childShapes, fileShape, type LeafShape, parquetType, type Shape, sparkType, type StructShape } from "./parquet-schema.ts";
 import { ListReader } from "./record-assembly.ts";
@@ -103,6 +104,10 @@ class ParquetCursor implements SplitCursor {
     const pages = (leaf: LeafShape): PageReader => {
       const chunk = group.columns[leaf.column]!;
       this.metrics.bytes += chunk.length;
+      if (leaf.repetition === 0 && !chunk.isEncrypted && chunk.valueCount !== group.rowCount) {
+        const place = { path: this.#split.path, column: leaf.path, rowGroup: group.index, offset: chunk.offset };
+        throw damaged(place, `the column has ${chunk.valueCount} values, and the row group ${group.rowCount} rows`);
+      }
       return new PageReader(this.#split, leaf, chunk, group.index);
     };
     const open = (plan: ColumnPlan): void => {

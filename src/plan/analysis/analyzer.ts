@@ -108,6 +108,12 @@ class Analyzer {
         return resolveWatermark(plan, await this.resolve(plan.child), resolver);
       case "expand_window":
         return Object.freeze({ ...plan, child: await this.resolve(plan.child) });
+      case "map_partitions": {
+        const output = plan.schema.fields.map(({ name, dataType, nullable }): Attribute =>
+          Object.freeze({ kind: "attribute", id: this.#context.ids(), name, dataType, nullable }),
+        );
+        return Object.freeze({ ...plan, child: await this.resolve(plan.child), output });
+      }
       case "collect_metrics":
         return resolveMetrics(plan, await this.resolve(plan.child), resolver);
       default:

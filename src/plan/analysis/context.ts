@@ -2,7 +2,7 @@
 import { AnalysisError, MillraceError, type ErrorCondition, type MessageParameters, type QueryContext } from "../../base/errors.ts";
 import type { DataType, StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
-import type { Expression, Origin } from "../expr/expression.ts";
+import type { Expression, Origin, UserImplementation } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import type { LogicalPlan, Read } from "../logical/nodes.ts";
 
@@ -15,6 +15,8 @@ export interface Catalog {
 export interface AnalysisContext {
   readonly functions: FunctionRegistry;
   readonly catalog: Catalog;
+  /** Functions that the program has registered, by name in lower case; they come before those of the registry. */
+  readonly userFunctions?: ReadonlyMap<string, { readonly implementation: UserImplementation; readonly returnType: DataType }>;
   /** Asks the connector for the schema of what `read` describes. `read.schema` is never text here. */
   resolveRead(read: Read): Promise<StructType>;
   parseExpression(text: string): Expression;

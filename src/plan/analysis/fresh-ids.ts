@@ -23,6 +23,7 @@ export function withFreshIds(plan: LogicalPlan, freshId: () => number): LogicalP
       case "relation":
         return Object.freeze({ ...mapped, output: output(mapped.output) });
       case "set_operation":
+      case "map_partitions":
       case "with_watermark":
         return mapped.output ? Object.freeze({ ...mapped, output: output(mapped.output) }) : mapped;
       case "expand_window":

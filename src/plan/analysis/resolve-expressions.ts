@@ -3,6 +3,7 @@
  * steps, unnamed results get Spark's names and time windows are taken out (`time-windows.ts`). Called by the rules of the
  * analyzer, main thread.
  */
+import { userFunction } from "../expr/user-function.ts";
 import { type AnalysisError, suggest } from "../../base/errors.ts";
 import { DateType, sameType, TimestampNTZType, type DataType } from "../../columnar/types.ts";
 import {
@@ -245,6 +246,8 @@ export class ExpressionResolver {
   /** `written` are the arguments as the user wrote them, for messages; `args` the same resolved. */
   #finishFunction(node: UnresolvedFunction, written: readonly Expression[], args: readonly Expression[]): Expression {
     const name = node.name.toLowerCase();
+    const registered = this.context.userFunctions?.get(name);
+    if (registered) return userFunction(node.name, registered.implementation, registered.returnType, args);
     const special = this.#finishSpecial(name, args);
     if (special !== undefined) return special;
     const definition = this.context.functions.find(name);

@@ -26,6 +26,8 @@ function detail(expression: Expression): string {
       return `${expression.name} ${expression.isDistinct} ${expression.ignoreNulls} ${expression.filter !== null}`;
     case "case_when":
       return `${expression.branches.length}`;
+    case "user_function":
+      return `${expression.id}`;
     case "get_field":
       return `${expression.ordinal}`;
     case "create_struct":

@@ -10,6 +10,7 @@ export function typeOf(expression: Expression): DataType {
     case "attribute":
     case "call":
     case "aggregate_call":
+    case "user_function":
       return expression.dataType;
     case "alias":
     case "sort_order":
@@ -65,6 +66,8 @@ export function nullableOf(expression: Expression): boolean {
       );
     case "get_field":
       return nullableOf(expression.child) || fieldOf(expression).nullable;
+    case "user_function":
+      return true;
     case "create_struct":
     case "batch_timestamp":
       return false;

@@ -20,6 +20,7 @@ export type ResolvedExpression =
   | GetField
   | CreateStruct
   | AggregateCall
+  | UserFunction
   | BatchTimestamp
   | SortOrder;
 
@@ -139,6 +140,21 @@ export interface AggregateCall {
   readonly dataType: DataType;
   readonly nullable: boolean;
 }
+/** A call of a function of the program. Its result can always be null; it is called once for every row that it stands before. */
+export interface UserFunction {
+  readonly kind: "user_function";
+  /** Tells calls apart. */
+  readonly id: number;
+  readonly name: string;
+  readonly implementation: UserImplementation;
+  readonly args: readonly Expression[];
+  readonly dataType: DataType;
+}
+export type UserImplementation =
+  /** A closure: runs where it was made, and never leaves the main thread. */
+  | { readonly where: "session"; readonly call: (...args: any[]) => unknown }
+  /** An export of a module, which every worker imports. */
+  | { readonly where: "worker"; readonly module: string; readonly exportName: string };
 /** The clock of the running batch (`current_timestamp()`): one value per batch, from `offsets/N`. Type timestamp, never null. */
 export interface BatchTimestamp {
   readonly kind: "batch_timestamp";

@@ -86,6 +86,8 @@ export function formatExpression(expression: Expression, style: ExpressionStyle)
       return style.cast(expression, format(expression.child));
     case "call":
       return functionText(expression.name, expression.args.map(format));
+    case "user_function":
+      return `${expression.name}(${list(expression.args)})`;
     case "unresolved_function":
       return aggregateText(expression, expression.args.map(format), format, style.unresolvedMark);
     case "aggregate_call":

@@ -4,6 +4,7 @@
  * Children per kind: `plan/tree.ts`.
  */
 import type { StructType } from "../../columnar/types.ts";
+import type { Value } from "../../columnar/values.ts";
 import type { Alias, Attribute, Expression, SortOrder } from "../expr/expression.ts";
 
 export type LogicalPlan =
@@ -26,7 +27,8 @@ export type LogicalPlan =
   | Deduplicate
   | WithWatermark
   | ExpandWindow
-  | CollectMetrics;
+  | CollectMetrics
+  | MapPartitions;
 
 interface Node {
   /** Set on nodes that a frame made, so that `df.col("x")` finds its frame. */
@@ -204,6 +206,19 @@ export interface CollectMetrics extends Node {
   readonly name: string;
   /** Aliases over `AggregateCall`s after analysis. */
   readonly metrics: readonly Expression[];
+}
+
+/** `map`, `flatMap`, `mapPartitions`: rows become other rows by a function of the program, on the session's thread. */
+export interface MapPartitions extends Node {
+  readonly kind: "map_partitions";
+  readonly child: LogicalPlan;
+  /** The method's name, for messages. */
+  readonly name: string;
+  /** From rows to rows, as values of the engine. `inputSchema`: of the rows that it is given. */
+  readonly bind: (inputSchema: StructType) => (rows: readonly (readonly Value[])[]) => Value[][];
+  readonly schema: StructType;
+  /** After analysis. */
+  readonly output?: readonly Attribute[];
 }
 
 export type LogicalKind = LogicalPlan["kind"];

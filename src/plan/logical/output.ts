@@ -42,6 +42,7 @@ function computeOutput(plan: LogicalPlan): Output {
     case "subquery_alias":
       return outputOf(plan.child).map((attribute) => Object.freeze({ ...attribute, qualifier: [plan.name] }));
     case "with_watermark":
+    case "map_partitions":
     case "set_operation":
       assert(plan.output, `${plan.kind} has no output before analysis`);
       return plan.output;

@@ -70,6 +70,10 @@ function pruned(plan: LogicalPlan, wanted: Ids): LogicalPlan {
       const child = narrowed(pruned(plan.child, wanted), wanted, isStreaming(plan));
       return child === plan.child ? plan : Object.freeze({ ...plan, child });
     }
+    case "map_partitions": {
+      const child = pruned(plan.child, idsOf(outputOf(plan.child)));
+      return child === plan.child ? plan : Object.freeze({ ...plan, child });
+    }
     case "filter":
     case "sort":
     case "expand_window":

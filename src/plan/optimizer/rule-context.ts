@@ -29,6 +29,8 @@ export const idsOf = (output: readonly Attribute[]): Set<number> => new Set(outp
 /** Whether an expression gives the same value for the same row every time. */
 export function isDeterministic(expression: Expression, { functions }: OptimizerContext): boolean {
   return !contains(expression, (node) => {
+    // Called once per row, in its place: a function of the program may count, or be slow.
+    if (node.kind === "user_function") return true;
     if (node.kind !== "call") return false;
     const definition = functions.find(node.name);
     return definition?.kind === "scalar" && definition.deterministic === false;

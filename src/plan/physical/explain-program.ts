@@ -1,7 +1,7 @@
 /** The physical program as text, for `explain`. Main thread. */
 import type { Attribute, Expression } from "../expr/expression.ts";
 import { prettyName } from "../expr/sql-text.ts";
-import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "./program.ts";
+import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, SessionStep, Stage, StageSink, Step } from "./program.ts";
 
 export function explainProgram(program: PhysicalProgram): string {
   const lines = program.stages.toReversed().flatMap((stage) => stageLines(program, stage));
@@ -10,7 +10,7 @@ export function explainProgram(program: PhysicalProgram): string {
 }
 
 function stageLines(program: PhysicalProgram, stage: Stage): string[] {
-  const sink = stage.sink.kind === "output" ? "Output" : shuffleText(program, program.operators[stage.sink.operator]!);
+  const sink = sinkText(program, stage.sink);
   const lines = [`Stage ${stage.index}: ${sink}`];
   const sent = stage.sink.kind === "shuffle" ? sentText(program.operators[stage.sink.operator]!) : null;
   if (sent !== null) lines.push(`   +- ${sent}`);
@@ -26,6 +26,7 @@ function inputText(program: PhysicalProgram, stage: Stage, pipeline: Pipeline): 
     return mergedText(program.operators[stage.input.operator]!);
   }
   const { read, needed, leaves } = program.sources[pipeline.source]!;
+  if (read.kind === "session") return sessionText(program.sessionSteps[read.step]!);
   const columns = leaves.filter((_leaf, i) => needed[i]).map((leaf) => leaf.path.join("."));
   return `Scan ${read.kind === "read" ? read.format : read.kind} [${columns.join(", ")}]`;
 }
@@ -52,6 +53,20 @@ function stepText(program: PhysicalProgram, step: Step): string {
 function shuffleText({ partitions }: PhysicalProgram, operator: KeyedOperator): string {
   if (operator.kind === "limit") return "ShuffleWrite single partition";
   return `ShuffleWrite hash partitions=${partitions} [${names(operator.kind === "aggregate" ? operator.grouping : operator.keys)}]`;
+}
+
+function sinkText(program: PhysicalProgram, sink: StageSink): string {
+  if (sink.kind === "output") return "Output";
+  if (sink.kind === "session") return `Collect [${names(sink.rows)}] to the session's thread`;
+  return shuffleText(program, program.operators[sink.operator]!);
+}
+
+function sessionText({ work, output }: SessionStep): string {
+  if (work.kind === "rows") return `MapPartitions ${work.name} on the session's thread [${names(output)}]`;
+  const computed = work.expressions.flatMap((expression, i) =>
+    expression.kind === "attribute" ? [] : [`${prettyName(expression)} AS ${output[i]!.name}`],
+  );
+  return `EvalUDF on the session's thread [${computed.join(", ")}]`;
 }
 
 /** What happens to rows before a shuffle. */

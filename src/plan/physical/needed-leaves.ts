@@ -25,7 +25,8 @@ export function neededLeaves(
     for (const pipeline of stage.pipelines) {
       if (pipeline.source < 0) continue;
       const needs: Needs = new Map();
-      if (stage.sink.kind === "output") for (const attribute of output) needs.set(attribute.id, "all");
+      if (stage.sink.kind !== "shuffle")
+        for (const attribute of stage.sink.kind === "output" ? output : stage.sink.rows) needs.set(attribute.id, "all");
       else operatorInputs(operators[stage.sink.operator]!).forEach((expression) => collect(expression, needs));
       for (const step of pipeline.steps.toReversed()) before(step, needs, tables, observed);
       const flags = result[pipeline.source]!;

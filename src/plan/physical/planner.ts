@@ -10,8 +10,10 @@ import { AnalysisError } from "../../base/errors.ts";
 import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
 import { BooleanType, type Leaf, leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
 import { type Alias, type Attribute, type Expression, schemaOf } from "../expr/expression.ts";
+import { expressionsOf, walk, walkPlan } from "../tree.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { attributeOf, typeOf } from "../expr/expression-type.ts";
+import { needsSession } from "../expr/user-function.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Aggregate, Deduplicate, Join, Limit, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { planAggregate } from "./plan-aggregate.ts";
@@ -20,6 +22,7 @@ import { splitJoin } from "./plan-join.ts";
 import { planDeduplicate, planLimit } from "./plan-row-operator.ts";
 import { carryAttributes, hoistStep, operatorInputs, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
+import { pruneSessionSteps } from "./prune-session-steps.ts";
 import { scanPredicates } from "./scan-predicates.ts";
 import type {
   KeyedOperator,
@@ -30,6 +33,7 @@ import type {
   Stage,
   StaticTable,
   Step,
+  SessionStep,
   TailStep,
   WatermarkOperator,
 } from "./program.ts";
@@ -75,6 +79,7 @@ class Planner {
   readonly #operators: KeyedOperator[] = [];
   readonly #watermarks: WatermarkOperator[] = [];
   readonly #observed: ObservedMetrics[] = [];
+  readonly #sessionSteps: SessionStep[] = [];
 
   constructor(context: PlannerContext) {
     this.#context = context;
@@ -84,6 +89,9 @@ class Planner {
     const { below, tail } = splitTail(plan, this.#context.outputMode);
     const flow = await this.#flow(below);
     this.#close(flow, { kind: "output" });
+    pruneSessionSteps(this.#stages, this.#sources, this.#sessionSteps, (stages) =>
+      neededLeaves(stages, this.#sources, flow.output, this.#operators, this.#staticTables, this.#observed),
+    );
     const stages = this.#stages.map((stage) => this.#carry(stage, flow.output));
     const needed = neededLeaves(stages, this.#sources, flow.output, this.#operators, this.#staticTables, this.#observed);
     const predicates = scanPredicates(stages, this.#sources.length);
@@ -95,6 +103,8 @@ class Planner {
       operators: this.#operators,
       watermarks: this.#watermarks,
       observed: this.#observed,
+      sessionSteps: this.#sessionSteps,
+      userFunctions: moduleFunctions(plan),
       output: flow.output,
       tail,
       outputMode: this.#context.outputMode,
@@ -144,9 +154,9 @@ class Planner {
           null,
         );
         const observed = this.#observed.length;
-        for (const pipeline of flow.pipelines) pipeline.steps.push(...aggregate.before);
+        const prepared = this.#appendAll(flow, aggregate.before);
         this.#observed.push({ index: observed, name: plan.name, aggregate: aggregate.operator, results: aggregate.results });
-        return this.#append(flow, { kind: "observe", observed });
+        return this.#append(prepared, { kind: "observe", observed });
       }
       case "aggregate":
         return this.#aggregate(plan);
@@ -168,6 +178,11 @@ class Planner {
           flows.push(this.#append(flow, { kind: "project", expressions }));
         }
         return { pipelines: flows.flatMap((flow) => flow.pipelines), output: plan.output! };
+      }
+      case "map_partitions": {
+        const flow = await this.#flow(plan.child);
+        const call = plan.bind(schemaOf(flow.output));
+        return this.#cut(flow, flow.output, plan.output!, { kind: "rows", name: plan.name, call });
       }
       case "limit":
         if (isStreaming(plan)) return this.#rowOperator(plan);
@@ -201,13 +216,37 @@ class Planner {
   }
 
   #append(flow: Flow, step: Step): Flow {
-    const steps = hoistStep(step, this.#context.splitTiers);
-    for (const pipeline of flow.pipelines) pipeline.steps.push(...steps);
-    return flow;
+    return this.#appendAll(flow, hoistStep(step, this.#context.splitTiers));
+  }
+
+  /** Appends steps to all pipelines; one with a closure in it cuts them. */
+  #appendAll(flow: Flow, steps: readonly Step[]): Flow {
+    let open = flow;
+    for (const step of steps) {
+      if (step.kind === "interpret" && step.columns.some(({ expression }) => needsSession(expression))) open = this.#onSession(open, step);
+      else for (const pipeline of open.pipelines) pipeline.steps.push(step);
+    }
+    return open;
+  }
+
+  /** The columns of `step` are computed on the session's thread, all others go there and back. */
+  #onSession(flow: Flow, { columns }: Extract<Step, { kind: "interpret" }>): Flow {
+    const carried = [...flow.output];
+    const output = [...carried, ...columns.map(({ attribute }) => attribute)];
+    const work = { kind: "columns", expressions: [...carried, ...columns.map(({ expression }) => expression)] } as const;
+    return { ...this.#cut(flow, carried, output, work), output: flow.output };
+  }
+
+  #cut(flow: Flow, input: readonly Attribute[], output: readonly Attribute[], work: SessionStep["work"]): Flow {
+    const step = this.#sessionSteps.length;
+    this.#sessionSteps.push({ index: step, input, output, work });
+    this.#close(flow, { kind: "session", step, rows: input });
+    return this.#scan({ kind: "session", step }, false, output);
   }
 
   #carry(stage: Stage, output: readonly Attribute[]): Stage {
-    const inputs = stage.sink.kind === "output" ? output : operatorInputs(this.#operators[stage.sink.operator]!);
+    const { sink } = stage;
+    const inputs = sink.kind === "output" ? output : sink.kind === "session" ? sink.rows : operatorInputs(this.#operators[sink.operator]!);
     const needs = new Set(inputs.flatMap((expression) => [...attributesOf(expression)]));
     return { ...stage, pipelines: stage.pipelines.map((pipeline) => carryAttributes(pipeline, needs, this.#staticTables, this.#observed)) };
   }
@@ -228,13 +267,13 @@ class Planner {
     const { operator, results, before, after, panes } = planAggregate(
       plan,
       this.#operators.length,
-      this.#context,
+      // Panes are made where the windows are, which may be before a cut.
+      { ...this.#context, allowsPanes: this.#context.allowsPanes && this.#sessionSteps.length === 0 },
       outputMode === "batch" ? null : outputMode,
     );
     this.#operators.push(operator);
     if (panes) for (const pipeline of flow.pipelines) expandIntoPanes(pipeline.steps, panes);
-    for (const pipeline of flow.pipelines) pipeline.steps.push(...before);
-    this.#close(flow, { kind: "shuffle", operator: operator.index });
+    this.#close(this.#appendAll(flow, before), { kind: "shuffle", operator: operator.index });
     const input = [...operator.grouping, ...operator.aggregates.flatMap(({ result, buffers }) => buffers ?? [result])];
     return {
       pipelines: [
@@ -316,7 +355,7 @@ class Planner {
       keys: split.buildKeys,
       layout,
     });
-    const joined = this.#append(flow, {
+    let joined = this.#append(flow, {
       kind: "join",
       table,
       joinType: split.joinType,
@@ -324,7 +363,7 @@ class Planner {
       nullSafe: split.nullSafe,
       condition: isFused ? split.condition : null,
     });
-    if (split.condition && !isFused) this.#append(flow, { kind: "filter", condition: split.condition });
+    if (split.condition && !isFused) joined = this.#append(joined, { kind: "filter", condition: split.condition });
     const keepsBuild = split.joinType === "inner" || split.joinType === "left_outer";
     const built =
       split.joinType === "left_outer" ? split.buildOutput.map((attribute) => ({ ...attribute, nullable: true })) : split.buildOutput;
@@ -365,4 +404,14 @@ function splitTail(plan: LogicalPlan, outputMode: OutputMode | "batch"): { below
     node = node.child;
   }
   return cut ? { below: cut.below, tail: steps.slice(0, cut.length).reverse() } : { below: plan, tail: [] };
+}
+
+function moduleFunctions(plan: LogicalPlan): PhysicalProgram["userFunctions"] {
+  return [...walkPlan(plan)].flatMap((node) =>
+    expressionsOf(node).flatMap((expression) =>
+      [...walk(expression)].flatMap((part) =>
+        part.kind === "user_function" && part.implementation.where === "worker" ? [part.implementation] : [],
+      ),
+    ),
+  );
 }

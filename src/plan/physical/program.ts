@@ -11,6 +11,7 @@
  */
 import type { ScanPredicate } from "../../columnar/scan-predicate.ts";
 import type { RowLayout } from "../../columnar/row-layout.ts";
+import type { Value } from "../../columnar/values.ts";
 import type { DataType, Leaf, StructType } from "../../columnar/types.ts";
 import type { Alias, Attribute, Expression, SortOrder } from "../expr/expression.ts";
 import type { LocalRelation, LogicalPlan, Read } from "../logical/nodes.ts";
@@ -24,6 +25,10 @@ export interface PhysicalProgram {
   readonly operators: readonly KeyedOperator[];
   readonly watermarks: readonly WatermarkOperator[];
   readonly observed: readonly ObservedMetrics[];
+  /** Functions of modules that expressions call: workers import them. */
+  readonly userFunctions: readonly { readonly module: string; readonly exportName: string }[];
+  /** Functions of the program over whole stages. Never leaves the main thread. */
+  readonly sessionSteps: readonly SessionStep[];
   /** Rows leaving the last stage. */
   readonly output: readonly Attribute[];
   /** What the main thread does with the rows of the last stage before anybody sees them; empty in most queries. */
@@ -37,7 +42,12 @@ export interface PhysicalProgram {
 }
 
 export interface SourceInput {
-  readonly read: Read | LocalRelation | { readonly kind: "range"; readonly start: bigint; readonly end: bigint; readonly step: bigint };
+  readonly read:
+    | Read
+    | LocalRelation
+    /** The rows that a session step has made of an earlier stage's. */
+    | { readonly kind: "session"; readonly step: number }
+    | { readonly kind: "range"; readonly start: bigint; readonly end: bigint; readonly step: bigint };
   readonly isStreaming: boolean;
   readonly schema: StructType;
   readonly leaves: readonly Leaf[];
@@ -55,7 +65,22 @@ export interface Stage {
   readonly sink: StageSink;
 }
 
-export type StageSink = { readonly kind: "shuffle"; readonly operator: number } | { readonly kind: "output" };
+export type StageSink =
+  | { readonly kind: "shuffle"; readonly operator: number }
+  | { readonly kind: "output" }
+  /** To the main thread, for a session step. */
+  | { readonly kind: "session"; readonly step: number; readonly rows: readonly Attribute[] };
+
+/** Cuts a pipeline: the rows of a stage go to the session's thread, the next stage scans what becomes of them there. */
+export interface SessionStep {
+  readonly index: number;
+  readonly input: readonly Attribute[];
+  readonly output: readonly Attribute[];
+  readonly work:
+    /** One value per output attribute. */
+    | { readonly kind: "columns"; readonly expressions: readonly Expression[] }
+    | { readonly kind: "rows"; readonly name: string; readonly call: (rows: readonly (readonly Value[])[]) => Value[][] };
+}
 
 export interface Pipeline {
   /** For a scan: index into `sources`; for a merge: -1. */

@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { rowDecoder, rowToEngine, toEngine } from "../../src/api/row.ts";
+import { rowDecoder, rowToEngine, toEngine } from "../../src/columnar/row.ts";
 import { decodeColumnBatch, encodeColumnBatch } from "../../src/columnar/column-batch.ts";
 import { Decimal, LocalDate, Timestamp, TimestampNtz } from "../../src/index.ts";
 import { parseDataType, parseSchema } from "../../src/sql/parser.ts";

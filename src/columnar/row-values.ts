@@ -3,11 +3,11 @@
  * Made by `row.ts` on the session's thread, and by programs as inputs.
  */
 import { IllegalArgumentError } from "../base/errors.ts";
-import { civilFromDays, daysFromCivil, isValidDate } from "../columnar/civil-date.ts";
-import { formatDecimal, parseDecimal, rescale } from "../columnar/decimal.ts";
-import { formatDate, formatLocalTimestamp } from "../columnar/format.ts";
-import { parseDate, parseTimestamp, parseTimestampNtz } from "../columnar/parse-text.ts";
-import { timeZone } from "../columnar/time-zone.ts";
+import { civilFromDays, daysFromCivil, isValidDate } from "./civil-date.ts";
+import { formatDecimal, parseDecimal, rescale } from "./decimal.ts";
+import { formatDate, formatLocalTimestamp } from "./format.ts";
+import { parseDate, parseTimestamp, parseTimestampNtz } from "./parse-text.ts";
+import { timeZone } from "./time-zone.ts";
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 

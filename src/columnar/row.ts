@@ -3,12 +3,12 @@
  * row, on the session's thread only.
  */
 import { IllegalArgumentError } from "../base/errors.ts";
-import { absolute, fitsPrecision, rescale } from "../columnar/decimal.ts";
-import { parseDate, parseTimestamp, parseTimestampNtz } from "../columnar/parse-text.ts";
-import { timeZone } from "../columnar/time-zone.ts";
-import * as types from "../columnar/types.ts";
-import { sqlType, type DataType, type StructType } from "../columnar/types.ts";
-import type { Value } from "../columnar/values.ts";
+import { absolute, fitsPrecision, rescale } from "./decimal.ts";
+import { parseDate, parseTimestamp, parseTimestampNtz } from "./parse-text.ts";
+import { timeZone } from "./time-zone.ts";
+import * as types from "./types.ts";
+import { sqlType, type DataType, type StructType } from "./types.ts";
+import type { Value } from "./values.ts";
 import { Decimal, LocalDate, Timestamp, TimestampNtz } from "./row-values.ts";
 
 type FromEngine = (value: Value) => unknown;
@@ -33,7 +33,8 @@ function setColumn(row: Record<string, unknown>, name: string, value: unknown): 
   else row[name] = value;
 }
 
-function fromEngine(type: DataType): FromEngine {
+/** What rows hold for a value (not null) of `type`. */
+export function fromEngine(type: DataType): FromEngine {
   switch (type.kind) {
     case "decimal":
       return (value) => new Decimal(value as bigint, type.scale);
