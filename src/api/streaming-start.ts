@@ -18,7 +18,6 @@ import { AsyncProgress } from "../coordinator/async-progress.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
-import { statisticsText } from "../coordinator/stage-statistics.ts";
 import { tailOutput } from "../coordinator/tail.ts";
 import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
@@ -169,10 +168,12 @@ export class LocalQuery implements QueryHandle {
     await this.#execution.stop();
     if (!this.#execution.isActive) await this.ended.catch(() => {});
   }
-  /** `analyze` adds what the stages of the last batch did. */
+  /** `analyze` shows what the operators of the last batches did. */
   async explain(mode: ExplainMode): Promise<string> {
-    const text = await explainText(this.#executor, this.#plan, mode);
-    return mode === "analyze" ? `${text}\n== Last Batch ==\n${statisticsText(this.#runner.lastStages)}\n` : text;
+    const analyzed = mode === "analyze" ? this.#runner.explainBatches() : null;
+    if (analyzed)
+      return `== Physical Plan, ${analyzed.batches === 1 ? "last batch" : `last ${analyzed.batches} batches`} ==\n${analyzed.text}\n`;
+    return explainText(this.#executor, this.#plan, mode);
   }
 }
 

@@ -135,7 +135,7 @@ export class LoadedQuery {
       }
       const sink = sinkKey(stage.sink);
       sent.set(sink, [...(sent.get(sink) ?? []), ...tasks]);
-      stages.push(stageStatistics(stage.index, tasks, this.#pool.size));
+      stages.push(stageStatistics(tasks, this.#pool.size));
     }
     const observed = statistics.map((reply) => reply.observed);
     return { sink: this.#sinkOutput(sent.get("output") ?? []), inputRows, eventTime: mergeEventTime(statistics), observed, state, stages };

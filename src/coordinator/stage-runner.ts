@@ -11,7 +11,7 @@ import type { KeyedOperator, PhysicalProgram, StageSink } from "../plan/physical
 import type { StateReply } from "../protocol/messages.ts";
 import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
-import type { StageStatistics } from "./stage-statistics.ts";
+import { type StageStatistics, statisticsText } from "./stage-statistics.ts";
 import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -30,10 +30,14 @@ export interface StageRunnerParts {
   readonly readStaticTables: () => Promise<readonly TableBatches[]>;
 }
 
+/** Batches that `explain("analyze")` sums up. */
+const EXPLAINED_BATCHES = 10;
+
 export class StageRunner implements BatchRunner {
   readonly #parts: StageRunnerParts;
   #evictWatermarkMs = 0;
-  #lastStages: readonly StageStatistics[] = [];
+  /** Per batch of the last ones, newest last, and per stage. */
+  #lastBatches: (readonly StageStatistics[])[] = [];
   #isSnapshotDue = false;
   #loaded = false;
   #staticVersions: readonly string[];
@@ -43,9 +47,10 @@ export class StageRunner implements BatchRunner {
     this.#staticVersions = parts.staticTables.map(checksum);
   }
 
-  /** What the stages of the newest batch did. */
-  get lastStages(): readonly StageStatistics[] {
-    return this.#lastStages;
+  /** What the operators of the last batches did; null before the first one. */
+  explainBatches(): { readonly batches: number; readonly text: string } | null {
+    const batches = this.#lastBatches.length;
+    return batches === 0 ? null : { batches, text: statisticsText(this.#parts.query.program, this.#lastBatches) };
   }
 
   async restore(start: StateStart): Promise<void> {
@@ -67,7 +72,8 @@ export class StageRunner implements BatchRunner {
     });
     const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
     const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits);
-    this.#lastStages = result.stages;
+    this.#lastBatches.push(result.stages);
+    if (this.#lastBatches.length > EXPLAINED_BATCHES) this.#lastBatches.shift();
     failpoint("before-change-files");
     const changes = result.state.size > 0 ? await pool.all({ kind: "changes", query: query.number }) : [];
     failpoint("after-change-files");

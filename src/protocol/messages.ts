@@ -111,6 +111,12 @@ export interface TaskResult {
   /** Calls between JavaScript and generated code, both ways: a few per block, never one per row. */
   readonly calls: number;
   readonly elapsedMs: number;
+  /** Bytes that the source has read. */
+  readonly inputBytes: number;
+  /** Of the time, what the reader took. */
+  readonly readMs: number;
+  /** Rows behind each counted step of the stage. */
+  readonly stepRows: readonly number[];
   /** Per destination worker: blocks for the next stage. */
   readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */

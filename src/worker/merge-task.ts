@@ -91,6 +91,9 @@ export class MergeTask {
           lanes,
           ...output.finish(),
           elapsedMs: ports.clock.monotonicMs() - started,
+          inputBytes: blocks.reduce((sum, { bytes }) => sum + bytes, 0),
+          readMs: 0,
+          stepRows: this.#instance.takeStepRows(),
         },
       };
     } catch (error) {

@@ -55,6 +55,9 @@ export function runRowTask(parts: RowTaskParts, blocks: readonly ExchangeBlock[]
         lanes,
         ...output.finish(),
         elapsedMs: ports.clock.monotonicMs() - started,
+        inputBytes: blocks.reduce((sum, { bytes }) => sum + bytes, 0),
+        readMs: 0,
+        stepRows: instance.takeStepRows(),
       },
     };
   } catch (error) {

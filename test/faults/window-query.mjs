@@ -10,7 +10,7 @@ const [, , directories, format, workers, stay] = process.argv;
 const spark = await Session.builder()
   .master(`local[${workers}]`)
   .config("spark.sql.streaming.minBatchesToRetain", "1")
-  .config("millrace.workerTimeout", "2s")
+  .config("millrace.workerTimeout", process.env.MILLRACE_TEST_WORKER_TIMEOUT ?? "120s")
   .getOrCreate();
 try {
   const queries = await Promise.all(

@@ -37,7 +37,15 @@ function run(fault: Fault | null, directories = directory) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ["--unhandled-rejections=strict", ...(fault ? ["--import", preload] : []), program, directories, "json", "2"],
-    { env: { ...process.env, MILLRACE_TEST_WORKER_FAULT: JSON.stringify({ ...fault, directory: deaths }) }, encoding: "utf8" },
+    {
+      env: {
+        ...process.env,
+        MILLRACE_TEST_WORKER_FAULT: JSON.stringify({ ...fault, directory: deaths }),
+        // Short where a worker hangs; long elsewhere, so that a busy machine looks like no fault.
+        MILLRACE_TEST_WORKER_TIMEOUT: fault?.how === "loop" ? "4s" : "120s",
+      },
+      encoding: "utf8",
+    },
   );
   return { status, stderr, said: stdout.trimEnd().split("\n").at(-1)!, deaths: readdirSync(deaths).length };
 }
