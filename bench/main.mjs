@@ -3,6 +3,7 @@
  *
  *     npm run bench -- [suite or group …] [--events N] [--runs N] [--workers N,N] [--no-native] [--json] [--save]
  *     npm run bench -- --all --save                        everything, each suite with the numbers of workers that it is about
+ *     npm run bench -- --all --prepare                     only writes the data and the expected answers
  *     npm run bench -- compare <commit> [suite or group …]   the engine of another commit beside this one
  *
  * Where a suite has a native program and it is built (`npm run bench:native`), it runs in turn with ours on the same data.
@@ -29,12 +30,17 @@ async function bench() {
   const withNative = settings.withNative && hasNative();
   for (const suite of settings.suites) {
     const { name, title, waitsFor, group } = suite;
+    if (settings.isPrepareOnly) {
+      if (!waitsFor) await reported(suite, () => suite.prepare({ directory: settings.directory, events: settings.events ?? suite.events }));
+      continue;
+    }
     const found = waitsFor
       ? [{ suite: name, title, waitsFor }]
       : await reported(suite, () => measure(suite, { ...settings, workers: workersOf(suite), withNative, withProfile: settings.isSaved }));
     results.push(...found);
     if (settings.isSaved) saveResults(group, found);
   }
+  if (settings.isPrepareOnly) return;
   const report = { machine: machine(), results };
   console.log(settings.isJson ? JSON.stringify(report, null, 2) : markdown(report));
 }

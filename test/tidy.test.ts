@@ -85,7 +85,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
   // Reads what a query left in its checkpoint.
   "connectors/statestore": { code: ["columnar", "kernels", "connectors", "checkpoint", "state"] },
   // The messages carry generated modules and the programs they belong to.
-  protocol: { code: ["columnar"], types: ["compile", "connectors", "coordinator", "plan/physical"] },
+  protocol: { code: ["columnar"], types: ["compile", "connectors", "coordinator", "plan/physical", "state"] },
   // Expressions that are not generated are interpreted by the worker, hence plan/expr.
   worker: {
     code: ["protocol", "compile", "state", "connectors", "functions", "columnar", "kernels", "metrics", "plan/expr"],
@@ -111,6 +111,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
       "columnar",
       "compile",
       "checkpoint",
+      "state",
     ],
     types: ["protocol"],
   },
@@ -194,7 +195,12 @@ const banned: readonly Ban[] = [
   { pattern: /\bperformance\.now\b|\bprocess\.hrtime\b/, instead: "Clock.monotonicMs", except: ["base/node-ports.ts", "cli/"] },
   { pattern: /\bMath\.random\b|\brandomUUID\b/, instead: "the Random port", except: ["base/node-ports.ts"] },
   { pattern: /\bset(?:Timeout|Interval)\(/, instead: "Scheduler.sleep", except: ["base/node-ports.ts", "cli/"] },
-  { pattern: /"node:(?:fs|fs\/promises)"/, instead: "the FileSystem port", except: ["base/node-ports.ts", "kernels/load.ts", "cli/"] },
+  {
+    pattern: /"node:(?:fs|fs\/promises)"/,
+    instead: "the FileSystem port",
+    except: ["base/node-ports.ts", "base/lmdb-chunks.ts", "kernels/load.ts", "cli/"],
+  },
+  { pattern: /"lmdb"/, instead: "the chunks port", except: ["base/lmdb-chunks.ts"] },
   { pattern: /"node:(?:net|http|https|dgram|tls)"/, instead: "the Network port", except: ["base/node-ports.ts"] },
   { pattern: /"node:child_process"/, instead: "nothing: the engine starts no processes", except: [] },
   { pattern: /\beval\(|new Function\(/, instead: "generated WebAssembly: no text becomes code", except: [] },

@@ -16,6 +16,7 @@ export function readArguments(args, suites) {
         workers: { type: "string" },
         data: { type: "string", default: join(tmpdir(), "millrace-bench", "data") },
         "no-native": { type: "boolean", default: false },
+        prepare: { type: "boolean", default: false },
         "in-process": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         save: { type: "boolean", default: false },
@@ -33,6 +34,7 @@ export function readArguments(args, suites) {
       workers: values.workers?.split(",").map((text) => count("workers", text)) ?? null,
       isAll: values.all,
       directory: values.data,
+      isPrepareOnly: values.prepare,
       withNative: !values["no-native"],
       /** For tests: no process for each run, so no peak of its own either. */
       isInProcess: values["in-process"],

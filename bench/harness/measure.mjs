@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { goals } from "../goals.mjs";
 import { profileOf } from "./profile.mjs";
 import { runHere, runInProcess, runNative } from "./processes.mjs";
 import { spread } from "./statistics.mjs";
@@ -22,7 +23,7 @@ export async function measure(suite, settings) {
     return variant(suite, `the native program on ${count} threads`, data, () => runNative([...suite.native(data), "--threads", count]));
   });
   await inTurn([...ours, ...natives.filter((native) => native !== null)], runs);
-  const profile = withProfile && !isInProcess && suite.kind === "throughput" ? await profileOf(suite, data) : undefined;
+  const profile = withProfile && !isInProcess && goals.some((goal) => goal.suite === suite.name) ? await profileOf(suite, data) : undefined;
   return ours.map((own, index) => ({
     suite: suite.name,
     title: suite.title,

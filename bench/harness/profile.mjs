@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runInProcess } from "./processes.mjs";
 
-const NOT_WORK = new Set(["(idle)", "(program)", "(root)"]);
+/** `serve` is where a worker waits for commands. */
+const NOT_WORK = new Set(["(idle)", "(program)", "(root)", "serve"]);
 const FUNCTIONS = 8;
 
 /** The heaviest functions of a run: `[{ name, percent }]`. What came before the measured part counts too, so the run should be long. */

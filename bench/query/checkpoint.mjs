@@ -10,8 +10,8 @@ import { secondsStream, startYsb } from "./ysb-columns.mjs";
 const POOL_BATCHES = 8;
 const ROWS_MAX = 1 << 17;
 const USES = 10;
-const BATCHES = 6;
-const ROUNDS = 3;
+const BATCHES = 4;
+const ROUNDS = 2;
 
 export const suite = {
   name: "checkpoint",
@@ -22,7 +22,7 @@ export const suite = {
   about: {
     source: "columns in memory, 140 bytes an event",
     sink: "memory, update",
-    checkpoint: "every 10 M events, or every 60 M",
+    checkpoint: "every 10 M events, or every 40 M",
     rate: "10 M/s",
   },
 

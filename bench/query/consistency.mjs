@@ -11,7 +11,7 @@ import { digestOfLines } from "../harness/digest.mjs";
 import { batchesIn, F, PoolStream, timed, withSession } from "../harness/engine.mjs";
 
 const SCHEMA = parseSchema("id BIGINT, from_account INT, to_account INT, amount BIGINT, ts TIMESTAMP");
-const FILES = 4;
+const FILES = 10;
 
 export const suite = {
   name: "consistency",

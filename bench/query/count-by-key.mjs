@@ -27,7 +27,7 @@ export const suite = {
     checkpoint: "every batch of 1 M events",
     rate: "no event time",
   },
-  scalesTo: [1, 2, 4, 8],
+  scalesTo: [1, 2],
   events: 16_000_000,
 
   prepare({ directory, events }) {

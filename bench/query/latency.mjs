@@ -52,7 +52,7 @@ export const suite = {
   group: "latency",
   title: "Latency at 100,000 events a second",
   kind: "latency",
-  events: 10 * EVENTS_PER_SECOND,
+  events: 5 * EVENTS_PER_SECOND,
   about: {
     source: "columns in memory, 24 bytes an event",
     sink: "memory",

@@ -2,6 +2,7 @@
  * The queries of the Nexmark benchmark, q0 to q23: as frames, and once more as loops over the same rows. `nexmark.mjs` runs and checks them.
  *
  * ```
+ * events    measured, where the usual number would take long
  * reads     tables that the query reads
  * frame     the query over frames of these tables
  * mode      output mode
@@ -167,6 +168,7 @@ export const queries = [
   {
     name: "q10",
     title: "log to files by day and minute",
+    events: 2_000_000,
     reads: ["bid"],
     mode: "append",
     files: { format: "csv", partitionBy: ["day", "minute"], lines: csvLines },
@@ -264,6 +266,7 @@ export const queries = [
   {
     name: "q15",
     title: "bids by day",
+    events: 2_000_000,
     reads: ["bid"],
     mode: "update",
     keys: 1,
@@ -281,6 +284,7 @@ export const queries = [
   {
     name: "q16",
     title: "bids by channel and day",
+    events: 2_000_000,
     reads: ["bid"],
     mode: "update",
     keys: 2,
@@ -338,6 +342,7 @@ export const queries = [
   {
     name: "q18",
     title: "last bid of each user and auction",
+    events: 2_000_000,
     reads: ["bid"],
     mode: "update",
     keys: 2,

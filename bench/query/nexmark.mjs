@@ -19,10 +19,10 @@ const RATE = 100_000;
 const POOL_EVENTS_MAX = 1_000_000;
 const POOL_FILES = 4;
 const POOL_SPAN_MS = 10_000;
-const WARM_UP_PASSES = 3;
+const WARM_UP_PASSES = 2;
 /** With a multiple of this many events the ids move on by whole hundreds, and the hot ones stay hot. */
 const EVENTS_STEP = 5000;
-const FILE_EVENTS = 2_000_000;
+const FILE_EVENTS = 1_000_000;
 const FILES = 8;
 const FILES_PER_BATCH = 2;
 const OVER_FILES = { parquet: ["q0", "q1", "q2", "q5", "q7", "q12"], ndjson: ["q0"] };
@@ -42,7 +42,7 @@ function overColumns(query) {
     group: "nexmark",
     title: `Nexmark ${query.name}, ${query.title}`,
     kind: "throughput",
-    events: 10 * POOL_EVENTS_MAX,
+    events: query.events ?? 5 * POOL_EVENTS_MAX,
     waitsFor: query.waitsFor,
     about: {
       source: `columns in memory (${query.reads?.join(", ")}), about 200 bytes an event`,
@@ -120,7 +120,7 @@ function overFiles(query, form) {
     about: {
       source: form === "ndjson" ? "NDJSON files, 300 bytes an event" : "Parquet files (snappy), 116 bytes an event",
       sink: sinkOf(query),
-      checkpoint: "every batch of 500,000 events",
+      checkpoint: "every batch of 250,000 events",
       rate: "100,000/s",
     },
 

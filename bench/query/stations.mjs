@@ -13,7 +13,7 @@ export const suite = {
   group: "stations",
   title: "1BRC form: text group-by, 413 stations",
   kind: "throughput",
-  events: 10_000_000,
+  events: 5_000_000,
   about: { source: "CSV files, 17 bytes a row", sink: "collect", checkpoint: "none, a batch query", rate: "no event time" },
 
   async prepare({ directory, events }) {

@@ -72,7 +72,7 @@ function suiteOf(name, title, form, query, events) {
       checkpoint: "every batch, two of eight files",
       rate: "100,000/s",
     },
-    scalesTo: name === "ysb-json" ? [1, 2, 4, 8] : undefined,
+    scalesTo: name === "ysb-json" ? [1, 2] : undefined,
 
     async prepare({ directory, events: total }) {
       const data = await writeSet("ysb-b", { directory, form, events: Math.max(FILES, total), files: FILES });
@@ -110,7 +110,7 @@ function suiteOf(name, title, form, query, events) {
   };
 }
 
-const EVENTS = 8_000_000;
+const EVENTS = 4_000_000;
 const WRITTEN_EVENTS = 2_000_000;
 
 export const ysbFileSuites = [

@@ -3,12 +3,15 @@
  * may have a copy of this package of its own. Set by `cli/run.ts` before the program is loaded; read by `SessionBuilder`.
  */
 import type { Session } from "./session.ts";
+import type { StartComparison } from "./compare-start.ts";
 
 export interface Launcher {
   /** Settings of new sessions; what the program sets itself wins. */
   readonly conf: Readonly<Record<string, string>>;
   /** Called with every new session. */
   opened(session: Session): void;
+  /** If set, streaming queries do not start: they are compared with their checkpoints, and count as ended. */
+  readonly compared?: (comparison: StartComparison) => void;
 }
 
 const KEY: unique symbol = Symbol.for("millrace.launcher") as never;

@@ -45,7 +45,9 @@ import type {
   StreamingQueryListener,
   WriteRequest,
 } from "./executor.ts";
+import { ComparedQuery, compareStart } from "./compare-start.ts";
 import { explainText } from "./explain-text.ts";
+import { currentLauncher } from "./launcher.ts";
 import { writeBatch } from "./batch-write.ts";
 import { type LocalQuery, startStreamingQuery } from "./streaming-start.ts";
 
@@ -191,6 +193,11 @@ export class LocalExecutor implements Executor {
   }
 
   async start(plan: LogicalPlan, request: StartRequest): Promise<QueryHandle> {
+    const compared = currentLauncher()?.compared;
+    if (compared) {
+      compared(await compareStart(this, plan, request));
+      return new ComparedQuery(this.ports.random.uuid(), request.name);
+    }
     const query = await startStreamingQuery(this, plan, request);
     this.#queries.add(query);
     const ended = (error: StreamingQueryError | null): void => {

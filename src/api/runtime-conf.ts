@@ -76,6 +76,17 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "true",
     check: isBoolean,
   },
+  "spark.sql.streaming.stateStore.maintenanceInterval": {
+    description: "Time between two background copies of changed state; what is younger is redone at a restart.",
+    default: "2s",
+    check: isDuration,
+  },
+  "spark.sql.streaming.stateStore.minDeltasForSnapshot": {
+    description:
+      "Batches that change a small state before it is written to a snapshot file. Large state gets one when as many bytes have changed.",
+    default: "10",
+    check: isCount,
+  },
   "spark.sql.streaming.pollingDelay": { description: "Pause after a trigger that found nothing.", default: "10ms", check: isDuration },
   "spark.sql.streaming.noDataProgressEventInterval": {
     description: "Time between events of an idle query.",

@@ -4,6 +4,7 @@
  */
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Ports } from "../base/ports.ts";
 import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
 import { AtomicFiles } from "../checkpoint/atomic-file.ts";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -17,6 +18,8 @@ import type { StreamSource } from "../connectors/source.ts";
 import { AsyncProgress } from "../coordinator/async-progress.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
+import { BackgroundSnapshots } from "../coordinator/background-snapshots.ts";
+import { readStreamingConf } from "../coordinator/streaming-conf.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
 import { tailOutput } from "../coordinator/tail.ts";
 import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
@@ -24,10 +27,11 @@ import { schemaOf } from "../plan/expr/expression.ts";
 import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import { progressJson } from "../metrics/query-progress.ts";
-import type { OutputTarget } from "../protocol/messages.ts";
+import type { CheckpointTarget, OutputTarget } from "../protocol/messages.ts";
 import { asyncProgressIntervalMs, asyncProgressOptions, refuseState } from "./async-progress-options.ts";
 import type { ExplainMode, QueryHandle, StartRequest } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
+import type { StateOperatorMetadata } from "../state/state-metadata.ts";
 import type { LocalExecutor } from "./local-executor.ts";
 
 const CHECKPOINT_OPTION = "checkpointLocation";
@@ -78,10 +82,14 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       sink.delivery.kind === "main"
         ? { kind: "main" }
         : { kind: "writer", writer: sink.delivery.writer, settings: sink.delivery.settings, schema };
-    const query = new LoadedQuery(executor.pool, program, functions, output, { path: location.path, queryId: checkpoint.queryId });
+    const target = await checkpointTarget(ports, checkpoint);
+    const query = new LoadedQuery(executor.pool, program, functions, output, target);
     const readStaticTables = () => executor.staticTables(program);
     const staticTables = await readStaticTables();
-    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables, readStaticTables });
+    const snapshots = program.operators.some(({ state }) => state !== null)
+      ? new BackgroundSnapshots(executor.pool, query.number, program, ports, target, readStreamingConf(conf).snapshots)
+      : null;
+    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables, readStaticTables, snapshots });
     const execution = new MicroBatchExecution({
       ports,
       checkpoint,
@@ -177,11 +185,14 @@ export class LocalQuery implements QueryHandle {
   }
 }
 
+/** The checkpoint as workers are told of it. */
+async function checkpointTarget(ports: Ports, { path, queryId, owner }: Checkpoint): Promise<CheckpointTarget> {
+  return { path, queryId, bootId: owner.bootId, inode: (await ports.files.stat(path))!.inode };
+}
+
 /** The program with the row layouts that the checkpoint's state has. */
 async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
-  const wanted = program.operators.flatMap(({ layout, state }) =>
-    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
-  );
+  const wanted = statefulOperators(program);
   const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
   const operators = program.operators.map((operator) =>
     operator.state ? { ...operator, layout: layouts.get(operator.state.operatorId) ?? operator.layout } : operator,
@@ -189,8 +200,15 @@ async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoin
   return { ...program, operators };
 }
 
+/** What the state metadata of a checkpoint says about the operators of a program. */
+export function statefulOperators(program: PhysicalProgram): readonly StateOperatorMetadata[] {
+  return program.operators.flatMap(({ layout, state }) =>
+    state ? [{ operatorId: state.operatorId, operatorName: state.operatorName, partitionCount: program.partitions, layout }] : [],
+  );
+}
+
 /** The session's settings with those defaults that a checkpoint must remember. */
-function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
+export function sessionConf(executor: LocalExecutor): ReadonlyMap<string, string> {
   return new Map([...executor.settings.conf.entries(), ["spark.sql.shuffle.partitions", String(executor.partitions)]]);
 }
 
@@ -209,7 +227,8 @@ function sinkOptions(provider: SinkProvider, { format, options }: StartRequest):
   return new ConnectorOptions(format, Object.fromEntries(own), provider.options);
 }
 
-function checkpointLocation(
+/** Where the checkpoint of a query is or will be. */
+export function checkpointLocation(
   executor: LocalExecutor,
   provider: SinkProvider,
   request: StartRequest,
@@ -222,6 +241,9 @@ function checkpointLocation(
   if (!provider.allowsTemporaryCheckpoint) throw new AnalysisError("STREAMING_CHECKPOINT_LOCATION_MISSING", {});
   return { path: join(tmpdir(), `millrace-${executor.ports.random.uuid()}`), isTemporary: true };
 }
+
+/** Equal for reads that share a source. */
+export const sourceKey = ({ format, options, paths, schema }: Read): string => JSON.stringify([format, options, paths, schema]);
 
 /** Opens every distinct streaming source once, however often the plan reads it. */
 async function openSources(
@@ -238,7 +260,7 @@ async function openSources(
       continue;
     }
     const read = input.read as Read;
-    const key = JSON.stringify([read.format, read.options, read.paths, read.schema]);
+    const key = sourceKey(read);
     let stream = known.get(key);
     if (stream === undefined) {
       stream = sources.length;

@@ -22,6 +22,10 @@ export const FAILPOINTS = [
   "after-source-commit",
   "during-purge",
   "during-sweep",
+  "before-chunk-transaction",
+  "after-chunk-transaction",
+  "before-chunk-version",
+  "after-chunk-version",
   "before-snapshot",
   "after-snapshot",
 ] as const;

@@ -1,6 +1,6 @@
 /**
  * The real ports: Node's clock, randomness, timers, files and sockets. Made once per process by `Session` and by each worker;
- * the only file besides `kernels/load.ts` that calls them directly.
+ * the only file besides `lmdb-chunks.ts` and `kernels/load.ts` that calls them directly.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -33,6 +33,7 @@ import {
 import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { lmdbChunks } from "./lmdb-chunks.ts";
 import type {
   Clock,
   Connection,
@@ -63,7 +64,14 @@ const statAsync = promisify(stat) as (path: string) => Promise<Stats>;
 
 /** All ports, backed by the operating system. */
 export function nodePorts(): Ports {
-  return { clock: nodeClock, random: nodeRandom, scheduler: nodeScheduler, files: new NodeFileSystem(), network: nodeNetwork };
+  return {
+    clock: nodeClock,
+    random: nodeRandom,
+    scheduler: nodeScheduler,
+    files: new NodeFileSystem(),
+    chunks: lmdbChunks,
+    network: nodeNetwork,
+  };
 }
 
 const nodeClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };

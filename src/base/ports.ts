@@ -1,5 +1,5 @@
 /**
- * The five ports through which the engine touches the world: clock, randomness, file system, network, scheduler.
+ * The ports through which the engine touches the world: clock, randomness, file system, chunk environments, network, scheduler.
  *
  * Every constructor that needs one takes it as its first arguments; nothing else in `src` calls `Date.now`,
  * `Math.random`, `node:fs`, `node:net` or `setTimeout` (`test/tidy.test.ts` checks). The real ones are made in
@@ -89,6 +89,35 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
+/** A value under a key. */
+export interface ChunkEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/**
+ * Values under keys in a directory of their own, ordered by the bytes of the keys; transactions are all or nothing when a process dies, not when
+ * the machine does. One thread writes, any may read. Synchronous: for workers, which block anyway. Holds copies of state (`state/chunk-writer.ts`).
+ */
+export interface ChunkEnvironment {
+  /** Valid until the next call. */
+  get(key: Uint8Array): Uint8Array | undefined;
+  /** Entries with keys in [from, to), ascending; for many small values. */
+  range(from: Uint8Array, to: Uint8Array): Iterable<ChunkEntry>;
+  /** One transaction: `removed` keys go, then `put` come. */
+  write(removed: readonly Uint8Array[], put: readonly ChunkEntry[]): void;
+  /** Makes everything durable. */
+  sync(): void;
+  close(): void;
+}
+
+export interface ChunkEnvironments {
+  /** Opens or creates the environment in an existing directory. Throws when it cannot be read. */
+  open(directory: string): ChunkEnvironment;
+  /** Removes the environment, which nobody has open, and its directory; missing is fine. */
+  remove(directory: string): void;
+}
+
 /** Names a process for records that others read; `bootId` tells whether `pid` still can mean the same process. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -114,5 +143,6 @@ export interface Ports {
   readonly random: Random;
   readonly scheduler: Scheduler;
   readonly files: FileSystem;
+  readonly chunks: ChunkEnvironments;
   readonly network: Network;
 }

@@ -4,7 +4,7 @@
  * own has lost the checkpoint and must not publish anything. Used by `Checkpoint` only.
  */
 import { CheckpointError } from "../base/errors.ts";
-import type { DirectoryLock, FileSystem } from "../base/ports.ts";
+import type { DirectoryLock, FileSystem, ProcessIdentity } from "../base/ports.ts";
 import type { AtomicFiles } from "./atomic-file.ts";
 import { batchIdsAmong } from "./metadata-log.ts";
 
@@ -52,6 +52,10 @@ export class CheckpointLock {
     const [own, next] = await Promise.all(files);
     if (own !== undefined && next === undefined) return;
     throw new CheckpointError("CONCURRENT_CHECKPOINT_USE", { checkpointLocation: this.#directory });
+  }
+
+  get owner(): ProcessIdentity {
+    return this.#lock.owner;
   }
 
   async release(): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { CheckpointError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
-import type { FileSystem, Ports } from "../base/ports.ts";
+import type { FileSystem, Ports, ProcessIdentity } from "../base/ports.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import { AtomicFiles, TEMPORARY_SUFFIX } from "./atomic-file.ts";
 import { CheckpointLock } from "./checkpoint-lock.ts";
@@ -98,6 +98,11 @@ export class Checkpoint {
     return this.#lock.epoch;
   }
 
+  /** The process that this is. */
+  get owner(): ProcessIdentity {
+    return this.#lock.owner;
+  }
+
   /** The settings fixed at the first start, or null for a new checkpoint (see `effectiveConf`). */
   async loggedConf(): Promise<Readonly<Record<string, string>> | null> {
     const newest = this.inventory.offsetBatches.at(-1);
@@ -188,7 +193,9 @@ export class Checkpoint {
   /** Notes that an attempt of this run failed: what it left in the state directories goes after the next commit. */
   async attemptFailed(batchId: number, attempt: string): Promise<void> {
     const prepared = `${this.path}/commits/${preparedName(batchId, attempt)}`;
-    this.#sweepCandidates = [...new Set([...this.#sweepCandidates, prepared, ...(await listState(this.#files, this.path)).files])];
+    // Not snapshots: one may be on its way, and no attempt leaves any.
+    const changes = (await this.#files.list(`${this.path}/${CHANGES_DIRECTORY}`)).map((file) => file.path);
+    this.#sweepCandidates = [...new Set([...this.#sweepCandidates, prepared, ...changes])];
   }
 
   /** In the background: removes the records of batches before `batchId` and the state files that no remaining record lists. */

@@ -11,8 +11,8 @@ const NAME = "state";
 
 /**
  * The layouts to run with, by operator id; stores them at the first start. `isNew`: no batch has been planned in this checkpoint yet, so what an earlier
- * start left counts for nothing. Throws `STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE`, `STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE`,
- * `STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA`.
+ * start left counts for nothing. Throws what `layoutsFor` throws, and `STREAMING_STATEFUL_OPERATOR_MISSING_STATE_DIRECTORY` when batches
+ * have run without any state.
  */
 export async function agreeOnLayouts(
   log: LogStore,
@@ -22,13 +22,25 @@ export async function agreeOnLayouts(
 ): Promise<ReadonlyMap<number, RowLayout>> {
   if (isNew) await log.remove(NAME);
   const text = await log.read(NAME);
-  if (text === null) {
-    if (wanted.length > 0) await log.putIfAbsent(NAME, stateMetadataJson(wanted));
-    return new Map(wanted.map(({ operatorId, layout }) => [operatorId, layout]));
-  }
-  const stored = parseStateMetadata(text, `${path}/operators/${NAME}`);
-  const describe = (operators: readonly StateOperatorMetadata[]): string =>
-    operators.map(({ operatorId, operatorName }) => `(OperatorId: ${operatorId} -> OperatorName: ${operatorName})`).join(", ");
+  if (text !== null) return layoutsFor(parseStateMetadata(text, `${path}/operators/${NAME}`), wanted);
+  if (!isNew && wanted.length > 0) throw withoutState(wanted);
+  if (wanted.length > 0) await log.putIfAbsent(NAME, stateMetadataJson(wanted));
+  return new Map(wanted.map(({ operatorId, layout }) => [operatorId, layout]));
+}
+
+/** For a checkpoint whose batches kept no state. */
+export function withoutState(wanted: readonly StateOperatorMetadata[]): CheckpointError {
+  return new CheckpointError("STREAMING_STATEFUL_OPERATOR_MISSING_STATE_DIRECTORY", { OpsInCurBatchSeq: describe(wanted) });
+}
+
+/**
+ * Layouts under which the rows of `stored` operators serve the `wanted` ones. Throws `STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE`,
+ * `STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE`, `STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA`.
+ */
+export function layoutsFor(
+  stored: readonly StateOperatorMetadata[],
+  wanted: readonly StateOperatorMetadata[],
+): ReadonlyMap<number, RowLayout> {
   if (describe(stored) !== describe(wanted)) {
     throw new CheckpointError("STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA", {
       OpsInMetadataSeq: describe(stored),
@@ -37,3 +49,6 @@ export async function agreeOnLayouts(
   }
   return new Map(stored.map(({ operatorId, layout }, i) => [operatorId, compatibleLayout(layout, wanted[i]!.layout)]));
 }
+
+const describe = (operators: readonly StateOperatorMetadata[]): string =>
+  operators.map(({ operatorId, operatorName }) => `(OperatorId: ${operatorId} -> OperatorName: ${operatorName})`).join(", ");

@@ -107,6 +107,19 @@ checkpoint
     ),
   );
 checkpoint
+  .command("diff")
+  .description("say what a start of a program would keep of the checkpoint, or why it would be refused; starts no query")
+  .argument("<dir>", "the query's checkpointLocation")
+  .argument("<program>", "the program that starts the query")
+  .argument("[args...]", "the program's own arguments; write -- before options among them")
+  .option("--conf <key=value>", "a setting for the program's sessions; repeatable", keyValue, {})
+  .option("--json", "print JSON", false)
+  .action(
+    action(async (directory: string, path: string, args: string[], options: { conf: Record<string, string>; json: boolean }) =>
+      (await import("./checkpoint-diff.ts")).diffCommand(directory, path, { ...options, args }, terminal),
+    ),
+  );
+checkpoint
   .command("rollback")
   .description("forget the batches after one that the checkpoint keeps; the next start runs from there")
   .argument("<dir>", "the query's checkpointLocation; the query must not run")

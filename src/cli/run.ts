@@ -5,7 +5,7 @@
 import { createRequire, register } from "node:module";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { setLauncher } from "../api/launcher.ts";
+import { type Launcher, setLauncher } from "../api/launcher.ts";
 import type { Session } from "../api/session.ts";
 import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
 import { nodePorts } from "../base/node-ports.ts";
@@ -21,10 +21,11 @@ export interface RunOptions {
   readonly conf: Readonly<Record<string, string>>;
   /** The program's own arguments. */
   readonly args: readonly string[];
+  readonly compared?: NonNullable<Launcher["compared"]>;
 }
 
 /** Resolves when the program's module has run and all its queries have ended. */
-export async function runProgram(program: string, { conf, args }: RunOptions, terminal: Terminal): Promise<number> {
+export async function runProgram(program: string, { conf, args, compared }: RunOptions, terminal: Terminal): Promise<number> {
   const ports = nodePorts();
   const path = resolve(program);
   if ((await ports.files.stat(path)) === undefined) throw new IllegalArgumentError("PATH_NOT_FOUND", { path });
@@ -36,6 +37,7 @@ export async function runProgram(program: string, { conf, args }: RunOptions, te
   const failures: string[] = [];
   setLauncher({
     conf,
+    ...(compared && { compared }),
     opened(session) {
       sessions.push(session);
       void session.streams.addListener({

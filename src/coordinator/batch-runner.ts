@@ -51,7 +51,7 @@ export interface BatchOutput {
   readonly changeFiles: readonly ChangeFile[];
 }
 
-/** What state a query starts from: whole-table snapshots and the change files after them, all committed. */
+/** What state a query starts from: a snapshot and the change files after it, all committed. */
 export interface StateStart {
   /** The last committed batch, or -1. */
   readonly committedBatch: number;
@@ -74,10 +74,10 @@ export interface BatchRunner {
   /** Undo everything the batch did to the state in memory. */
   abort(batchId: number): Promise<void>;
   /**
-   * Writes a snapshot of the state after the last committed batch, if enough has changed since the last one; null if not.
-   * Called between batches; should be short or do its work in pieces.
+   * A durable snapshot that was finished since the last call, and holds nothing that is not committed; null if there is none. It is of some
+   * batch before: redo of the batches after that one over it gives the newest state. Throws if one could not be written.
    */
-  snapshot(committedBatch: number): Promise<{ readonly batchId: number; readonly files: readonly ChangeFile[] } | null>;
+  takeSnapshot(): { readonly batchId: number; readonly files: readonly ChangeFile[] } | null;
   /** Whether a batch without data would do something under the new watermark (evict state, emit windows). */
   needsBatchWithoutData(evictWatermarkMs: number): boolean;
   /** Loads the static join sides again, as they are now. Between batches. */

@@ -3,6 +3,7 @@
  * and streaming queries alike go through it. Main thread.
  */
 import type { TableBatches } from "./tail.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { compileStage } from "../compile/pipeline.ts";
 import { loadModule } from "../compile/module-cache.ts";
 import { batchSplits } from "../connectors/memory/memory-stream.ts";
@@ -12,6 +13,7 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
 import type { PhysicalProgram, Stage, StageSink } from "../plan/physical/program.ts";
 import type {
+  ChangesReply,
   BatchParameters,
   CheckpointTarget,
   ExchangeBlock,
@@ -27,7 +29,7 @@ import type {
 import type { EventTimeStats } from "./batch-runner.ts";
 import { runSessionStep } from "./session-step.ts";
 import { type StageStatistics, stageStatistics } from "./stage-statistics.ts";
-import type { MemorySet, WorkerPool } from "./worker-pool.ts";
+import { type MemorySet, settle, type WorkerPool } from "./worker-pool.ts";
 
 /** Splits of one source of the program, with the rows of sources that live here. */
 export interface SourceSplits {
@@ -45,6 +47,8 @@ export interface StagesResult {
   readonly observed: readonly ScanReply["observed"][];
   /** Per stateful operator, in program order: the replies of all workers. */
   readonly state: ReadonlyMap<number, readonly StateReply[]>;
+  /** Change files by worker; none of a query without state. */
+  readonly changes: readonly ChangesReply[];
 }
 
 let nextQueryNumber = 0;
@@ -107,9 +111,12 @@ export class LoadedQuery {
     await this.load(this.#tables);
   }
 
-  /** Runs all stages over `sources` (one entry per source of the program). */
+  /**
+   * Runs all stages over `sources` (one entry per source of the program) and has the changes of state written. Workers take commands in order,
+   * so `begin` travels with the first stage and `changes` with the last: a command that nothing waits for costs no time of its own.
+   */
   async run(batch: BatchParameters, sources: readonly SourceSplits[]): Promise<StagesResult> {
-    await this.#pool.all({ kind: "begin", query: this.number, batch });
+    const begun = this.#pool.all({ kind: "begin", query: this.number, batch });
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
     /** What the stages so far have sent to each operator, and out. */
@@ -117,18 +124,22 @@ export class LoadedQuery {
     let statistics: readonly ScanReply[] = [];
     const stages: StageStatistics[] = [];
     const made = [...sources];
+    let changes: readonly ChangesReply[] = [];
+    const lastMerge = this.program.stages.findLast(({ input }) => input.kind === "merge");
     for (const stage of this.program.stages) {
       let tasks: readonly TaskOfWorker[];
       if (stage.input.kind === "scan") {
         this.#runSessionSteps(stage, sent, batch, made);
-        const scanned = await this.#scan(stage, made);
+        const [, scanned] = await settle([begun, this.#scan(stage, made)]);
         scanned.tasks.forEach(({ task, source }) => (inputRows[source] = inputRows[source]! + task.inputRows));
         tasks = scanned.tasks;
         statistics = scanned.replies;
       } else {
         const { operator } = stage.input;
-        const replies = await this.#merge(stage, sent.get(operator) ?? []);
+        const merged = this.#merge(stage, sent.get(operator) ?? []);
+        const [replies, written] = await settle([merged, stage === lastMerge ? this.#writeChanges() : Promise.resolve([])]);
         statistics = replies;
+        changes = written;
         const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
         if (stateReplies.length > 0) state.set(operator, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
@@ -138,7 +149,15 @@ export class LoadedQuery {
       stages.push(stageStatistics(tasks, this.#pool.size));
     }
     const observed = statistics.map((reply) => reply.observed);
-    return { sink: this.#sinkOutput(sent.get("output") ?? []), inputRows, eventTime: mergeEventTime(statistics), observed, state, stages };
+    return {
+      sink: this.#sinkOutput(sent.get("output") ?? []),
+      inputRows,
+      eventTime: mergeEventTime(statistics),
+      observed,
+      state,
+      stages,
+      changes,
+    };
   }
 
   /** Puts what the session steps that `stage` scans make of their rows into `sources`. */
@@ -167,6 +186,12 @@ export class LoadedQuery {
     if (keepMemory && this.#memorySet) this.#pool.returnMemories(this.#memorySet);
     this.#memories = [];
     this.#memorySet = null;
+  }
+
+  async #writeChanges(): Promise<readonly ChangesReply[]> {
+    if (!this.program.operators.some(({ state }) => state)) return [];
+    failpoint("before-change-files");
+    return this.#pool.all({ kind: "changes", query: this.number });
   }
 
   async #scan(stage: Stage, sources: readonly SourceSplits[]): Promise<{ tasks: TaskOfWorker[]; replies: readonly ScanReply[] }> {

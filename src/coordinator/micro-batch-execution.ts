@@ -252,7 +252,8 @@ export class MicroBatchExecution {
       const { batchId } = planned.record;
       const output = await this.#execute(planned);
       await this.#report(batchId, planned.record.batchWatermarkMs, output);
-      await this.#snapshot(batchId);
+      const snapshot = this.#parts.runner.takeSnapshot();
+      if (snapshot) this.#parts.checkpoint.addSnapshot(snapshot);
     } else {
       this.#status = { message: statusMessages.waitingForData, isDataAvailable: false, isTriggerActive: false };
       if (this.#reporter.isIdleReportDue) await this.#report(this.#batchId, this.#tracker.globalMs, null);
@@ -366,13 +367,6 @@ export class MicroBatchExecution {
     const outcome = { batchId, ranges: this.#ranges, latestOffsets, watermarkMs, hasNewData: this.#ranges.some(hasNewData), output };
     if (output) this.#reporter.batchFinished(outcome);
     else this.#reporter.idle(outcome);
-  }
-
-  async #snapshot(committedBatch: number): Promise<void> {
-    failpoint("before-snapshot");
-    const snapshot = await surviveWorkerDeath(this.#parts, committedBatch, () => this.#parts.runner.snapshot(committedBatch));
-    failpoint("after-snapshot");
-    if (snapshot) this.#parts.checkpoint.addSnapshot(snapshot);
   }
 
   #nothingLeft(trigger: number): void {

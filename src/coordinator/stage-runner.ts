@@ -3,13 +3,15 @@
  * in memory. Main thread; one per query.
  */
 import { crc32c } from "../base/crc32c.ts";
+import { MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import type { StateOperatorMetrics } from "../metrics/query-progress.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { KeyedOperator, PhysicalProgram, StageSink } from "../plan/physical/program.ts";
 import type { StateReply } from "../protocol/messages.ts";
-import type { BatchInput, BatchOutput, BatchRunner, ChangeFile, StateStart } from "./batch-runner.ts";
+import type { BackgroundSnapshots, SnapshotFile } from "./background-snapshots.ts";
+import type { BatchInput, BatchOutput, BatchRunner, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
 import { type StageStatistics, statisticsText } from "./stage-statistics.ts";
 import { observedResults } from "./observed-metrics.ts";
@@ -28,6 +30,8 @@ export interface StageRunnerParts {
   readonly staticTables: readonly TableBatches[];
   /** Reads them again. */
   readonly readStaticTables: () => Promise<readonly TableBatches[]>;
+  /** Null for queries without state. */
+  readonly snapshots: BackgroundSnapshots | null;
 }
 
 /** Batches that `explain("analyze")` sums up. */
@@ -38,7 +42,7 @@ export class StageRunner implements BatchRunner {
   #evictWatermarkMs = 0;
   /** Per batch of the last ones, newest last, and per stage. */
   #lastBatches: (readonly StageStatistics[])[] = [];
-  #isSnapshotDue = false;
+  #epoch = 0;
   #loaded = false;
   #staticVersions: readonly string[];
 
@@ -54,15 +58,26 @@ export class StageRunner implements BatchRunner {
   }
 
   async restore(start: StateStart): Promise<void> {
-    const { pool, query, staticTables } = this.#parts;
+    const { pool, query, staticTables, snapshots } = this.#parts;
+    const chunksBatch = (await snapshots?.open(start)) ?? null;
     if (this.#loaded) await query.reload();
     else await query.load(staticTables);
     this.#loaded = true;
-    if (query.program.operators.some(({ state }) => state)) await pool.all({ kind: "restore", query: query.number, start });
+    if (!snapshots) return;
+    try {
+      await pool.all({ kind: "restore", query: query.number, start, chunksBatch });
+      if (chunksBatch !== null) await snapshots.loaded();
+    } catch (error) {
+      const isDamaged = error instanceof MillraceError && error.condition === "STATE_CHUNK_STORE_DAMAGED";
+      if (!isDamaged) throw error;
+      await snapshots.discard();
+      await query.reload();
+      await pool.all({ kind: "restore", query: query.number, start, chunksBatch: null });
+    }
   }
 
   async run(input: BatchInput): Promise<BatchOutput> {
-    const { pool, query, functions, sources, bindings } = this.#parts;
+    const { query, functions, sources, bindings } = this.#parts;
     const { program } = query;
     const splits = bindings.map((binding): SourceSplits => {
       if ("fixed" in binding) return binding.fixed;
@@ -71,13 +86,12 @@ export class StageRunner implements BatchRunner {
       return { splits: streamSplits, ...(attachments && { attachments }) };
     });
     const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
+    this.#epoch = attempt.epoch;
     const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits);
     this.#lastBatches.push(result.stages);
     if (this.#lastBatches.length > EXPLAINED_BATCHES) this.#lastBatches.shift();
-    failpoint("before-change-files");
-    const changes = result.state.size > 0 ? await pool.all({ kind: "changes", query: query.number }) : [];
     failpoint("after-change-files");
-    const commitMs = Math.max(0, ...changes.map((change) => change.commitMs));
+    const commitMs = Math.max(0, ...result.changes.map((change) => change.commitMs));
     const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
     const batches = runTail(result.sink.batches, program.output, program.tail, functions, context);
     this.#evictWatermarkMs = evictWatermarkMs;
@@ -94,24 +108,21 @@ export class StageRunner implements BatchRunner {
         (operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions, commitMs) ?? [],
       ),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
-      changeFiles: changes.flatMap(({ files }) => files),
+      changeFiles: result.changes.flatMap(({ files }) => files),
     };
   }
 
-  async commit(_batchId: number): Promise<void> {
-    const due = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
-    this.#isSnapshotDue = due.some(Boolean);
+  async commit(batchId: number): Promise<void> {
+    const sizes = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+    this.#parts.snapshots?.committed(batchId, this.#epoch, sizes);
   }
 
   async abort(_batchId: number): Promise<void> {
     await this.#parts.pool.all({ kind: "abort", query: this.#parts.query.number });
   }
 
-  async snapshot(committedBatch: number): Promise<{ batchId: number; files: readonly ChangeFile[] } | null> {
-    const { pool, query } = this.#parts;
-    if (!this.#isSnapshotDue) return null;
-    const files = (await pool.all({ kind: "snapshot", query: query.number, batchId: committedBatch })).flat();
-    return files.length === 0 ? null : { batchId: committedBatch, files };
+  takeSnapshot(): SnapshotFile | null {
+    return this.#parts.snapshots?.take() ?? null;
   }
 
   /** As Spark: whenever the watermark has moved since the last batch of a query that evicts. */
@@ -136,6 +147,7 @@ export class StageRunner implements BatchRunner {
   }
 
   async stop(): Promise<void> {
+    await this.#parts.snapshots?.stop();
     await this.#parts.query.unload();
   }
 }

@@ -1,5 +1,6 @@
 /** The session settings that the micro-batch loop itself looks at, parsed once per query. */
 import { IllegalArgumentError } from "../base/errors.ts";
+import type { SnapshotSettings } from "./background-snapshots.ts";
 import { WATERMARK_POLICY_KEY, type WatermarkPolicy } from "./watermark-tracker.ts";
 
 export interface StreamingConf {
@@ -12,6 +13,7 @@ export interface StreamingConf {
   readonly minBatchesToRetain: number;
   /** How old the rows of static join sides may get, ms; 0: they stay as they were at the start. */
   readonly staticRefreshIntervalMs: number;
+  readonly snapshots: SnapshotSettings;
 }
 
 const PREFIX = "spark.sql.streaming.";
@@ -33,6 +35,10 @@ export function readStreamingConf(conf: ReadonlyMap<string, string>): StreamingC
     progressRetention: read(`${PREFIX}numRecentProgressUpdates`, 100, toCount),
     minBatchesToRetain: read(`${PREFIX}minBatchesToRetain`, 100, toCount),
     staticRefreshIntervalMs: read("millrace.staticRefreshInterval", 0, toMilliseconds),
+    snapshots: {
+      intervalMs: read(`${PREFIX}stateStore.maintenanceInterval`, 2000, toMilliseconds),
+      minDeltas: read(`${PREFIX}stateStore.minDeltasForSnapshot`, 10, toCount),
+    },
   };
 }
 

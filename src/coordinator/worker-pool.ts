@@ -17,6 +17,7 @@ export interface WorkerHandle {
 
 /** Looks at a heartbeat before a worker counts as dead: a process that was asleep for a while has missed one only. */
 const HEARTBEAT_CHECKS = 4;
+const IDLE = "no worker works";
 /** Waiting for less is nothing to speak of. */
 const WAIT_SHOWN_MS = 1000;
 
@@ -43,6 +44,8 @@ export class WorkerPool {
   readonly kernels: WebAssembly.Module = compileKernels();
   readonly #parts: WorkerPoolParts;
   readonly #slots: Slot[];
+  /** Started with the first command to it. */
+  readonly #writer: Slot;
   #watch: AbortController | null = null;
   #idleMemories: MemorySet[] = [];
   #nextMemorySet = 0;
@@ -51,6 +54,7 @@ export class WorkerPool {
     this.#parts = parts;
     this.size = parts.size;
     this.#slots = Array.from({ length: parts.size }, (_, index) => new Slot(index, parts, () => this.#busyChanged()));
+    this.#writer = new Slot(parts.size, parts, () => {});
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -77,6 +81,11 @@ export class WorkerPool {
 
   worker(index: number): WorkerHandle {
     return this.#slots[index]!;
+  }
+
+  /** The thread that writes chunk stores; it belongs to no slot and knows no query. */
+  get writer(): WorkerHandle {
+    return this.#writer;
   }
 
   /** The same command to all workers; rejects with the first error after every worker has answered. */
@@ -106,14 +115,15 @@ export class WorkerPool {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.stop()));
+    await Promise.all([...this.#slots, this.#writer].map((slot) => slot.stop()));
   }
 
   /** The heartbeats are watched while any worker works. */
   #busyChanged(): void {
     const isBusy = this.#slots.some((slot) => slot.isBusy);
     if (isBusy === (this.#watch !== null)) return;
-    this.#watch?.abort();
+    // A reason that is there already: making an exception costs more than the rest of a command.
+    this.#watch?.abort(IDLE);
     this.#watch = isBusy ? new AbortController() : null;
     if (this.#watch) void this.#watchHeartbeats(this.#watch.signal);
   }
@@ -128,13 +138,14 @@ export class WorkerPool {
   }
 }
 
-async function settle<T>(replies: readonly Promise<T>[]): Promise<T[]> {
+/** All values; rejects only after everything has settled, with the first failure in the order given. */
+export async function settle<T extends readonly unknown[]>(replies: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
   const results = await Promise.allSettled(replies);
   // A dead worker comes first: its error decides that state has to be loaded again.
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
   const death = failures.find((failure) => failure instanceof MillraceError && failure.condition === "WORKER_DIED");
   if (failures.length > 0) throw death ?? failures[0];
-  return results.map((result) => (result as PromiseFulfilledResult<T>).value);
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 
 /** A command without a reply. */

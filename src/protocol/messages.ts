@@ -8,6 +8,9 @@ import type { Value } from "../columnar/values.ts";
 import type { CompiledStage } from "../compile/pipeline.ts";
 import type { BatchAttempt } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
+import type { ChunkName } from "../state/chunk-key.ts";
+import type { StagedSlice } from "../state/chunk-stager.ts";
+import type { ChunkStoreTarget, StagedWrite } from "../state/chunk-writer.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 
@@ -31,7 +34,13 @@ export type Command =
     }
   /** Rows of a static join side, in the order of the tables; those of table 0 replace everything that was loaded before. */
   | { readonly kind: "table"; readonly query: QueryNumber; readonly table: number; readonly batches: readonly Uint8Array[] }
-  | { readonly kind: "restore"; readonly query: QueryNumber; readonly start: StateStart }
+  | {
+      readonly kind: "restore";
+      readonly query: QueryNumber;
+      readonly start: StateStart;
+      /** The chunk store is loaded instead of the snapshot; change files of later batches than this one are redone. */
+      readonly chunksBatch: number | null;
+    }
   | { readonly kind: "begin"; readonly query: QueryNumber; readonly batch: BatchParameters }
   | {
       readonly kind: "scan";
@@ -45,9 +54,27 @@ export type Command =
   | { readonly kind: "changes"; readonly query: QueryNumber }
   | { readonly kind: "commit"; readonly query: QueryNumber }
   | { readonly kind: "abort"; readonly query: QueryNumber }
-  | { readonly kind: "snapshot"; readonly query: QueryNumber; readonly batchId: number }
+  /** Copies changed chunks into the buffer, which is shared; null while a batch is open. */
+  | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: boolean }
+  /** To the thread that writes chunk stores; of one query, in the order of `ChunkWriter`'s methods. */
+  | { readonly kind: "chunks"; readonly query: QueryNumber; readonly target: ChunkStoreTarget; readonly request: ChunkRequest }
   /** `keepMemory`: the memory is empty but for what the query put into arenas, and goes to a later query. */
   | { readonly kind: "unload"; readonly query: QueryNumber; readonly keepMemory: boolean };
+
+export type ChunkRequest =
+  | { readonly kind: "open"; readonly committedBatch: number; readonly oldestBatch: number }
+  | { readonly kind: "loaded" }
+  | { readonly kind: "write"; readonly slices: readonly StagedWrite[]; readonly newestBatch: number }
+  | { readonly kind: "endPass"; readonly batchId: number; readonly retired: readonly ChunkName[] }
+  | { readonly kind: "snapshot"; readonly batchId: number; readonly epoch: number }
+  | { readonly kind: "close" }
+  | { readonly kind: "discard" };
+
+/** To `open`: the batch of the chunks; to `snapshot`: the file. */
+export interface ChunkReply {
+  readonly batchId: number | null;
+  readonly file: ChangeFile | null;
+}
 
 export interface LoadedStage extends Omit<CompiledStage, "bytes"> {
   readonly module: WebAssembly.Module;
@@ -56,6 +83,10 @@ export interface LoadedStage extends Omit<CompiledStage, "bytes"> {
 export interface CheckpointTarget {
   readonly path: string;
   readonly queryId: string;
+  /** Of the directory. */
+  readonly inode: number;
+  /** Of the machine. */
+  readonly bootId: string;
 }
 
 /** What happens to rows that leave the last stage. */
@@ -142,6 +173,13 @@ export interface StateReply {
   readonly customMetrics: Readonly<Record<string, number>>;
 }
 
+/** Of one worker. */
+export interface StateSize {
+  readonly stateBytes: number;
+  /** Of the batch's change files. */
+  readonly changeBytes: number;
+}
+
 export interface ChangesReply {
   readonly files: readonly ChangeFile[];
   readonly commitMs: number;
@@ -156,10 +194,10 @@ export interface Replies {
   readonly scan: ScanReply;
   readonly merge: MergeReply;
   readonly changes: ChangesReply;
-  /** Whether a snapshot of the worker's state is due. */
-  readonly commit: boolean;
+  readonly commit: StateSize;
   readonly abort: null;
-  readonly snapshot: readonly ChangeFile[];
+  readonly stage: StagedSlice | null;
+  readonly chunks: ChunkReply;
   readonly unload: null;
 }
 

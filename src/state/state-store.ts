@@ -10,6 +10,7 @@ import { CheckpointError } from "../base/errors.ts";
 import { ARENA_QUERY } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import type { Kernels } from "../kernels/load.ts";
+import type { ChunkName } from "./chunk-key.ts";
 import type { StateFileWriter } from "./state-file.ts";
 
 export interface StateStoreOptions {
@@ -40,9 +41,6 @@ const CURSOR_BYTES = 64;
 /** Where a writing kernel leaves the buffer size it needs. */
 const CURSOR_NEEDED = 24;
 const BUFFER_TOO_SMALL = 0xffffffff;
-/** Snapshots of little state are written by the number of batches instead of bytes. */
-const SMALL_STATE_BYTES = 4 << 20;
-const SMALL_STATE_BATCHES = 10;
 
 export class StateStore {
   readonly operatorId: number;
@@ -73,6 +71,12 @@ export class StateStore {
     return partition % this.#options.workerCount === this.#options.workerIndex;
   }
 
+  /** The partitions of this worker. */
+  partitions(): readonly number[] {
+    const { partitionCount, workerIndex, workerCount } = this.#options;
+    return Array.from({ length: Math.ceil((partitionCount - workerIndex) / workerCount) }, (_, i) => workerIndex + i * workerCount);
+  }
+
   /** Starts a batch. `epoch` is never 0 and differs from that of every earlier batch of this process. */
   begin(epoch: number): void {
     this.#kernel("store_begin", epoch);
@@ -90,12 +94,19 @@ export class StateStore {
 
   /** Appends what the running batch did to a change file; returns the bytes, 0 if nothing changed. */
   writeChanges(writer: StateFileWriter, batchId: number): number {
-    return this.#write("store_changes", writer, batchId);
-  }
-
-  /** Appends all state to a snapshot file, between batches; returns the bytes. */
-  writeSnapshot(writer: StateFileWriter, batchId: number): number {
-    return this.#write("store_snapshot", writer, batchId);
+    const { buffer } = writer;
+    this.#kernels.bytes().fill(0, this.#cursor, this.#cursor + CURSOR_BYTES);
+    let total = 0;
+    for (;;) {
+      const bytes = this.#kernel("store_changes", this.#cursor, buffer.address, buffer.bytes, this.operatorId, BigInt(batchId)) >>> 0;
+      if (bytes === 0) return total;
+      if (bytes === BUFFER_TOO_SMALL) {
+        buffer.reserve(this.#kernels.view().getUint32(this.#cursor + CURSOR_NEEDED, true));
+      } else {
+        writer.appendFrames(bytes);
+        total += bytes;
+      }
+    }
   }
 
   /** Applies the frame at `address`; returns the kernel's code, 0 = done (`state-file.ts` names them). */
@@ -103,10 +114,27 @@ export class StateStore {
     return this.#kernel("store_apply_frame", address, length);
   }
 
+  /**
+   * Takes over a chunk that came from the chunk store into `bytes` bytes of the state heap; chunks of a bucket by ascending code. False: it is no
+   * chunk of this store.
+   */
+  adoptChunk({ partition, bucket }: ChunkName, address: number, bytes: number): boolean {
+    return this.#kernel("store_adopt_chunk", partition, bucket, address, bytes, 1) === 0;
+  }
+
   /** To be called when all snapshot files are read, before change files and batches. `path` is for the message. */
   endSnapshot(path: string): void {
-    if (this.#kernel("store_load_end") === 1) return;
+    if (this.#kernel("store_load_end", 0) === 1) return;
     throw new CheckpointError("STATE_SNAPSHOT_FILE_CORRUPT", { path, offset: "0", reason: "chunks of a table are missing" });
+  }
+
+  /**
+   * To be called when all chunks are adopted. A pass that was cut off has stored some chunks of a table that came after it began, or came
+   * anew; redo makes the rest of it.
+   */
+  endLoading(): void {
+    if (this.#kernel("store_load_end", 1) === 1) return;
+    throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.operatorId}` });
   }
 
   /** Whether a watermark (µs) would evict anything. */
@@ -130,22 +158,6 @@ export class StateStore {
     this.#kernels.exports["heap_free"]!(this.#cursor, CURSOR_BYTES);
   }
 
-  #write(kernel: string, writer: StateFileWriter, batchId: number): number {
-    const { buffer } = writer;
-    this.#kernels.bytes().fill(0, this.#cursor, this.#cursor + CURSOR_BYTES);
-    let total = 0;
-    for (;;) {
-      const bytes = this.#kernel(kernel, this.#cursor, buffer.address, buffer.bytes, this.operatorId, BigInt(batchId)) >>> 0;
-      if (bytes === 0) return total;
-      if (bytes === BUFFER_TOO_SMALL) {
-        buffer.reserve(this.#kernels.view().getUint32(this.#cursor + CURSOR_NEEDED, true));
-      } else {
-        writer.appendFrames(bytes);
-        total += bytes;
-      }
-    }
-  }
-
   #kernel(name: string, ...args: (number | bigint)[]): number {
     return this.#kernels.exports[name]!(this.handle, ...args) as number;
   }
@@ -155,18 +167,4 @@ export class StateStore {
     if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.#options.operatorId}` });
     return address;
   }
-}
-
-/** What has been logged since the last snapshot, against the size of the state; of one worker or of all. */
-export interface SnapshotDecision {
-  readonly changeBytes: number;
-  /** Batches that changed state. */
-  readonly changedBatches: number;
-  readonly stateBytes: number;
-}
-
-/** Whether a snapshot is worth its bytes: redo would read more than the state itself, or little state has a long log. */
-export function snapshotIsDue({ changeBytes, changedBatches, stateBytes }: SnapshotDecision): boolean {
-  if (changeBytes > Math.max(stateBytes, SMALL_STATE_BYTES)) return true;
-  return changedBatches >= SMALL_STATE_BATCHES && stateBytes <= SMALL_STATE_BYTES;
 }

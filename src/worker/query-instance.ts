@@ -20,7 +20,7 @@ import {
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_POOL, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
-import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
+import type { StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
@@ -33,8 +33,10 @@ import type {
   ScanReply,
   ScanSplit,
   StateReply,
+  StateSize,
   TaskResult,
 } from "../protocol/messages.ts";
+import type { StagedSlice } from "../state/chunk-stager.ts";
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
@@ -78,6 +80,8 @@ export class QueryInstance {
   readonly #observed: ObservedTables;
   #batch: BatchParameters | null = null;
   #epoch = 0;
+  /** A stage of the running batch has failed. */
+  #hasFailed = false;
   /** Per stage: rows do not reduce, so partial aggregation is skipped. */
   readonly #direct: boolean[];
 
@@ -159,6 +163,7 @@ export class QueryInstance {
     const view = this.#kernels.view();
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
     this.#batch = batch;
+    this.#hasFailed = false;
     this.#epoch = this.#epoch === 0xffffffff ? 1 : this.#epoch + 1;
     view.setUint32(BATCH_EPOCH, this.#epoch, true);
     view.setBigInt64(BATCH_TIMESTAMP, BigInt(batch.timestampMs) * 1000n, true);
@@ -187,6 +192,7 @@ export class QueryInstance {
       return { tasks, ...this.#statistics() };
     } catch (error) {
       instance.discard();
+      this.#hasFailed = true;
       throw error;
     }
   }
@@ -198,6 +204,7 @@ export class QueryInstance {
       return { tasks: [result], ...this.#statistics(), state };
     } catch (error) {
       instance.discard();
+      this.#hasFailed = true;
       throw error;
     }
   }
@@ -213,20 +220,21 @@ export class QueryInstance {
     return runRowTask({ context, instance, stage: plan!, operator, memories, state: this.#state!, lateRows }, blocks);
   }
 
-  restore(start: StateStart): null {
-    this.#state?.restore(start);
+  restore(start: StateStart, chunksBatch: number | null): null {
+    this.#state?.restore(start, chunksBatch);
     return null;
   }
 
+  /** After a stage that failed nothing is written: the command was on its way already. */
   writeChanges(): ChangesReply {
+    if (this.#hasFailed) return { files: [], commitMs: 0 };
     return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
   }
 
-  /** Returns whether a snapshot is due. */
-  commit(): boolean {
-    this.#state?.commit();
+  commit(): StateSize {
+    const size = this.#state?.commit() ?? { stateBytes: 0, changeBytes: 0 };
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
-    return this.#state?.isSnapshotDue ?? false;
+    return size;
   }
 
   abort(): null {
@@ -236,8 +244,8 @@ export class QueryInstance {
     return null;
   }
 
-  snapshot(batchId: number): readonly ChangeFile[] {
-    return this.#state?.snapshot(batchId) ?? [];
+  stage(buffer: Uint8Array, begins: boolean): StagedSlice | null {
+    return this.#state?.stage(buffer, begins) ?? null;
   }
 
   #taskContext(): TaskContext {

@@ -7,18 +7,22 @@ import type { Ports } from "../base/ports.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
-import type { BatchParameters, ChangesReply, CheckpointTarget, StateReply } from "../protocol/messages.ts";
+import type { BatchParameters, ChangesReply, CheckpointTarget, StateReply, StateSize } from "../protocol/messages.ts";
 import type { PaneWindows } from "./pane-windows.ts";
+import { loadChunks } from "../state/chunk-loader.ts";
+import { ChunkStager, type StagedSlice } from "../state/chunk-stager.ts";
+import { CHUNKS_DIRECTORY } from "../state/chunk-writer.ts";
 import { restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
-import { snapshotIsDue, StateStore } from "../state/state-store.ts";
+import { StateStore } from "../state/state-store.ts";
 
 /** Where `checkpoint/checkpoint.ts` looks for them. */
-const DIRECTORIES = { changes: "state/changes", snapshot: "state/snapshots" } as const;
+const CHANGES_DIRECTORY = "state/changes";
 
 /** Rows of a bucket that are looked at one by one; more would make a batch longer the more state there is. */
 const EVICT_ROWS_MAX = 1024;
 
 export class QueryState {
+  readonly #kernels: Kernels;
   readonly #checkpoint: CheckpointTarget;
   readonly #ports: Ports;
   readonly #workerIndex: number;
@@ -26,10 +30,11 @@ export class QueryState {
   /** By aggregate, for those that keep panes. */
   readonly #panes: readonly (PaneWindows | null)[];
   readonly #buffer: StateBuffer;
-  readonly #directories = new Set<string>();
-  #batch: BatchParameters | null = null;
+  readonly #stager: ChunkStager;
+  #hasDirectory = false;
+  #isBatchOpen = false;
+  /** Of the batch. */
   #changeBytes = 0;
-  #changedBatches = 0;
 
   constructor(
     kernels: Kernels,
@@ -40,6 +45,7 @@ export class QueryState {
     workerCount: number,
     panes: readonly (PaneWindows | null)[],
   ) {
+    this.#kernels = kernels;
     this.#panes = panes;
     this.#checkpoint = checkpoint;
     this.#ports = ports;
@@ -66,6 +72,7 @@ export class QueryState {
         ];
       }),
     );
+    this.#stager = new ChunkStager(kernels, [...this.#stores.values()]);
   }
 
   /** Address that generated code and scan kernels take. */
@@ -74,6 +81,8 @@ export class QueryState {
   }
 
   begin(epoch: number): void {
+    this.#isBatchOpen = true;
+    this.#changeBytes = 0;
     for (const [aggregate, store] of this.#stores) {
       store.begin(epoch);
       this.#panes[aggregate]?.begin(store.handle);
@@ -100,7 +109,6 @@ export class QueryState {
 
   /** Writes what the batch did to one durable file; no file if it did nothing. */
   writeChanges(batch: BatchParameters): ChangesReply {
-    this.#batch = batch;
     const { clock } = this.#ports;
     const started = clock.monotonicMs();
     const isChanged = [...this.#stores.values()].some((store) => {
@@ -108,60 +116,69 @@ export class QueryState {
       return updatedRows > 0 || removedRows > 0;
     });
     if (!isChanged) return { files: [], commitMs: clock.monotonicMs() - started };
-    const { batchId, attempt, epoch } = batch.attempt;
-    const file = this.#write("changes", { batchId, attempt, epoch }, (store, writer) => store.writeChanges(writer, batchId));
-    this.#changeBytes += file.lengthBytes;
-    this.#changedBatches++;
+    const file = this.#write(batch.attempt);
+    this.#changeBytes = file.lengthBytes;
     return { files: [file], commitMs: clock.monotonicMs() - started };
   }
 
-  commit(): void {
+  commit(): StateSize {
     for (const [aggregate, store] of this.#stores) {
       store.commit();
       this.#panes[aggregate]?.commit();
     }
+    this.#isBatchOpen = false;
+    const stateBytes = [...this.#stores.values()].reduce((sum, store) => sum + store.metrics().memoryBytes, 0);
+    return { stateBytes, changeBytes: this.#changeBytes };
   }
 
   abort(): void {
     for (const store of this.#stores.values()) store.abort();
+    this.#isBatchOpen = false;
   }
 
-  /** Loads the newest snapshot and redoes the change files after it, this worker's partitions only. */
-  restore({ snapshot, changes }: StateStart): void {
-    for (const file of snapshot?.files ?? []) this.#read("snapshot", file, snapshot!.batchId);
-    if (snapshot) for (const store of this.#stores.values()) store.endSnapshot(snapshot.files[0]?.path ?? this.#checkpoint.path);
+  /** Copies the next changed chunks into `buffer`; null while a batch is open, for what it did may be undone. */
+  stage(buffer: Uint8Array, begins: boolean): StagedSlice | null {
+    return this.#isBatchOpen ? null : this.#stager.slice(buffer, begins);
+  }
+
+  /**
+   * Loads the chunk store or, if `chunksBatch` is null, the newest snapshot, and redoes the change files after it; this worker's partitions
+   * only. Throws `STATE_CHUNK_STORE_DAMAGED` among others; the state is then unusable.
+   */
+  restore({ snapshot, changes }: StateStart, chunksBatch: number | null): void {
+    if (chunksBatch !== null) this.#loadChunks();
+    else if (snapshot) {
+      for (const file of snapshot.files) this.#read("snapshot", file, snapshot.batchId);
+      for (const store of this.#stores.values()) store.endSnapshot(snapshot.files[0]?.path ?? this.#checkpoint.path);
+    }
     for (const { batchId, files } of changes) {
-      for (const file of files) this.#read("changes", file, batchId);
-      this.#changeBytes += files.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-      this.#changedBatches += files.length > 0 ? 1 : 0;
+      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) this.#read("changes", file, batchId);
     }
   }
 
-  /** Whether this worker's log since the last snapshot is long enough for a new one. */
-  get isSnapshotDue(): boolean {
-    const stateBytes = [...this.#stores.values()].reduce((sum, store) => sum + store.metrics().memoryBytes, 0);
-    return snapshotIsDue({ changeBytes: this.#changeBytes, changedBatches: this.#changedBatches, stateBytes });
+  #loadChunks(): void {
+    const path = `${this.#checkpoint.path}/${CHUNKS_DIRECTORY}`;
+    const environment = this.#ports.chunks.open(path);
+    try {
+      loadChunks(this.#kernels, environment, path, this.#stores.values(), (name) => this.#stager.loaded(name));
+    } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
+      throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path, reason: (cause as Error).message }, { cause });
+    } finally {
+      environment.close();
+    }
+    for (const store of this.#stores.values()) store.endLoading();
   }
 
-  snapshot(batchId: number): readonly ChangeFile[] {
-    const { attempt, epoch } = this.#batch?.attempt ?? { attempt: this.#ports.random.uuid(), epoch: 0 };
-    const file = this.#write("snapshot", { batchId, attempt, epoch }, (store, writer) => store.writeSnapshot(writer, batchId));
-    this.#changeBytes = 0;
-    this.#changedBatches = 0;
-    return [file];
-  }
-
-  #write(
-    kind: StateFileHeader["kind"],
-    { batchId, attempt, epoch }: Pick<StateFileHeader, "batchId" | "attempt" | "epoch">,
-    write: (store: StateStore, writer: StateFileWriter) => void,
-  ): ChangeFile {
-    const directory = `${this.#checkpoint.path}/${DIRECTORIES[kind]}`;
-    const path = `${DIRECTORIES[kind]}/${batchId}-${this.#workerIndex}-${attempt}`;
-    const header: StateFileHeader = { kind, queryId: this.#checkpoint.queryId, epoch, batchId, attempt };
+  #write({ batchId, attempt, epoch }: BatchParameters["attempt"]): ChangeFile {
+    const directory = `${this.#checkpoint.path}/${CHANGES_DIRECTORY}`;
+    const path = `${CHANGES_DIRECTORY}/${batchId}-${this.#workerIndex}-${attempt}`;
+    const header: StateFileHeader = { kind: "changes", queryId: this.#checkpoint.queryId, epoch, batchId, attempt };
     try {
       this.#makeDirectory(directory);
-      const { lengthBytes, fileCrc32c } = this.#writeFile(`${this.#checkpoint.path}/${path}`, header, write);
+      const { lengthBytes, fileCrc32c } = this.#writeFile(`${this.#checkpoint.path}/${path}`, header, (store, writer) =>
+        store.writeChanges(writer, batchId),
+      );
       this.#ports.files.syncDirectorySync(directory);
       return { path, lengthBytes, crc32c: fileCrc32c };
     } catch (cause) {
@@ -171,12 +188,12 @@ export class QueryState {
   }
 
   #makeDirectory(directory: string): void {
-    if (this.#directories.has(directory)) return;
+    if (this.#hasDirectory) return;
     const { files } = this.#ports;
     files.makeDirectorySync(directory);
     files.syncDirectorySync(`${this.#checkpoint.path}/state`);
     files.syncDirectorySync(this.#checkpoint.path);
-    this.#directories.add(directory);
+    this.#hasDirectory = true;
   }
 
   #writeFile(path: string, header: StateFileHeader, write: (store: StateStore, writer: StateFileWriter) => void) {

@@ -3,6 +3,7 @@ import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import { instantiateKernels, type Kernels } from "../kernels/load.ts";
 import type { Command, QueryNumber, Replies } from "../protocol/messages.ts";
+import { ChunkStores } from "./chunk-stores.ts";
 import { QueryInstance } from "./query-instance.ts";
 
 export class WorkerRuntime {
@@ -12,6 +13,9 @@ export class WorkerRuntime {
   readonly #queries = new Map<QueryNumber, QueryInstance>();
   /** Kernels of memories that wait for their next query, by memory set. */
   readonly #keptKernels = new Map<number, Kernels>();
+
+  /** Only on the thread that writes them. */
+  #chunkStores: ChunkStores | null = null;
 
   constructor(workerIndex: number, workerCount: number, ports: Ports) {
     this.#workerIndex = workerIndex;
@@ -34,7 +38,7 @@ export class WorkerRuntime {
       case "table":
         return this.#query(command.query).loadTable(command.table, command.batches);
       case "restore":
-        return this.#query(command.query).restore(command.start);
+        return this.#query(command.query).restore(command.start, command.chunksBatch);
       case "begin":
         return this.#query(command.query).begin(command.batch);
       case "scan":
@@ -47,8 +51,11 @@ export class WorkerRuntime {
         return this.#query(command.query).commit();
       case "abort":
         return this.#query(command.query).abort();
-      case "snapshot":
-        return this.#query(command.query).snapshot(command.batchId);
+      case "stage":
+        return this.#query(command.query).stage(command.buffer, command.begins);
+      case "chunks":
+        this.#chunkStores ??= new ChunkStores(this.#ports);
+        return this.#chunkStores.handle(command);
     }
   }
 

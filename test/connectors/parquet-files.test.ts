@@ -116,9 +116,12 @@ describe.each(names)("damaged %s", (name) => {
       const random = generator(SEED + round);
       const bytes = damage(original, random);
       const label = `seed ${SEED} round ${round} of ${name}`;
-      const schema = random(2) === 0 ? { schema: given } : {};
+      const settings = {
+        ...(random(2) === 0 && { schema: given }),
+        ...(random(2) === 0 && { predicates: [{ column: "i", test: "<" as const, values: [random(800)] }] }),
+      };
       try {
-        const { memoryBytes } = await readParquetBytes(bytes, schema);
+        const { memoryBytes } = await readParquetBytes(bytes, settings);
         expect(memoryBytes, label).toBeLessThan(MEMORY_BYTES_MAX);
       } catch (error) {
         if (!(error instanceof MillraceError) || !CONDITIONS.test(error.condition))

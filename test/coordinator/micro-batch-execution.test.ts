@@ -110,22 +110,29 @@ test("when a worker dies, the state comes back from the commit log and the batch
   await query.stop();
 });
 
-test("a worker may also die while state is loaded, committed in memory, or written as a snapshot", async () => {
+test("a worker may also die while state is loaded, or committed in memory", async () => {
   const world = new World();
   const { query, source, runner } = await openQuery(world, { isStateful: true });
-  runner.snapshotEvery = 2;
   runner.commitFailures = [workerDied()];
-  runner.snapshotFailures = [workerDied()];
   query.start();
   for (source.available = 1; source.available <= 2; source.available++) await query.processAllAvailable();
-  expect(runner.restores.map(({ committedBatch }) => committedBatch)).toEqual([-1, 0, 1]);
+  expect(runner.restores.map(({ committedBatch }) => committedBatch)).toEqual([-1, 0]);
   runner.failures = [workerDied()];
   runner.restoreFailures = [workerDied()];
   source.available = 3;
   await query.processAllAvailable();
-  expect(runner.restores.map(({ committedBatch }) => committedBatch)).toEqual([-1, 0, 1, 1, 1]);
+  expect(runner.restores.map(({ committedBatch }) => committedBatch)).toEqual([-1, 0, 1, 1]);
   expect([...world.batches.values()].map(({ total }) => total)).toEqual([1, 3, 6]);
   await query.stop();
+});
+
+test("a snapshot that could not be written ends the query with its error", async () => {
+  const world = new World();
+  const { query, source, runner } = await openQuery(world, { isStateful: true });
+  runner.snapshotFailures = [new MillraceError("CHECKPOINT_WRITE_FAILED", { path: "state/snapshots/0", reason: "EIO" })];
+  query.start();
+  source.available = 1;
+  await expect(query.processAllAvailable()).rejects.toMatchObject({ cause: { condition: "CHECKPOINT_WRITE_FAILED" } });
 });
 
 test("a sink that fails after its commit took effect is believed, one that fails before is aborted", async () => {

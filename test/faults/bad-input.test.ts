@@ -7,10 +7,11 @@ import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -27,7 +28,12 @@ import { startWindows, type WindowsOptions } from "./windows.mjs";
 
 const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
 const schema = "ts TIMESTAMP, key STRING, value BIGINT";
-const spark: SessionType = await Session.builder().master("local[1]").create();
+// Background copies of the state as often as can be.
+const settings = {
+  "spark.sql.streaming.stateStore.maintenanceInterval": "0",
+  "spark.sql.streaming.stateStore.minDeltasForSnapshot": "5",
+};
+const spark: SessionType = await Session.builder().master("local[1]").config(settings).create();
 afterAll(() => spark.stop());
 
 let directory: string;
@@ -211,6 +217,8 @@ describe("a damaged checkpoint", () => {
     "$folder: $what",
     async ({ folder, condition, damage }) => {
       await run();
+      // What is in there needs no change file.
+      rmSync(join(directory, "checkpoint/state/chunks"), { recursive: true });
       const path = newest(folder);
       const content = readFileSync(path);
       writeFileSync(path, damage(content));
@@ -228,10 +236,23 @@ describe("a damaged checkpoint", () => {
   test("the newest snapshot is damaged: the one before and the changes after it take its place", async () => {
     stream.add(27, 20);
     await run();
+    rmSync(join(directory, "checkpoint/state/chunks"), { recursive: true });
     const path = newest("state/snapshots");
     const content = readFileSync(path);
     content[content.length >> 1]! ^= 1;
     writeFileSync(path, content);
+    await expectExactContinuation();
+  });
+
+  test.each([
+    ["gone", (path: string) => rmSync(path)],
+    ["cut", (path: string) => truncateSync(path, statSync(path).size >> 1)],
+    ["empty", (path: string) => truncateSync(path, 0)],
+    ["another file", (path: string) => writeFileSync(path, Buffer.alloc(100_000, "text "))],
+  ])("the chunk store is %s: snapshots and changes take its place", async (_what, damage) => {
+    stream.add(17, 20);
+    await run();
+    damage(join(directory, "checkpoint/state/chunks/data.mdb"));
     await expectExactContinuation();
   });
 

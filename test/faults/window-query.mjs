@@ -7,11 +7,14 @@ import { Session } from "../../dist/index.js";
 import { startWindows } from "./windows.mjs";
 
 const [, , directories, format, workers, stay] = process.argv;
-const spark = await Session.builder()
-  .master(`local[${workers}]`)
-  .config("spark.sql.streaming.minBatchesToRetain", "1")
-  .config("millrace.workerTimeout", process.env.MILLRACE_TEST_WORKER_TIMEOUT ?? "120s")
-  .getOrCreate();
+// Background copies of the state as often as can be.
+const settings = {
+  "spark.sql.streaming.minBatchesToRetain": "1",
+  "millrace.workerTimeout": process.env.MILLRACE_TEST_WORKER_TIMEOUT ?? "120s",
+  "spark.sql.streaming.stateStore.maintenanceInterval": "0",
+  "spark.sql.streaming.stateStore.minDeltasForSnapshot": "2",
+};
+const spark = await Session.builder().master(`local[${workers}]`).config(settings).getOrCreate();
 try {
   const queries = await Promise.all(
     directories.split(",").map((directory) => startWindows(spark, directory, { format, stays: stay === "stay" })),

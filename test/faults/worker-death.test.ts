@@ -55,8 +55,8 @@ async function expectExactOutput(of = directory): Promise<void> {
   expect(output).toEqual(stream.expected());
 }
 
-const everyCommand = ["load", "restore", "begin", "scan", "merge", "changes", "commit", "snapshot"].map((command): Fault => {
-  const isRare = ["load", "restore", "snapshot"].includes(command);
+const everyCommand = ["load", "restore", "begin", "scan", "merge", "changes", "commit", "stage", "chunks"].map((command): Fault => {
+  const isRare = ["load", "restore", "stage", "chunks"].includes(command);
   return { how: "exit", command, at: isRare ? 1 : 5, deaths: 1 };
 });
 const everyWay: readonly Fault[] = [

@@ -1,6 +1,6 @@
 /**
  * Dies at every named step of the commit protocol, in every kind of query and sink, as a process and as a machine, and once more during the
- * recovery from it. MILLRACE_LONG=1: all of it, and two places for the second death; otherwise every 29th case.
+ * recovery from it. MILLRACE_LONG=1: all of it, and two places for the second death; otherwise every 23rd case.
  */
 import { afterEach, expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName, observeFailpoints } from "../../src/base/failpoint.ts";
@@ -9,7 +9,7 @@ import { Scenario } from "./scenario.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
 const isLong = process.env["MILLRACE_LONG"] !== undefined;
-const STRIDE = isLong ? 1 : 29;
+const STRIDE = isLong ? 1 : 23;
 /** Enough for a snapshot and for compacted logs; the second death comes after so many calls that change the disk. */
 const FILES = 12;
 const SECOND_DEATHS = isLong ? [null, 3, 14] : [null, 9];

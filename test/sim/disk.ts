@@ -51,6 +51,8 @@ export interface LossModel {
 export class Disk {
   /** Called after every operation that took effect. */
   onOperation: (operation: DiskOperation) => void = () => undefined;
+  /** How often the machine has come up. */
+  boots = 1;
   #names = new Map<string, Node>([["/", "directory"]]);
   #durableNames = new Map(this.#names);
   #changes: NameChange[] = [];
@@ -187,6 +189,7 @@ export class Disk {
 
   /** The machine loses power; what comes up again is what `loss` lets through. */
   losePower(dice: Dice, { blockBytes, blocks, names }: LossModel): void {
+    this.boots++;
     for (const change of this.#changes) if (dice.chance(names)) apply(this.#durableNames, change);
     this.#changes = [];
     this.#names = new Map();

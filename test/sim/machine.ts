@@ -7,6 +7,7 @@ import type { StartWorkerThread } from "../../src/coordinator/worker-thread.ts";
 import type { Envelope, Reply } from "../../src/protocol/messages.ts";
 import { answer } from "../../src/worker/main.ts";
 import { WorkerRuntime } from "../../src/worker/runtime.ts";
+import { MemoryChunks } from "../support/memory-chunks.ts";
 import type { Dice } from "./dice.ts";
 import { type Disk, type Inode, systemError } from "./disk.ts";
 import type { EventLoop, Owner } from "./event-loop.ts";
@@ -57,6 +58,7 @@ export class Process implements Owner {
         yield: () => loop.request(this, "yield", () => undefined),
       },
       files: this.#files(() => undefined),
+      chunks: this.#chunks(),
       network: { connect: () => Promise.reject(new Error("no network here")) },
     };
   }
@@ -121,6 +123,31 @@ export class Process implements Owner {
       };
       signal?.addEventListener("abort", finish, { once: true });
     });
+  }
+
+  /** Transactions live as long as the machine; whatever is left of them after a power loss is of another boot. */
+  #chunks(): Ports["chunks"] {
+    const { chunks } = this.#machine;
+    const change = (note: string): void => {
+      if (this.isDead) throw new Gone();
+      this.#loop.note(note);
+    };
+    return {
+      open: (directory) => {
+        const environment = chunks.open(directory);
+        return {
+          ...environment,
+          write: (removed, put) => {
+            change(`transaction ${removed.length} ${put.length}`);
+            environment.write(removed, put);
+          },
+        };
+      },
+      remove: (directory) => {
+        change(`remove ${directory}`);
+        chunks.remove(directory);
+      },
+    };
   }
 
   /** Called before everything that changes the disk; `halfWay` is what an error may leave behind. Returns whether a sync has to fail. */
@@ -235,6 +262,7 @@ export class Process implements Owner {
 export class Machine {
   readonly disk: Disk;
   readonly loop: EventLoop;
+  readonly chunks = new MemoryChunks();
   readonly #dice: Dice;
   readonly #locks = new Map<string, Process>();
 
@@ -251,7 +279,7 @@ export class Machine {
   lock(process: Process, name: string): DirectoryLock | null {
     if (this.#locks.has(name)) return null;
     this.#locks.set(name, process);
-    const owner = { pid: 1, bootId: "simulated", startedMs: this.loop.nowMs };
+    const owner = { pid: 1, bootId: `boot ${this.disk.boots}`, startedMs: this.loop.nowMs };
     return { owner, release: async () => void (this.#locks.get(name) === process && this.#locks.delete(name)) };
   }
 

@@ -6,7 +6,7 @@ import { rowLayout } from "../../src/columnar/row-layout.ts";
 import { LongType } from "../../src/columnar/types.ts";
 import type { Kernels } from "../../src/kernels/load.ts";
 import { restoreStateFile, StateBuffer, type StateFileExpectation, StateFileWriter } from "../../src/state/state-file.ts";
-import { snapshotIsDue, StateStore } from "../../src/state/state-store.ts";
+import { StateStore } from "../../src/state/state-store.ts";
 import { newKernels, RowCodec } from "./row-codec.ts";
 import { BUCKET_MICROS, Harness, header, MemoryFile, NO_WATERMARK } from "./store-harness.ts";
 
@@ -219,14 +219,5 @@ describe("state files", () => {
       target.store.endSnapshot("file");
       expect(target.contents()).toEqual(harness.model);
     }
-  });
-
-  test("snapshots are due by bytes for much state, by batches for little", () => {
-    const mb = 1 << 20;
-    expect(snapshotIsDue({ changeBytes: 90 * mb, changedBatches: 500, stateBytes: 100 * mb })).toBe(false);
-    expect(snapshotIsDue({ changeBytes: 101 * mb, changedBatches: 5, stateBytes: 100 * mb })).toBe(true);
-    expect(snapshotIsDue({ changeBytes: 1000, changedBatches: 9, stateBytes: mb })).toBe(false);
-    expect(snapshotIsDue({ changeBytes: 1000, changedBatches: 10, stateBytes: mb })).toBe(true);
-    expect(snapshotIsDue({ changeBytes: 5 * mb, changedBatches: 2, stateBytes: mb })).toBe(true);
   });
 });

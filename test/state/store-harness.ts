@@ -1,10 +1,21 @@
 /** A state store with a plain model beside it, and files in memory. */
-import type { SyncFile } from "../../src/base/ports.ts";
+import type { Ports, SyncFile } from "../../src/base/ports.ts";
 import { EVICT_WATERMARK, LATE_WATERMARK, TABLE_INSERTED } from "../../src/columnar/memory-layout.ts";
 import { rowLayout } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
-import { StateBuffer, StateFileWriter, type StateFileHeader, type StateFileSeal } from "../../src/state/state-file.ts";
+import type { Kernels } from "../../src/kernels/load.ts";
+import { ChunkStager } from "../../src/state/chunk-stager.ts";
+import { ChunkWriter } from "../../src/state/chunk-writer.ts";
+import {
+  type FinishedStateFile,
+  StateBuffer,
+  StateFileWriter,
+  type StateFileHeader,
+  type StateFileSeal,
+} from "../../src/state/state-file.ts";
 import { StateStore } from "../../src/state/state-store.ts";
+import { MemoryFileSystem } from "../support/memory-file-system.ts";
+import { testPorts } from "../support/test-ports.ts";
 import { keyText, newKernels, RowCodec, type TestRow, type TestValue } from "./row-codec.ts";
 
 export const NO_WATERMARK = -(2n ** 63n);
@@ -58,17 +69,33 @@ export const header = (kind: StateFileHeader["kind"], batchId: number): StateFil
 
 let epochs = 0;
 
+interface HarnessOptions {
+  readonly partitionCount: number;
+  readonly workerIndex?: number;
+  readonly workerCount?: number;
+  readonly dropsLateRows?: boolean;
+}
+
+export function newChunkWriter(ports: Ports, kernels: Kernels, partitionCount: number): ChunkWriter {
+  const operators = [{ operatorId: 7, partitionCount, rowBytes: timedLayout.rowBytes, widthMicros: BUCKET_MICROS }];
+  const target = { path: "/checkpoint", queryId: header("changes", 0).queryId, inode: 1, bootId: "boot", operators };
+  return new ChunkWriter(ports, new StateBuffer(kernels), target);
+}
+
 export class Harness {
   readonly kernels = newKernels();
   readonly codec: RowCodec;
   readonly store: StateStore;
   readonly buffer: StateBuffer;
+  readonly stager: ChunkStager;
+  /** Of a chunk store of its own. */
+  readonly chunkWriter: ChunkWriter;
   /** By key text; what the store should hold. */
   model = new Map<string, TestValue[]>();
   /** Event time by key text; null = none. */
   times = new Map<string, bigint | null>();
 
-  constructor(options: { partitionCount: number; workerIndex?: number; workerCount?: number; dropsLateRows?: boolean }) {
+  constructor(options: HarnessOptions, ports: Ports = testPorts(new MemoryFileSystem())) {
     this.codec = new RowCodec(this.kernels, timedLayout);
     this.store = new StateStore(this.kernels, {
       operatorId: 7,
@@ -79,6 +106,8 @@ export class Harness {
       ...options,
     });
     this.buffer = new StateBuffer(this.kernels);
+    this.stager = new ChunkStager(this.kernels, [this.store]);
+    this.chunkWriter = newChunkWriter(ports, this.kernels, options.partitionCount);
     this.setWatermarks(NO_WATERMARK, NO_WATERMARK);
   }
 
@@ -148,11 +177,32 @@ export class Harness {
 
   writeFile(kind: StateFileHeader["kind"], batchId: number): { bytes: Uint8Array; seal: StateFileSeal; fileCrc32c: number } {
     const file = new MemoryFile();
-    const writer = new StateFileWriter(this.buffer, file, header(kind, batchId));
-    if (kind === "changes") this.store.writeChanges(writer, batchId);
-    else this.store.writeSnapshot(writer, batchId);
-    const { fileCrc32c, ...seal } = writer.finish();
+    const { fileCrc32c, ...seal } = kind === "changes" ? this.writeChanges(file, batchId) : this.writeSnapshot(file, batchId);
     return { bytes: file.bytes, seal, fileCrc32c };
+  }
+
+  private writeChanges(file: MemoryFile, batchId: number): FinishedStateFile {
+    const writer = new StateFileWriter(this.buffer, file, header("changes", batchId));
+    this.store.writeChanges(writer, batchId);
+    return writer.finish();
+  }
+
+  private writeSnapshot(file: MemoryFile, batchId: number): FinishedStateFile {
+    this.pass(this.chunkWriter, batchId);
+    return this.chunkWriter.snapshot(file, header("snapshot", batchId));
+  }
+
+  /** A pass over all chunks that have changed, in slices of `sliceBytes`, into `writer`; `between` slices batches may run. */
+  pass(writer: ChunkWriter, batchId: number, sliceBytes = 1 << 20, between: () => number = () => batchId): void {
+    const buffer = new Uint8Array(sliceBytes);
+    for (let begins = true; ; begins = false) {
+      const newest = between();
+      const { chunks, removed, retired, isDone } = this.stager.slice(buffer, begins);
+      writer.write([{ chunks, removed, buffer }], newest);
+      if (!isDone) continue;
+      writer.endPass(batchId, retired);
+      return;
+    }
   }
 
   private variable(kernel: string, field: number, keys: TestRow, text: string): void {

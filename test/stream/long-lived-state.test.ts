@@ -16,7 +16,11 @@ const counted = (input: ReturnType<typeof memoryStream>, keys: number) => addDat
 test("many batches: snapshots are written, logs purged, and restarts on 1, 2 and 4 workers find everything", async () => {
   const input = memoryStream(spark(), "key INT");
   const frame = input.toDF().groupBy("key").agg(count("*").as("n"));
-  const conf = { "spark.sql.streaming.minBatchesToRetain": 3 };
+  const conf = {
+    "spark.sql.streaming.minBatchesToRetain": 3,
+    "spark.sql.streaming.stateStore.maintenanceInterval": 0,
+    "spark.sql.streaming.stateStore.minDeltasForSnapshot": 5,
+  };
   const keys = 40;
   const all = (n: number) => checkLastBatch(...Array.from({ length: keys }, (_, key) => [key, n]));
   let batches = 0;

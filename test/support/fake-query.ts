@@ -101,6 +101,7 @@ export class FakeRunner implements BatchRunner {
   onRun: () => Promise<void> = async () => undefined;
   #total = 0;
   #undoTotal = 0;
+  #committedBatch = -1;
 
   constructor(world: World, isStateful: boolean) {
     this.world = world;
@@ -139,6 +140,7 @@ export class FakeRunner implements BatchRunner {
 
   async commit(batchId: number): Promise<void> {
     this.world.log.push(`runner.commit ${batchId}`);
+    this.#committedBatch = batchId;
     const failure = this.commitFailures.shift();
     if (failure) throw failure;
   }
@@ -148,11 +150,12 @@ export class FakeRunner implements BatchRunner {
     this.#total = this.#undoTotal;
   }
 
-  async snapshot(committedBatch: number): Promise<{ batchId: number; files: readonly ChangeFile[] } | null> {
-    if ((committedBatch + 1) % this.snapshotEvery !== 0) return null;
+  takeSnapshot(): { batchId: number; files: readonly ChangeFile[] } | null {
     const failure = this.snapshotFailures.shift();
     if (failure) throw failure;
-    return { batchId: committedBatch, files: [this.#writeState(`state/snapshots/${committedBatch}-${this.world.ports.random.uuid()}`)] };
+    const batchId = this.#committedBatch;
+    if ((batchId + 1) % this.snapshotEvery !== 0) return null;
+    return { batchId, files: [this.#writeState(`state/snapshots/${batchId}-${this.world.ports.random.uuid()}`)] };
   }
 
   needsBatchWithoutData(evictWatermarkMs: number): boolean {

@@ -1,5 +1,6 @@
 /** Ports for tests: a manual clock, seeded randomness, and whichever file system the test brings. */
 import { manualClock, type ManualClock } from "../../src/base/manual-clock.ts";
+import { MemoryChunks } from "./memory-chunks.ts";
 import type { FileSystem, Network, Ports, Random } from "../../src/base/ports.ts";
 
 export interface TestPorts extends Ports {
@@ -8,7 +9,15 @@ export interface TestPorts extends Ports {
 
 export function testPorts(files: FileSystem, startMs = 1_700_000_000_000): TestPorts {
   const time = manualClock(startMs);
-  return { time, clock: time.clock, scheduler: time.scheduler, random: seededRandom(1), files, network: noNetwork };
+  return {
+    time,
+    clock: time.clock,
+    scheduler: time.scheduler,
+    random: seededRandom(1),
+    files,
+    chunks: new MemoryChunks(),
+    network: noNetwork,
+  };
 }
 
 /** Distinct, reproducible names: uuids count upwards from `seed`. */

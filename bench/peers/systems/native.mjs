@@ -11,6 +11,7 @@ const spec = JSON.parse(process.argv[2]);
 
 const programs = {
   ysb: (files, part) => ["ysb-json", spec.sides[part].ads, ...files],
+  project: (files, part) => ["filter-json", ...(part === "check" ? ["--lines"] : []), ...files],
 };
 
 async function native(part) {

@@ -20,12 +20,14 @@ fn main() {
     let result = match args.first().map(String::as_str) {
         Some("ysb-columns") => ysb_columns::run(rest, threads),
         Some("ysb-json") => ysb_json::run(rest, threads),
+        Some("filter-json") => ysb_json::project(rest, threads),
         Some("count-by-key") => count_by_key::run(rest, threads),
         Some(name) if name.starts_with("nexmark-") => nexmark::run(&name["nexmark-".len()..], rest, threads),
         _ => {
             eprintln!("usage: native-bench PROGRAM [--threads N], where PROGRAM is");
             eprintln!("  ysb-columns POOL ADS WARM_UP SECONDS USES");
             eprintln!("  ysb-json ADS FILE…");
+            eprintln!("  filter-json [--lines] FILE…");
             eprintln!("  count-by-key POOL KEYS WARM_UP BATCHES");
             eprintln!("  nexmark-q0|q1|q2|q5|q7|q8 DIRECTORY WARM_UP PASSES");
             std::process::exit(2);

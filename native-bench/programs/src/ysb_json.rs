@@ -1,10 +1,12 @@
-//! YSB from NDJSON files: the query of `bench/query/ysb-json.mjs`.
+//! YSB's events from NDJSON files: the queries `ysb-json` and `filter-json` of `bench/query/ysb-files.mjs`.
 
-use crate::json::{Index, Parser, PADDING};
+use crate::digest;
+use crate::json::{Index, Parser, Text, PADDING};
 use crate::lines::{for_each_chunk, splits, Split};
 use crate::measure::{result, timed};
 use crate::threads;
 use crate::ysb::{Ads, Windows};
+use std::hint::black_box;
 
 /// Arguments: ads, files.
 pub fn run(args: &[String], thread_count: usize) -> String {
@@ -23,19 +25,91 @@ fn count_all(splits: &[Split], ads: &Ads, thread_count: usize) -> (u64, Windows)
         let mut windows = Windows::new(ads.campaigns.len());
         let mut index = Index::default();
         let mut events = 0;
-        for_each_chunk(splits, claims, PADDING, |text, length| events += count_views(Parser::new(&mut index, text, length), ads, &mut windows));
+        for_each_chunk(splits, claims, PADDING, |text, length| {
+            events += for_each_view(Parser::new(&mut index, text, length), b"ad_id", b"ad_id", |_, ad, time| {
+                if let Some(campaign) = ad.read(|ad| ads.campaign(ad)) {
+                    windows.add(campaign, time.read(number));
+                }
+            });
+        });
         (events, windows)
     });
     let (events, windows): (Vec<u64>, Vec<Windows>) = counted.into_iter().unzip();
     (events.iter().sum(), Windows::sum(windows))
 }
 
-const AD: usize = 0;
-const TYPE: usize = 1;
-const TIME: usize = 2;
-const OTHER: usize = 3;
+/// Rows of the projection, as a sink would get them.
+#[derive(Default)]
+struct Projected {
+    users: Vec<u8>,
+    user_ends: Vec<u32>,
+    ads: Vec<u8>,
+    ad_ends: Vec<u32>,
+    times: Vec<i64>,
+}
 
-fn count_views(mut parser: Parser, ads: &Ads, windows: &mut Windows) -> u64 {
+/// Arguments: `--lines` for the digest of all rows in place of their number, files.
+pub fn project(args: &[String], thread_count: usize) -> String {
+    let has_lines = args.first().is_some_and(|arg| arg == "--lines");
+    let files = &args[usize::from(has_lines)..];
+    let all = splits(files);
+    let mut found = Vec::new();
+    let cost = timed(|| {
+        found = threads::run(thread_count, all.len(), |claims| {
+            let mut index = Index::default();
+            let mut block = Projected::default();
+            let (mut events, mut rows, mut lines) = (0, 0, Vec::new());
+            for_each_chunk(&all, claims, PADDING, |text, length| {
+                block.clear();
+                events += for_each_view(Parser::new(&mut index, text, length), b"user_id", b"ad_id", |user, ad, time| {
+                    user.read(|user| block.users.extend_from_slice(user));
+                    block.user_ends.push(block.users.len() as u32);
+                    ad.read(|ad| block.ads.extend_from_slice(ad));
+                    block.ad_ends.push(block.ads.len() as u32);
+                    block.times.push(time.read(number));
+                });
+                rows += black_box(&block).times.len();
+                if has_lines {
+                    lines.extend(block.lines());
+                }
+            });
+            (events, rows, lines)
+        });
+    });
+    let events = found.iter().map(|(events, _, _)| events).sum();
+    let rows: usize = found.iter().map(|(_, rows, _)| rows).sum();
+    let answer = if has_lines { format!("{:x}", digest::of_lines(found.into_iter().flat_map(|(_, _, lines)| lines).collect())) } else { format!("{rows} rows") };
+    result(events, cost, &answer)
+}
+
+impl Projected {
+    fn clear(&mut self) {
+        self.users.clear();
+        self.user_ends.clear();
+        self.ads.clear();
+        self.ad_ends.clear();
+        self.times.clear();
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = |bytes: &[u8], ends: &[u32], row: usize| {
+            let start = if row == 0 { 0 } else { ends[row - 1] as usize };
+            String::from_utf8_lossy(&bytes[start..ends[row] as usize]).into_owned()
+        };
+        let line = |row: usize| format!("{},{},{}", text(&self.users, &self.user_ends, row), text(&self.ads, &self.ad_ends, row), self.times[row]);
+        (0..self.times.len()).map(line).collect()
+    }
+}
+
+const FIRST: usize = 0;
+const SECOND: usize = 1;
+const TYPE: usize = 2;
+const TIME: usize = 3;
+const OTHER: usize = 4;
+
+/// Calls `work` with the members `first` and `second` (which may be the same) and the time of each view; returns the number of events.
+#[inline(always)]
+fn for_each_view<'a>(mut parser: Parser<'a>, first: &[u8], second: &[u8], mut work: impl FnMut(Text<'a>, Text<'a>, Text<'a>)) -> u64 {
     let mut events = 0;
     while parser.next_record() {
         events += 1;
@@ -45,12 +119,14 @@ fn count_views(mut parser: Parser, ads: &Ads, windows: &mut Windows) -> u64 {
             is_first = false;
             let member = name.read(|name| {
                 let is = |known: &[u8]| name == known;
-                if is(b"ad_id") {
-                    AD
+                if is(second) {
+                    SECOND
                 } else if is(b"event_type") {
                     TYPE
                 } else if is(b"event_time") {
                     TIME
+                } else if is(first) {
+                    FIRST
                 } else {
                     OTHER
                 }
@@ -61,12 +137,10 @@ fn count_views(mut parser: Parser, ads: &Ads, windows: &mut Windows) -> u64 {
                 members[member] = Some(parser.string());
             }
         }
-        let [Some(ad), Some(kind), Some(time)] = members else { continue };
-        if !kind.read(|kind| kind == b"view") {
-            continue;
-        }
-        if let Some(campaign) = ad.read(|ad| ads.campaign(ad)) {
-            windows.add(campaign, time.read(number));
+        let [first_value, Some(second_value), Some(kind), Some(time)] = members else { continue };
+        let Some(first_value) = (if first == second { Some(second_value) } else { first_value }) else { continue };
+        if kind.read(|kind| kind == b"view") {
+            work(first_value, second_value, time);
         }
     }
     events

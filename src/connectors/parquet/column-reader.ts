@@ -76,6 +76,25 @@ export class ColumnReader {
     return { values, validity: nulls > 0 ? validity : 0 };
   }
 
+  /** Passes over the next `rows` rows. */
+  skip(rows: number): void {
+    for (let left = rows; left > 0;) {
+      if (this.#rowsLeft === 0) {
+        left -= this.#pages.passOver(left);
+        if (left === 0) return;
+        this.#nextPage();
+      }
+      if (this.#rowsLeft <= left) {
+        left -= this.#rowsLeft;
+        this.#rowsLeft = 0;
+        continue;
+      }
+      const count = Math.min(left, BLOCK_ROWS_MAX);
+      this.read(count);
+      left -= count;
+    }
+  }
+
   /** Validity of a struct around the column, for the rows of the last `read`; 0 if none is null. */
   structValidity(definition: number, rows: number): number {
     if (definition === 0) return 0;

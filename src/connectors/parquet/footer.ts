@@ -46,6 +46,14 @@ export interface ColumnChunk {
   readonly length: number;
   readonly isEncrypted: boolean;
   readonly statistics: ChunkStatistics | null;
+  /** Statistics of its pages, and where these are. */
+  readonly columnIndex: IndexPlace | null;
+  readonly offsetIndex: IndexPlace | null;
+}
+
+export interface IndexPlace {
+  readonly offset: number;
+  readonly length: number;
 }
 
 /** Of the chunk's values as they are stored; only what new writers promise (`min_value`, `max_value`). */
@@ -92,7 +100,8 @@ function footerBytes(file: SyncFile, path: string): Uint8Array {
   return readAt(file, size - 8 - length, length);
 }
 
-function readAt(file: SyncFile, position: number, length: number): Uint8Array {
+/** Fewer bytes are zeros: what lies behind the end of the file. */
+export function readAt(file: SyncFile, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const read = file.read(bytes.subarray(at), position + at);
@@ -214,9 +223,10 @@ function parseRowGroup(struct: ThriftStruct, index: number, orders: readonly boo
 
 function parseChunk(chunk: ThriftStruct, isOrdered: boolean): ColumnChunk {
   const meta = chunk[3] as ThriftStruct | undefined;
+  const indexes = { columnIndex: indexPlace(chunk[6], chunk[7]), offsetIndex: indexPlace(chunk[4], chunk[5]) };
   if (meta === undefined) {
     if (chunk[8] === undefined) throw new Error("a column has no metadata");
-    return { physical: -1, codec: 0, valueCount: 0, offset: 0, length: 0, isEncrypted: true, statistics: null };
+    return { physical: -1, codec: 0, valueCount: 0, offset: 0, length: 0, isEncrypted: true, statistics: null, ...indexes };
   }
   const data = numberOf(meta[9], 0)!;
   const dictionary = numberOf(meta[11], 0)!;
@@ -230,8 +240,12 @@ function parseChunk(chunk: ThriftStruct, isOrdered: boolean): ColumnChunk {
     length: numberOf(meta[7], 0)!,
     isEncrypted: chunk[8] !== undefined,
     statistics: statistics ? chunkStatistics(statistics, isOrdered) : null,
+    ...indexes,
   };
 }
+
+const indexPlace = (offset: ThriftValue | undefined, length: ThriftValue | undefined): IndexPlace | null =>
+  typeof offset === "number" && typeof length === "number" && length > 0 ? { offset, length } : null;
 
 function chunkStatistics(struct: ThriftStruct, isOrdered: boolean): ChunkStatistics {
   const bytes = (value: ThriftValue | undefined): Uint8Array | null => (value instanceof Uint8Array ? value : null);
@@ -244,8 +258,11 @@ function checkFooter({ elements, rowGroups }: ParquetFooter, sizeBytes: number):
   for (const { index, rowCount, columns } of rowGroups) {
     if (!Number.isSafeInteger(rowCount) || rowCount < 0) throw new Error(`row group ${index} has ${rowCount} rows`);
     if (columns.length !== leafCount) throw new Error(`row group ${index} has ${columns.length} columns, and the schema ${leafCount}`);
-    for (const { offset, length, valueCount, isEncrypted } of columns) {
+    for (const { offset, length, valueCount, isEncrypted, columnIndex, offsetIndex } of columns) {
       if (isEncrypted) continue;
+      for (const place of [columnIndex, offsetIndex])
+        if (place && !(place.offset >= 0 && place.offset + place.length <= sizeBytes))
+          throw new Error("a page index lies outside of the file");
       if (!(offset >= 0 && length >= 0 && offset + length <= sizeBytes) || !(valueCount >= 0))
         throw new Error(`row group ${index} has a column at ${offset} of ${length} bytes, and the file has ${sizeBytes}`);
     }

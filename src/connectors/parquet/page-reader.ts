@@ -98,6 +98,26 @@ export class PageReader {
     return null;
   }
 
+  /** Passes over the next pages that have at most `rows` rows together, without decompressing them. Returns how many. For flat columns. */
+  passOver(rows: number): number {
+    let passed = 0;
+    while (this.#valuesLeft > 0) {
+      const start = this.#position;
+      const header = this.#header();
+      const [type, length] = [header[1], header[3]];
+      const count = ((type === 0 ? header[5] : type === 3 ? header[8] : undefined) as ThriftStruct | undefined)?.[1];
+      const fits = isCount(count) && isCount(length) && count <= Math.min(rows - passed, this.#valuesLeft);
+      if (!fits || length > this.#end - this.#position) {
+        this.#position = start;
+        break;
+      }
+      this.#position += length;
+      this.#valuesLeft -= count;
+      passed += count;
+    }
+    return passed;
+  }
+
   /** Moves behind the header. */
   #header(): ThriftStruct {
     const left = this.#end - this.#position;

@@ -12,6 +12,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { ColumnReader } from "./column-reader.ts";
 import { type Conversion, conversion, sourceWidth } from "./conversions.ts";
 import { type ParquetFooter, readFooter, type RowGroup } from "./footer.ts";
+import { type RowRange, rowRanges } from "./page-index.ts";
 import { damaged } from "./parquet-error.ts";
 import { PageReader, type SplitFile } from "./page-reader.ts";
 import { childShapes, fileShape, type LeafShape, parquetType, type Shape, sparkType, type StructShape } from "./parquet-schema.ts";
@@ -47,8 +48,11 @@ class ParquetCursor implements SplitCursor {
   readonly #readers = new Map<ColumnPlan, ColumnReader | ListReader>();
   /** Values and validity of columns that the file does not have. */
   #zeros = 0;
+  readonly #predicates: readonly ColumnPredicate[];
   #nextGroup = 0;
-  #rowsLeft = 0;
+  /** Rows of the row group at hand that are still to be read, and the row where its readers stand. */
+  #ranges: RowRange[] = [];
+  #row = 0;
 
   constructor(split: Split, context: ReaderContext) {
     const path = split["path"] as string;
@@ -59,9 +63,9 @@ class ParquetCursor implements SplitCursor {
       const footer = readFooter(file, path);
       const shape = fileShape(footer, path);
       this.#plans = planColumns(shape, context, path);
-      const predicates = columnPredicates(shape, context);
+      this.#predicates = columnPredicates(shape, context);
       const own = ownRowGroups(footer, split["start"] as number, split["length"] as number);
-      this.#rowGroups = own.filter((group) => mayHoldRows(group, predicates));
+      this.#rowGroups = own.filter((group) => mayHoldRows(group, this.#predicates));
       this.metrics.skipped = rowsOf(own) - rowsOf(this.#rowGroups);
     } catch (error) {
       file.close();
@@ -71,7 +75,7 @@ class ParquetCursor implements SplitCursor {
 
   next(): number {
     try {
-      while (this.#rowsLeft === 0) {
+      while (this.#ranges.length === 0) {
         const group = this.#rowGroups[this.#nextGroup++];
         if (group === undefined) return 0;
         this.#openGroup(group);
@@ -99,8 +103,11 @@ class ParquetCursor implements SplitCursor {
   #openGroup(group: RowGroup): void {
     for (const reader of this.#readers.values()) reader.close();
     this.#readers.clear();
-    this.#rowsLeft = group.rowCount;
-    if (group.rowCount === 0) return;
+    const { file, path } = this.#split;
+    this.#ranges = [...rowRanges(file, path, group, this.#predicates)].filter(({ from, to }) => from < to);
+    this.#row = 0;
+    this.metrics.skipped += this.#ranges.reduce((rows, { from, to }) => rows - (to - from), group.rowCount);
+    if (this.#ranges.length === 0) return;
     const pages = (leaf: LeafShape): PageReader => {
       const chunk = group.columns[leaf.column]!;
       this.metrics.bytes += chunk.length;
@@ -120,10 +127,14 @@ class ParquetCursor implements SplitCursor {
 
   #nextBlock(): number {
     const { kernels, leaves } = this.#context;
-    const rows = Math.min(this.#rowsLeft, BLOCK_ROWS_MAX);
+    const { from, to } = this.#ranges[0]!;
+    if (from > this.#row) for (const reader of this.#readers.values()) reader.skip(from - this.#row);
+    const rows = Math.min(to - from, BLOCK_ROWS_MAX);
     const block = newBlock(kernels, leaves.length, rows);
     for (const plan of this.#plans) this.#load(plan, block, rows);
-    this.#rowsLeft -= rows;
+    this.#row = from + rows;
+    if (this.#row === to) this.#ranges.shift();
+    else this.#ranges[0] = { from: this.#row, to };
     this.metrics.rows += rows;
     return block;
   }

@@ -92,6 +92,11 @@ export class ListReader {
     for (const cursor of this.#cursors.get(shape)!) cursor.take(false);
   }
 
+  /** As `ColumnReader.skip`. */
+  skip(rows: number): void {
+    for (let row = 0; row < rows; row++) this.#value(this.#shape);
+  }
+
   /** As `ColumnReader.structValidity`. */
   structValidity(definition: number, rows: number): number {
     const { kernels, pool } = this.#split;

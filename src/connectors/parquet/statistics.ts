@@ -5,7 +5,7 @@
 import type { ScanPredicate } from "../../columnar/scan-predicate.ts";
 import { type DataType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
-import { type ColumnChunk, PHYSICAL, type RowGroup } from "./footer.ts";
+import { type ChunkStatistics, PHYSICAL, type RowGroup } from "./footer.ts";
 import { type LeafShape, sparkType } from "./parquet-schema.ts";
 
 /** A condition on a flat column that is read as `type`. */
@@ -16,10 +16,11 @@ export interface ColumnPredicate {
 }
 
 export function mayHoldRows(group: RowGroup, predicates: readonly ColumnPredicate[]): boolean {
-  return predicates.every((predicate) => mayHold(group.columns[predicate.leaf.column]!, group.rowCount, predicate));
+  return predicates.every((predicate) => mayHold(group.columns[predicate.leaf.column]!.statistics, group.rowCount, predicate));
 }
 
-function mayHold({ statistics }: ColumnChunk, rowCount: number, { leaf, type, predicate }: ColumnPredicate): boolean {
+/** Whether one of `rowCount` rows with such statistics can fulfil the condition. */
+export function mayHold(statistics: ChunkStatistics | null, rowCount: number, { leaf, type, predicate }: ColumnPredicate): boolean {
   if (statistics === null) return true;
   const { nullCount } = statistics;
   const { test, values } = predicate;

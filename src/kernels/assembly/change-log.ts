@@ -1,40 +1,36 @@
-// The change log of a state store: what a batch did, as frames (state-frame.ts), and the redo of such frames; snapshots of
-// whole tables as frames of chunks, and their loading. Called by state/state-store.ts on the worker that owns the memory.
-import { ROW_EPOCH, ROW_FLAGS, ROW_HASH, ROW_NEXT, TABLE_INSERTED } from "./memory-layout";
+// The change log of a state store: what a batch did, as frames (state-frame.ts), and the redo of such frames; the loading of
+// frames of chunks. Called by state/state-store.ts on the worker that owns the memory.
+import { ROW_FLAGS, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "./memory-layout";
 import { heap_alloc, heap_free, heap_size } from "./memory";
-import { table_find, table_free, table_remove, table_row_count, table_upsert } from "./hash-table";
+import { table_find, table_free, table_remove, table_upsert } from "./hash-table";
 import { crc32c } from "./crc32c";
 import {
   CHUNK_BYTES_MIN,
   CHUNK_HEADER,
   C_BYTES,
-  C_DEPTH,
   C_DIRTY_FIRST,
   C_DIRTY_NEXT,
-  C_PREFIX,
-  C_ROWS_LIVE,
-  C_ROWS_USED,
-  C_ROW_BYTES,
-  C_SLOTS_LOG2,
-  DEPTH_MAX,
+  C_DIRTY_PREVIOUS,
   ROW_NOT_LIVE,
-  SLOTS_LOG2_MAX,
   T_BUCKET,
-  T_BYTES,
   T_DETACHED_NEXT,
-  T_DIRECTORY,
   T_DIRTY_FIRST,
-  T_LOADING,
   T_PARTITION,
-  T_ROWS,
   T_ROW_BYTES,
-  T_SHIFT,
   T_VAR_COUNT,
-  chunkFirst,
-  chunkNext,
   rowsOf,
 } from "./table-layout";
-import { chunkFree, enter, deepen } from "./table-chunk";
+import {
+  APPLY_CRC,
+  APPLY_DONE,
+  APPLY_LAYOUT,
+  APPLY_MAGIC,
+  APPLY_MEMORY,
+  APPLY_RECORD,
+  APPLY_TRUNCATED,
+  APPLY_VERSION,
+} from "./apply-result";
+import { endLoading, store_adopt_chunk } from "./chunk-store";
 import { packRow, packedBytes, rowHasNulls, unpackRow } from "./packed-row";
 import {
   P_COUNT,
@@ -79,11 +75,6 @@ import {
   RECORD_WITHOUT_NULLS,
   R_BYTES,
   R_ROWS,
-  frameClose,
-  frameCount,
-  frameFor,
-  frameIsOpen,
-  frameTake,
   framesBegin,
   framesEnd,
   recordTake,
@@ -104,16 +95,6 @@ const PHASE_PUTS: u32 = 3;
 const PHASE_END: u32 = 4;
 
 const DROP_BYTES: u32 = 16;
-
-// What `store_apply_frame` returns.
-const APPLY_DONE: u32 = 0;
-const APPLY_TRUNCATED: u32 = 1;
-const APPLY_MAGIC: u32 = 2;
-const APPLY_VERSION: u32 = 3;
-const APPLY_CRC: u32 = 4;
-const APPLY_LAYOUT: u32 = 5; // rows, buckets or partitions of another shape
-const APPLY_RECORD: u32 = 6;
-const APPLY_MEMORY: u32 = 7;
 
 @inline function rowBytesOf(state: usize): u32 {
   return load<u32>(load<u32>(state, S_LAYOUT));
@@ -213,41 +194,6 @@ function writePuts(state: usize, cursor: usize): u32 {
   return 0;
 }
 
-/** Writes all tables as frames of chunks, between batches. Protocol as `store_changes`. */
-export function store_snapshot(state: usize, cursor: usize, out: usize, capacity: u32, operatorId: u32, batchId: i64): u32 {
-  framesBegin(out, capacity, FRAME_CHUNKS, operatorId, batchId, rowBytesOf(state), load<u32>(state, S_PARTITIONS));
-  let partition = load<u32>(cursor, W_PARTITION);
-  let t = load<u32>(cursor, W_TABLE);
-  let chunk: usize = load<u32>(cursor, W_CHUNK);
-  for (; partition < load<u32>(state, S_PARTITIONS); partition++, t = 0) {
-    const entry = partitionEntry(state, partition);
-    for (; t < load<u32>(entry, P_COUNT); t++) {
-      const table = tableAt(entry, t);
-      if (chunk == 0) chunk = chunkFirst(table);
-      frameClose();
-      for (; chunk != 0; chunk = chunkNext(table, chunk)) {
-        const bytes = load<u32>(chunk, C_BYTES);
-        const head: u32 = frameIsOpen() ? 0 : 16;
-        if (!frameFor(partition, bytes + head)) {
-          store<u32>(cursor, partition, W_PARTITION);
-          store<u32>(cursor, t, W_TABLE);
-          store<u32>(cursor, <u32>chunk, W_CHUNK);
-          return stopWriting(cursor, bytes + 16);
-        }
-        if (head != 0) {
-          const place = frameTake(head);
-          store<i64>(place, load<i64>(table, T_BUCKET));
-          store<i64>(place, load<i64>(state, S_BUCKET_MICROS), 8);
-        }
-        frameCount();
-        memory.copy(frameTake(bytes), chunk, bytes);
-      }
-    }
-  }
-  store<u32>(cursor, partition, W_PARTITION);
-  return framesEnd();
-}
-
 /**
  * Redoes a frame of changes, or enters the chunks of a frame of a snapshot. `length` bytes are there at `address` (8-byte
  * aligned), perhaps more than the frame's. Redo is idempotent; a frame of chunks is not. Returns APPLY_*.
@@ -313,9 +259,13 @@ function redoRecord(state: usize, partition: u32, record: usize, scratch: usize)
     const table = tableOf(state, scratch, recordKind == RECORD_PUT);
     if (recordKind == RECORD_PUT) {
       if (table == 0 || !put(table, scratch, position)) return APPLY_MEMORY;
+      store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
     } else if (table != 0) {
       const row = table_find(table, scratch, position);
-      if (row != 0) table_remove(table, row);
+      if (row != 0) {
+        store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
+        table_remove(table, row);
+      }
       freeIfEmpty(state, table);
     }
     position += bytes;
@@ -337,49 +287,31 @@ function put(table: usize, row: usize, base: usize): bool {
 function loadChunks(state: usize, partition: u32, position: usize, end: usize, chunks: u32): u32 {
   if (<u32>(end - position) < 16) return APPLY_RECORD;
   if (load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
-  const table = bucketTable(state, partition, load<i64>(position), true);
-  if (table == 0) return APPLY_MEMORY;
+  const bucket = load<i64>(position);
   position += 16;
-  if (load<u32>(table, T_LOADING) == 0) {
-    if (table_row_count(table) != 0) return APPLY_RECORD;
-    chunkFree(table, chunkFirst(table));
-    store<u32>(load<u32>(table, T_DIRECTORY), 0);
-    store<u32>(table, 1, T_LOADING);
-  }
   for (; chunks != 0; chunks--) {
     if (position + CHUNK_HEADER > end) return APPLY_RECORD;
     const bytes = load<u32>(position, C_BYTES);
-    const depth = load<u32>(position, C_DEPTH);
-    const rowBytes = load<u32>(position, C_ROW_BYTES);
-    const log2 = load<u32>(position, C_SLOTS_LOG2);
     if (bytes > <u32>(end - position) || bytes < CHUNK_BYTES_MIN || heap_size(bytes) != bytes) return APPLY_RECORD;
-    if (depth > DEPTH_MAX || load<u32>(position, C_PREFIX) >> depth || log2 > SLOTS_LOG2_MAX) return APPLY_RECORD;
-    if (rowBytes != load<u32>(table, T_ROW_BYTES)) return APPLY_LAYOUT;
-    if (<u64>(CHUNK_HEADER + (4 << log2)) + <u64>rowBytes * load<u32>(position, C_ROWS_USED) > <u64>bytes) return APPLY_RECORD;
     const chunk = heap_alloc(bytes);
-    if (chunk == 0 || !deepen(table, depth)) return APPLY_MEMORY;
+    if (chunk == 0) return APPLY_MEMORY;
     memory.copy(chunk, position, bytes);
-    // Epochs start anew with the process.
-    const rowsEnd = rowsOf(chunk) + rowBytes * load<u32>(chunk, C_ROWS_USED);
-    for (let row = rowsOf(chunk); row < rowsEnd; row += rowBytes) store<u32>(row, 0, ROW_EPOCH);
-    enter(table, chunk);
-    store<u32>(table, load<u32>(table, T_ROWS) + load<u32>(chunk, C_ROWS_LIVE), T_ROWS);
-    store<u64>(table, load<u64>(table, T_BYTES) + bytes, T_BYTES);
+    const result = store_adopt_chunk(state, partition, bucket, chunk, bytes, 0);
+    if (result != APPLY_DONE) return result;
     position += bytes;
   }
   return position == end ? APPLY_DONE : APPLY_RECORD;
 }
 
-/** Ends the loading of a snapshot: 1 if every table has all its chunks. To be called before any other use of the store. */
-export function store_load_end(state: usize): u32 {
+/**
+ * Ends the loading of chunks; to be called before any other use of the store. 1 if every table has all its chunks: always with `fills`, which
+ * puts empty ones where there are none.
+ */
+export function store_load_end(state: usize, fills: u32): u32 {
   for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
     const entry = partitionEntry(state, partition);
     for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
-      const table = tableAt(entry, t);
-      const directory: usize = load<u32>(table, T_DIRECTORY);
-      const entries: u32 = 1 << (32 - load<u32>(table, T_SHIFT));
-      for (let i: u32 = 0; i < entries; i++) if (load<u32>(directory + 4 * i) == 0) return 0;
-      store<u32>(table, 0, T_LOADING);
+      if (!endLoading(tableAt(entry, t), fills != 0)) return 0;
     }
     store<u32>(entry, 0, P_LAST);
   }

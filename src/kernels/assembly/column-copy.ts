@@ -2,8 +2,17 @@
 
 /** Views on `count` strings whose `count + 1` i32 offsets count from `data`. */
 export function views_from_offsets(offsets: usize, data: usize, views: usize, count: u32): void {
-  let from = load<i32>(offsets);
-  for (let i: u32 = 0; i < count; i++) {
+  let i: u32 = 0;
+  const start = i32x4.splat(<i32>data);
+  for (; i + 4 <= count; i += 4) {
+    const from = v128.load(offsets + (<usize>i << 2));
+    const lengths = i32x4.sub(v128.load(offsets + (<usize>i << 2), 4), from);
+    const addresses = i32x4.add(from, start);
+    v128.store(views + (<usize>i << 3), v128.shuffle<u32>(addresses, lengths, 0, 4, 1, 5));
+    v128.store(views + (<usize>i << 3), v128.shuffle<u32>(addresses, lengths, 2, 6, 3, 7), 16);
+  }
+  let from = load<i32>(offsets + (<usize>i << 2));
+  for (; i < count; i++) {
     const to = load<i32>(offsets + (<usize>(i + 1) << 2));
     store<u64>(views + (<usize>i << 3), (<u64>(data + from)) | (<u64>(to - from) << 32));
     from = to;

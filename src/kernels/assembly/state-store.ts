@@ -33,6 +33,7 @@ import {
 import {
   C_DIRTY_FIRST,
   C_DIRTY_NEXT,
+  C_DIRTY_PREVIOUS,
   C_ROWS_USED,
   ROW_INSERTED,
   ROW_NOT_LIVE,
@@ -387,6 +388,7 @@ function clearDirty(table: usize, remove: bool): void {
       }
     }
     store<u32>(chunk, 0, C_DIRTY_FIRST);
+    store<u32>(chunk, 0, C_DIRTY_PREVIOUS);
   }
   store<u32>(table, 0, T_DIRTY_FIRST);
   store<u32>(table, 0, T_DIRTY_LAST);

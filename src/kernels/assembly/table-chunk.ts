@@ -344,7 +344,7 @@ export function deepen(table: usize, depth: u32): bool {
   return true;
 }
 
-function split(table: usize, chunk: usize): bool {
+export function split(table: usize, chunk: usize): bool {
   const depth = load<u32>(chunk, C_DEPTH) + 1;
   if (!deepen(table, depth)) return false;
   // An oversized chunk may need oversized halves.

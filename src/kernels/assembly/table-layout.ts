@@ -38,6 +38,7 @@ export const T_DETACHED_NEXT: u32 = 96;
 export const T_DETACHED: u32 = 100; // 1: evicted in this epoch
 export const T_DEAD_ROWS: u32 = 104; // rows unlinked in this epoch
 export const T_LOADING: u32 = 108; // 1: chunks of a snapshot are being entered
+export const T_STAGED: u32 = 112; // 1: chunks of it were staged for the chunk store, or come from there
 export const TABLE_BYTES: u32 = 128;
 
 // Chunk header, 64 bytes.
@@ -54,10 +55,13 @@ export const C_DIRTY_FIRST: u32 = 36; // row index + 1
 export const C_DIRTY_LAST: u32 = 40;
 export const C_DIRTY_EPOCH: u32 = 44;
 export const C_DIRTY_NEXT: u32 = 48; // chunk addresses; meaningless on disk
-export const C_DIRTY_PREVIOUS: u32 = 52;
+export const C_DIRTY_PREVIOUS: u32 = 52; // between batches: CHUNK_IS_SAVED, or 0
 export const C_ROWS_MAX: u32 = 56;
 export const C_ROW_BYTES: u32 = 60;
 export const CHUNK_HEADER: u32 = 64;
+
+/** Of a chunk without dirty rows: it has not changed since it was staged for the chunk store. No address of a chunk. */
+export const CHUNK_IS_SAVED: u32 = 1;
 
 export const CHUNK_BYTES_MIN: u32 = 1024;
 export const CHUNK_BYTES_FULL: u32 = 65536;

@@ -27,7 +27,7 @@ table = pa.table({
 def write(name, **options):
     pq.write_table(table, os.path.join(here, name), **{"data_page_size": 400, "row_group_size": 80, "write_page_checksum": True, **options})
 
-write("plain.snappy.parquet", use_dictionary=False, compression="snappy")
+write("plain.snappy.parquet", use_dictionary=False, compression="snappy", write_page_index=True)
 write("dictionary.zstd.parquet", compression="zstd", data_page_version="2.0")
 write("dictionary.uncompressed.parquet", compression="none")
 write("dictionary.gzip.parquet", compression="gzip", data_page_version="2.0", version="1.0", row_group_size=120)

@@ -5,4 +5,4 @@ mod index;
 mod parser;
 
 pub use index::{Index, PADDING};
-pub use parser::Parser;
+pub use parser::{Parser, Text};

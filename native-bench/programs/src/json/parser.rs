@@ -23,7 +23,7 @@ pub struct Text<'a> {
 impl Text<'_> {
     /// What `look` gives for the string's bytes, escapes decoded.
     #[inline(always)]
-    pub fn read<T>(self, look: impl Fn(&[u8]) -> T) -> T {
+    pub fn read<T>(self, look: impl FnOnce(&[u8]) -> T) -> T {
         if self.may_have_escapes && self.raw.contains(&b'\\') {
             return look(&decoded(self.raw));
         }

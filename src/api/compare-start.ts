@@ -1,0 +1,174 @@
+/**
+ * What a start of a streaming query would make of its checkpoint: `millrace checkpoint diff`. Plans the query as a start does and reads the checkpoint;
+ * changes nothing. Main thread.
+ */
+import { MillraceError } from "../base/errors.ts";
+import { CheckpointReader } from "../checkpoint/checkpoint-reader.ts";
+import { effectiveConf, loggedConf } from "../checkpoint/offset-log.ts";
+import { layoutsFor, withoutState } from "../checkpoint/operator-metadata.ts";
+import type { RowField } from "../columnar/row-layout.ts";
+import { simpleString } from "../columnar/types.ts";
+import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
+import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
+import { parseStateMetadata, type StateOperatorMetadata } from "../state/state-metadata.ts";
+import type { QueryHandle, StartRequest } from "./executor.ts";
+import type { LocalExecutor } from "./local-executor.ts";
+import { checkpointLocation, sessionConf, sourceKey, statefulOperators } from "./streaming-start.ts";
+
+/** A field of state rows: its type in the checkpoint and in the program; null where it is not. */
+export interface FieldComparison {
+  readonly name: string;
+  readonly stored: string | null;
+  readonly wanted: string | null;
+}
+
+export interface OperatorComparison {
+  readonly operatorId: number;
+  /** Names in the checkpoint and in the program; null where there is no such operator. */
+  readonly stored: string | null;
+  readonly wanted: string | null;
+  readonly keys: readonly FieldComparison[];
+  readonly values: readonly FieldComparison[];
+}
+
+export interface StartComparison {
+  readonly queryName: string | null;
+  readonly checkpointLocation: string;
+  /** Batches planned so far; 0: a start would begin a new query. */
+  readonly batches: number;
+  readonly sources: { readonly stored: number; readonly wanted: readonly string[] };
+  /** Settings that the checkpoint fixes and the session has otherwise: the stored value stays. */
+  readonly settings: readonly { readonly key: string; readonly stored: string; readonly wanted: string }[];
+  readonly operators: readonly OperatorComparison[];
+  /** Why a start would be refused; null: it would go on. */
+  readonly refusal: { readonly condition: string; readonly message: string } | null;
+}
+
+/** Throws what the analysis of the plan throws; what speaks against the checkpoint is in the result. */
+export async function compareStart(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<StartComparison> {
+  const analyzed = await executor.analyze(plan);
+  checkStreaming(analyzed.plan, request.outputMode, {
+    checkCorrectness: executor.settings.conf.get("spark.sql.streaming.statefulOperator.checkCorrectness.enabled") !== "false",
+  });
+  const { path } = checkpointLocation(executor, executor.connectors.sink(request.format), request);
+  const reader = await openIfThere(executor, path);
+  const newest = reader && (await reader.offsets.latest());
+  const session = sessionConf(executor);
+  const conf = effectiveConf(session, newest?.conf ?? null);
+  const program = await executor.plan(
+    executor.optimize(analyzed.plan),
+    request.outputMode,
+    Number(conf.get("spark.sql.shuffle.partitions")),
+  );
+  const wanted = statefulOperators(program);
+  const text = newest && (await reader!.text("operators/state"));
+  const stored = text ? parseStateMetadata(text, `${path}/operators/state`) : [];
+  const streams = new Map(
+    program.sources.flatMap(({ isStreaming, read }) => (isStreaming ? [[sourceKey(read as Read), read as Read]] : [])),
+  );
+  const settings = Object.entries(newest?.conf ?? {}).flatMap(([key, value]) => {
+    const own = loggedConf(session)[key];
+    return own === undefined || own === value ? [] : [{ key, stored: value, wanted: own }];
+  });
+  return {
+    queryName: request.name,
+    checkpointLocation: path,
+    batches: newest ? newest.batchId + 1 : 0,
+    sources: { stored: newest?.offsets.length ?? 0, wanted: [...streams.values()].map(describeRead) },
+    settings,
+    operators: newest ? compareOperators(stored, wanted) : [],
+    refusal: newest ? refusalOf(stored, wanted, newest.offsets.length, streams.size) : null,
+  };
+}
+
+async function openIfThere({ ports }: LocalExecutor, path: string): Promise<CheckpointReader | null> {
+  try {
+    return await CheckpointReader.open(ports, path);
+  } catch (error) {
+    if (error instanceof MillraceError && error.condition === "NO_CHECKPOINT") return null;
+    throw error;
+  }
+}
+
+function refusalOf(
+  stored: readonly StateOperatorMetadata[],
+  wanted: readonly StateOperatorMetadata[],
+  storedSources: number,
+  sources: number,
+): StartComparison["refusal"] {
+  try {
+    if (storedSources !== sources)
+      throw new MillraceError("STREAMING_SOURCE_COUNT_CHANGED", { expected: String(storedSources), actual: String(sources) });
+    if (stored.length === 0 && wanted.length > 0) throw withoutState(wanted);
+    if (stored.length > 0) layoutsFor(stored, wanted);
+    return null;
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    return { condition: error.condition, message: error.message };
+  }
+}
+
+function compareOperators(stored: readonly StateOperatorMetadata[], wanted: readonly StateOperatorMetadata[]): OperatorComparison[] {
+  const ids = [...new Set([...stored, ...wanted].map(({ operatorId }) => operatorId))].sort((a, b) => a - b);
+  return ids.map((operatorId) => {
+    const [before, now] = [stored, wanted].map((operators) => operators.find((operator) => operator.operatorId === operatorId));
+    return {
+      operatorId,
+      stored: before?.operatorName ?? null,
+      wanted: now?.operatorName ?? null,
+      keys: compareFields(before?.layout.keys ?? [], now?.layout.keys ?? []),
+      values: compareFields(before?.layout.values ?? [], now?.layout.values ?? []),
+    };
+  });
+}
+
+/** By name, and by the number of times that it was there before. */
+function compareFields(stored: readonly RowField[], wanted: readonly RowField[]): FieldComparison[] {
+  const named = (fields: readonly RowField[]): ReadonlyMap<string, string> => {
+    const types = new Map<string, string>();
+    for (const { name, dataType } of fields) {
+      let unique = name;
+      for (let count = 2; types.has(unique); count++) unique = `${name} (${count})`;
+      types.set(unique, simpleString(dataType));
+    }
+    return types;
+  };
+  const [before, now] = [named(stored), named(wanted)];
+  return [...new Set([...before.keys(), ...now.keys()])].map((name) => {
+    return { name, stored: before.get(name) ?? null, wanted: now.get(name) ?? null };
+  });
+}
+
+const describeRead = ({ format, paths }: Read): string => (paths.length === 0 ? format : `${format}: ${paths.join(", ")}`);
+
+/** Stands for a query that was compared and not started. */
+export class ComparedQuery implements QueryHandle {
+  readonly id: string;
+  readonly runId: string;
+  readonly name: string | null;
+
+  constructor(id: string, name: string | null) {
+    this.id = id;
+    this.runId = id;
+    this.name = name;
+  }
+
+  isActive(): boolean {
+    return false;
+  }
+  status(): ReturnType<QueryHandle["status"]> {
+    return { message: "Stopped", isDataAvailable: false, isTriggerActive: false };
+  }
+  recentProgress(): ReturnType<QueryHandle["recentProgress"]> {
+    return [];
+  }
+  exception(): null {
+    return null;
+  }
+  async awaitTermination(): Promise<void> {}
+  async processAllAvailable(): Promise<void> {}
+  async stop(): Promise<void> {}
+  async explain(): Promise<string> {
+    return "";
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Has the state of a query copied to its chunk store and, now and then, to snapshot files, while batches go on. Workers copy what has changed
+ * into buffers right after a commit, a few milliseconds at a time; the pool's writer thread does the rest. Owned by `StageRunner`,
+ * main thread; nothing here is awaited by a batch.
+ */
+import { type ErrorCondition, MillraceError } from "../base/errors.ts";
+import type { Ports } from "../base/ports.ts";
+import type { PhysicalProgram } from "../plan/physical/program.ts";
+import type { CheckpointTarget, ChunkReply, ChunkRequest, Command, QueryNumber, StateSize } from "../protocol/messages.ts";
+import type { ChangeFile, StateStart } from "./batch-runner.ts";
+import { isWorkerDeath } from "./worker-death.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+
+export interface SnapshotSettings {
+  /** From the start of one pass to that of the next. */
+  readonly intervalMs: number;
+  /** Little state gets a snapshot file after so many batches that changed it. */
+  readonly minDeltas: number;
+}
+
+export interface SnapshotFile {
+  readonly batchId: number;
+  readonly files: readonly ChangeFile[];
+}
+
+/** Per worker: what it copies between two batches; about 2 ms. */
+const SLICE_BYTES = 8 << 20;
+/** State up to this size gets snapshot files by the number of batches instead of bytes. */
+const SMALL_STATE_BYTES = 4 << 20;
+
+/** What has been logged, since some moment. */
+interface Logged {
+  readonly bytes: number;
+  /** Batches that changed state. */
+  readonly batches: number;
+}
+
+export class BackgroundSnapshots {
+  readonly #pool: WorkerPool;
+  readonly #query: QueryNumber;
+  readonly #ports: Ports;
+  readonly #checkpoint: CheckpointTarget;
+  readonly #operators: Extract<Command, { kind: "chunks" }>["target"]["operators"];
+  readonly #settings: SnapshotSettings;
+  #buffers: readonly Uint8Array[] = [];
+  /** The writer thread knows this query. */
+  #isOpen = false;
+  #pass: Promise<void> | null = null;
+  #passStartMs = Number.NEGATIVE_INFINITY;
+  #sincePass: Logged = { bytes: 0, batches: 0 };
+  #sinceFile: Logged = { bytes: 0, batches: 0 };
+  #stateBytes = 0;
+  #committedBatch = -1;
+  #epoch = 0;
+  #commitSeen: () => void = () => {};
+  #isEnding = false;
+  /** The store could not be written: this run goes on without. */
+  #isGivenUp = false;
+  #file: SnapshotFile | null = null;
+  #failure: unknown = null;
+
+  constructor(
+    pool: WorkerPool,
+    query: QueryNumber,
+    program: PhysicalProgram,
+    ports: Ports,
+    checkpoint: CheckpointTarget,
+    settings: SnapshotSettings,
+  ) {
+    this.#pool = pool;
+    this.#query = query;
+    this.#ports = ports;
+    this.#checkpoint = checkpoint;
+    this.#settings = settings;
+    this.#operators = program.operators.flatMap(({ layout, state }) =>
+      state
+        ? [
+            {
+              operatorId: state.operatorId,
+              partitionCount: program.partitions,
+              rowBytes: layout.rowBytes,
+              widthMicros: layout.bucket?.widthMicros ?? 1n,
+            },
+          ]
+        : [],
+    );
+    this.#passStartMs = ports.clock.monotonicMs();
+  }
+
+  /** The batch that the chunk store can be loaded for, or null: then the snapshot is to be loaded. */
+  async open({ committedBatch, snapshot, changes }: StateStart): Promise<number | null> {
+    await this.#settle();
+    this.#sinceFile = { bytes: bytesOf(changes.flatMap(({ files }) => files)), batches: changes.length };
+    this.#sincePass = this.#sinceFile;
+    const isThere = (await this.#ports.files.stat(`${this.#checkpoint.path}/state/chunks`)) !== undefined;
+    if (!isThere || this.#isGivenUp) return null;
+    const { batchId } = await this.#send({ kind: "open", committedBatch, oldestBatch: snapshot?.batchId ?? -1 });
+    return batchId;
+  }
+
+  async loaded(): Promise<void> {
+    await this.#send({ kind: "loaded" });
+  }
+
+  /** What was loaded turned out to be damaged. */
+  async discard(): Promise<void> {
+    await this.#send({ kind: "discard" });
+  }
+
+  /** A batch is committed and the next has not begun. Starts a pass if one is due; one that waits for this goes on. */
+  committed(batchId: number, epoch: number, sizes: readonly StateSize[]): void {
+    const bytes = sizes.reduce((sum, size) => sum + size.changeBytes, 0);
+    const logged = { bytes, batches: bytes > 0 ? 1 : 0 };
+    this.#stateBytes = sizes.reduce((sum, size) => sum + size.stateBytes, 0);
+    this.#sincePass = sum(this.#sincePass, logged);
+    this.#sinceFile = sum(this.#sinceFile, logged);
+    this.#committedBatch = batchId;
+    this.#epoch = epoch;
+    this.#commitSeen();
+    const isDue = this.#sincePass.batches > 0 && this.#ports.clock.monotonicMs() - this.#passStartMs >= this.#settings.intervalMs;
+    if (this.#pass === null && isDue && !this.#isGivenUp && !this.#isEnding) {
+      this.#pass = this.#runPass(batchId).finally(() => (this.#pass = null));
+    }
+  }
+
+  /** A snapshot file that has been finished since the last call. Throws what went wrong with one. */
+  take(): SnapshotFile | null {
+    if (this.#failure !== null) throw this.#failure;
+    const file = this.#file;
+    this.#file = null;
+    return file;
+  }
+
+  async stop(): Promise<void> {
+    await this.#settle();
+    if (this.#isOpen) await this.#send({ kind: "close" }).catch(() => undefined);
+  }
+
+  /** Ends the pass that is running, if one is. */
+  async #settle(): Promise<void> {
+    this.#isEnding = true;
+    this.#commitSeen();
+    await this.#pass;
+    this.#isEnding = false;
+  }
+
+  async #runPass(batchId: number): Promise<void> {
+    this.#passStartMs = this.#ports.clock.monotonicMs();
+    this.#sincePass = { bytes: 0, batches: 0 };
+    const before = this.#sinceFile;
+    try {
+      if (!(await this.#copyChunks(batchId))) return;
+      if (!this.#isFileDue(before)) return;
+      const { file } = await this.#send({ kind: "snapshot", batchId, epoch: this.#epoch });
+      this.#file = { batchId, files: [file!] };
+      this.#sinceFile = { bytes: this.#sinceFile.bytes - before.bytes, batches: this.#sinceFile.batches - before.batches };
+    } catch (error) {
+      // The batch in which a worker died loads the state again; a new pass begins after it.
+      if (isWorkerDeath(error)) return;
+      this.#isGivenUp = true;
+      if (!isOfChunkStore(error)) this.#failure = error;
+      await this.#send({ kind: "discard" }).catch(() => undefined);
+    }
+  }
+
+  /** Whether all that had changed up to `batchId` has got into the chunk store. The first slices are asked for at once. */
+  async #copyChunks(batchId: number): Promise<boolean> {
+    const size = Math.min(SLICE_BYTES, Math.max(SLICE_BYTES_MIN, powerOfTwo(this.#stateBytes)));
+    if ((this.#buffers[0]?.length ?? 0) < size) {
+      this.#buffers = Array.from({ length: this.#pool.size }, () => new Uint8Array(new SharedArrayBuffer(size)));
+    }
+    const retired = [];
+    for (let begins = true, isDone = false; !isDone; begins = false) {
+      const nextCommit = new Promise<void>((resolve) => (this.#commitSeen = resolve));
+      const slices = await this.#pool.each((index) => ({ kind: "stage", query: this.#query, buffer: this.#buffers[index]!, begins }));
+      const staged = slices.flatMap((slice, index) => (slice ? [{ ...slice, buffer: this.#buffers[index]! }] : []));
+      if (staged.some(({ chunks, removed }) => chunks.length + removed.length > 0)) {
+        await this.#send({
+          kind: "write",
+          newestBatch: this.#committedBatch,
+          slices: staged.map(({ chunks, removed, buffer }) => ({ chunks, removed, buffer })),
+        });
+      }
+      isDone = staged.length === slices.length && staged.every((slice) => slice.isDone);
+      if (isDone) retired.push(...staged.flatMap((slice) => slice.retired));
+      if (this.#isEnding && !isDone) return false;
+      if (staged.length < slices.length) await nextCommit;
+    }
+    await this.#send({ kind: "endPass", batchId, retired });
+    return true;
+  }
+
+  #isFileDue({ bytes, batches }: Logged): boolean {
+    if (bytes > Math.max(this.#stateBytes, SMALL_STATE_BYTES)) return true;
+    return batches >= this.#settings.minDeltas && this.#stateBytes <= SMALL_STATE_BYTES;
+  }
+
+  async #send(request: ChunkRequest): Promise<ChunkReply> {
+    this.#isOpen = true;
+    const target = { ...this.#checkpoint, operators: this.#operators };
+    return await this.#pool.writer.send({ kind: "chunks", query: this.#query, target, request });
+  }
+}
+
+/** At least one full chunk. */
+const SLICE_BYTES_MIN = 1 << 18;
+
+const powerOfTwo = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(bytes, 1)));
+
+const OF_CHUNK_STORE: readonly ErrorCondition[] = ["STATE_CHUNK_STORE_FAILED", "STATE_CHUNK_STORE_DAMAGED"];
+
+const isOfChunkStore = (error: unknown): boolean => error instanceof MillraceError && OF_CHUNK_STORE.includes(error.condition);
+
+const sum = (a: Logged, b: Logged): Logged => ({ bytes: a.bytes + b.bytes, batches: a.batches + b.batches });
+
+const bytesOf = (files: readonly ChangeFile[]): number => files.reduce((total, { lengthBytes }) => total + lengthBytes, 0);

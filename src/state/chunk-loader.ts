@@ -1,0 +1,48 @@
+/**
+ * Brings the chunks of a worker's partitions from the chunk store into its memory when a query starts again. On the worker's thread. The writer
+ * has checked before that no chunk is missing (`chunk-writer.ts`); here the bytes of each are checked.
+ */
+import { CheckpointError } from "../base/errors.ts";
+import type { ChunkEnvironment } from "../base/ports.ts";
+import type { Kernels } from "../kernels/load.ts";
+import { chunkKey, type ChunkName, chunkName, partitionRange } from "./chunk-key.ts";
+import { CHUNK_HEADER_BYTES, checkChunkHeader } from "./chunk-value.ts";
+import type { StateStore } from "./state-store.ts";
+
+/** Throws `STATE_CHUNK_STORE_DAMAGED`; the stores are then unusable and must be dropped. `loaded` hears of every chunk. */
+export function loadChunks(
+  kernels: Kernels,
+  environment: ChunkEnvironment,
+  path: string,
+  stores: Iterable<StateStore>,
+  loaded: (name: ChunkName) => void,
+): void {
+  for (const store of stores) {
+    for (const partition of store.partitions()) {
+      for (const { key, value } of environment.range(...partitionRange("checksum", store.operatorId, partition))) {
+        const name = chunkName(key);
+        const problem = loadChunk(kernels, environment, store, name, new DataView(value.buffer, value.byteOffset).getUint32(0, true));
+        if (problem !== null) {
+          const chunk = `operator ${name.operatorId}, partition ${name.partition}, bucket ${name.bucket}, chunk ${name.code}`;
+          throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path, reason: `${chunk}: ${problem}` });
+        }
+        loaded(name);
+      }
+    }
+  }
+}
+
+/** What is wrong with the chunk, or null. */
+function loadChunk(kernels: Kernels, environment: ChunkEnvironment, store: StateStore, name: ChunkName, checksum: number): string | null {
+  const value = environment.get(chunkKey("chunk", name));
+  if (value === undefined) return "it is missing";
+  const problem = checkChunkHeader(value, checksum);
+  if (problem !== null) return problem;
+  const bytes = value.length - CHUNK_HEADER_BYTES;
+  const { heap_alloc, crc32c } = kernels.exports;
+  const address = (heap_alloc!(bytes) as number) >>> 0;
+  if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `a chunk of ${bytes} bytes` });
+  kernels.bytes().set(value.subarray(CHUNK_HEADER_BYTES), address);
+  if ((crc32c!(address, bytes, 0) as number) >>> 0 !== checksum) return "its checksum is wrong";
+  return store.adoptChunk(name, address, bytes) ? null : "it is malformed, or of another row layout";
+}

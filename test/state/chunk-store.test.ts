@@ -1,0 +1,261 @@
+/** The chunk store against a plain model: slices, crashes between transactions, restarts on other numbers of workers, damage. */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { nodePorts } from "../../src/base/node-ports.ts";
+import type { Ports } from "../../src/base/ports.ts";
+import { loadChunks } from "../../src/state/chunk-loader.ts";
+import { type ChunkStoreTarget, ChunkWriter } from "../../src/state/chunk-writer.ts";
+import { restoreStateFile, StateBuffer } from "../../src/state/state-file.ts";
+import { MemoryChunks } from "../support/memory-chunks.ts";
+import { MemoryFileSystem } from "../support/memory-file-system.ts";
+import { testPorts } from "../support/test-ports.ts";
+import { newKernels, type TestRow, type TestValue } from "./row-codec.ts";
+import { BUCKET_MICROS, Harness, header, MemoryFile, newChunkWriter, NO_WATERMARK } from "./store-harness.ts";
+
+const PARTITIONS = 6;
+const minute = (n: number): bigint => BigInt(n) * BUCKET_MICROS;
+const copyOf = (model: Map<string, TestValue[]>): Map<string, TestValue[]> =>
+  new Map([...model].map(([key, values]) => [key, [...values]]));
+
+interface ChangesFile {
+  readonly batchId: number;
+  readonly bytes: Uint8Array;
+}
+
+class Killed extends Error {}
+
+/** Workers that load the chunk store and redo the changes after it. */
+function restart(ports: Ports, directory: string, count: number, batchId: number, changes: readonly ChangesFile[]): Harness[] {
+  return Array.from({ length: count }, (_, workerIndex) => {
+    const harness = new Harness({ partitionCount: PARTITIONS, workerIndex, workerCount: count }, ports);
+    const environment = ports.chunks.open(directory);
+    loadChunks(harness.kernels, environment, directory, [harness.store], (name) => harness.stager.loaded(name));
+    environment.close();
+    harness.store.endLoading();
+    redo(
+      harness,
+      changes.filter((file) => file.batchId > batchId),
+    );
+    return harness;
+  });
+}
+
+function redo(harness: Harness, changes: readonly ChangesFile[]): void {
+  for (const { batchId, bytes } of changes) {
+    const expected = { path: "changes", kind: "changes", batchId, queryId: header("changes", batchId).queryId } as const;
+    restoreStateFile(harness.buffer, new MemoryFile(bytes), expected, new Map([[7, harness.store]]));
+  }
+}
+
+function contentsOf(workers: readonly Harness[]): Map<string, TestValue[]> {
+  const rows = new Map<string, TestValue[]>();
+  for (const harness of workers) {
+    const contents = harness.contents();
+    expect(harness.store.metrics().rows).toBe(contents.size);
+    for (const [key, values] of contents) {
+      expect(rows.has(key)).toBe(false);
+      rows.set(key, values);
+    }
+  }
+  return rows;
+}
+
+describe("chunk store", () => {
+  test("whenever the process dies, chunks and the changes after them are the committed state", () => {
+    const key = fc.record({ minute: fc.nat(5), id: fc.nat(400) });
+    const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(700)), fc.constant("z".repeat(9000)));
+    const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "set", "append", "remove"), key, text });
+    const batch = fc.record({
+      operations: fc.array(operation, { maxLength: 300, size: "max" }),
+      /** Minutes by which the watermark moves on. */
+      evict: fc.option(fc.nat(3), { freq: 2 }),
+      abort: fc.boolean(),
+    });
+    const pass = fc.record({
+      sliceBytes: fc.constantFrom(1024, 20_000, 1 << 20),
+      diesAt: fc.option(fc.nat(9)),
+      workers: fc.constantFrom(1, 2, 3),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.array(batch, { minLength: 1, maxLength: 3 }), pass), { minLength: 2, maxLength: 5 }), (rounds) => {
+        const chunks = new MemoryChunks();
+        const ports = { ...testPorts(new MemoryFileSystem()), chunks };
+        let writer = newChunkWriter(ports, newKernels(), PARTITIONS);
+        let harness = new Harness({ partitionCount: PARTITIONS }, ports);
+        let [batchId, watermark, base] = [-1, NO_WATERMARK, 0];
+        const changes: ChangesFile[] = [];
+        const run = ({ operations, evict, abort }: (typeof rounds)[number][0][number]): number => {
+          const before = copyOf(harness.model);
+          harness.begin();
+          harness.setWatermarks(watermark, watermark);
+          for (const { kind, key: k, text: value } of operations) {
+            const keys: TestRow = [minute(base + k.minute) + 1n, BigInt(k.id), "n"];
+            if (kind === "remove") harness.remove(keys);
+            else if (minute(base + k.minute) + 1n <= watermark) expect(harness.upsert(keys, value)).toBe(0);
+            else if (kind === "upsert") harness.upsert(keys, value);
+            else if (kind === "set") harness.setText(keys, value);
+            else harness.appendList(keys, value);
+          }
+          const next = evict === null ? watermark : minute(base + evict);
+          if (evict !== null && next > watermark) {
+            harness.setWatermarks(watermark, next);
+            harness.evict(next);
+          }
+          const { bytes } = harness.writeFile("changes", batchId + 1);
+          harness.end(abort ? "abort" : "commit");
+          if (abort) harness.model = before;
+          else {
+            changes.push({ batchId: ++batchId, bytes });
+            if (evict !== null && next > watermark) [watermark, base] = [next, base + evict];
+          }
+          return batchId;
+        };
+        for (const [batches, { sliceBytes, diesAt, workers }] of rounds) {
+          run(batches[0]!);
+          if (batchId < 0) continue;
+          const rest = batches.slice(1);
+          let transactions = 0;
+          chunks.beforeWrite = () => {
+            if (transactions++ === diesAt) throw new Killed();
+          };
+          try {
+            harness.pass(writer, batchId, sliceBytes, () => {
+              // The first slice follows the commit at once.
+              const next = transactions === 0 ? undefined : rest.shift();
+              return next ? run(next) : batchId;
+            });
+          } catch (error) {
+            expect((error as Error).cause).toBeInstanceOf(Killed);
+          }
+          chunks.beforeWrite = () => undefined;
+
+          writer = newChunkWriter(ports, newKernels(), PARTITIONS);
+          const model = harness.model;
+          const loaded = writer.open(batchId, -1);
+          if (loaded === null) {
+            // Nothing was written yet.
+            const fresh = new Harness({ partitionCount: PARTITIONS }, ports);
+            redo(fresh, changes);
+            expect(fresh.contents()).toEqual(model);
+            harness = fresh;
+          } else {
+            expect(contentsOf(restart(ports, "/checkpoint/state/chunks", workers, loaded, changes))).toEqual(model);
+            [harness] = restart(ports, "/checkpoint/state/chunks", 1, loaded, changes) as [Harness];
+            expect(contentsOf([harness])).toEqual(model);
+            writer.loaded();
+          }
+          const times = [...model.keys()].map((row): [string, bigint] => [row, BigInt((JSON.parse(row) as string[])[0]!.slice(0, -1))]);
+          harness.model = copyOf(model);
+          harness.times = new Map(times);
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
+
+const QUERY = header("changes", 0).queryId;
+
+describe("chunk store on LMDB", () => {
+  let directory: string;
+  beforeAll(() => (directory = mkdtempSync(join(tmpdir(), "millrace-chunks-"))));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  let cases = 0;
+
+  /** A store with some state in it, closed or left as a dying process leaves it. */
+  function stored(closes: boolean) {
+    const ports = nodePorts();
+    const path = join(directory, String(cases++));
+    ports.files.makeDirectorySync(path);
+    const operators = [{ operatorId: 7, partitionCount: PARTITIONS, rowBytes: 0, widthMicros: BUCKET_MICROS }];
+    const target: ChunkStoreTarget = { path, queryId: QUERY, inode: 5, bootId: "boot", operators };
+    const harness = new Harness({ partitionCount: PARTITIONS }, ports);
+    harness.begin();
+    for (let i = 0; i < 3000; i++) harness.upsert([minute(i % 4), BigInt(i), "name"], `text ${i}`);
+    harness.end("commit");
+    const writer = new ChunkWriter(ports, new StateBuffer(harness.kernels), target);
+    harness.pass(writer, 4);
+    if (closes) writer.close();
+    const open = (changes: Partial<ChunkStoreTarget> = {}, committed = 4, oldest = -1) => {
+      const reopened = new ChunkWriter(ports, new StateBuffer(newKernels()), { ...target, ...changes });
+      return { writer: reopened, batchId: reopened.open(committed, oldest) };
+    };
+    return { ports, path, chunks: `${path}/state/chunks`, harness, writer, open };
+  }
+
+  test("comes back as it was, after a clean end and after a crash", () => {
+    for (const closes of [true, false]) {
+      const { ports, chunks, harness, open, writer } = stored(closes);
+      const reopened = open();
+      expect(reopened.batchId).toBe(4);
+      expect(contentsOf(restart(ports, chunks, 2, 4, []))).toEqual(harness.model);
+      reopened.writer.loaded();
+      if (!closes) writer.close();
+      reopened.writer.close();
+    }
+  });
+
+  const unusable: [string, (store: ReturnType<typeof stored>) => { batchId: number | null }][] = [
+    ["another query's", ({ open }) => open({ queryId: "another" })],
+    ["copied with its directory", ({ open }) => open({ inode: 6 })],
+    [
+      "of another row layout",
+      ({ open }) => open({ operators: [{ operatorId: 7, partitionCount: PARTITIONS, rowBytes: 8, widthMicros: 1n }] }),
+    ],
+    ["newer than the commit", ({ open }) => open({}, 3)],
+    ["older than the oldest change file", ({ open }) => open({}, 9, 5)],
+    [
+      "one that a start died of",
+      ({ open }) => {
+        open();
+        return open();
+      },
+    ],
+  ];
+  test.each(unusable)("is thrown away when it is %s", (_name, reopen) => {
+    const store = stored(true);
+    expect(reopen(store).batchId).toBe(null);
+    // And stays away.
+    expect(store.open().batchId).toBe(null);
+  });
+
+  test("is thrown away after an unclean end when the machine has been started anew, and kept after a clean one", () => {
+    expect(stored(true).open({ bootId: "next" }).batchId).toBe(4);
+    expect(stored(false).open({ bootId: "next" }).batchId).toBe(null);
+  });
+
+  test("a file that was cut is thrown away at any length, before anything beyond its end is read", () => {
+    const size = readFileSync(join(stored(true).chunks, "data.mdb")).length;
+    for (const part of [0, 0.1, 0.5, 0.9, 0.999]) {
+      const { chunks, open } = stored(true);
+      truncateSync(join(chunks, "data.mdb"), Math.floor(size * part));
+      expect(open().batchId, `${part} of the file`).toBe(null);
+    }
+  });
+
+  test("no flipped byte of a chunk goes unnoticed", () => {
+    const { ports, chunks, harness, open, writer } = stored(true);
+    writer.close();
+    const file = join(chunks, "data.mdb");
+    const bytes = readFileSync(file);
+    // Texts lie in chunks only; every other one is tried.
+    let found = 0;
+    for (let at = bytes.indexOf("text 2"); at >= 0; at = bytes.indexOf("text 2", at + 40_000)) {
+      const damaged = Buffer.from(bytes);
+      damaged[at + 3]! ^= 16;
+      ports.files.makeDirectorySync(chunks);
+      writeFileSync(file, damaged);
+      rmSync(join(chunks, "loading"), { force: true });
+      const reopened = open();
+      expect(reopened.batchId).toBe(4);
+      expect(() => restart(ports, chunks, 1, 4, [])).toThrow(/STATE_CHUNK_STORE_DAMAGED.*its checksum is wrong/);
+      reopened.writer.discard();
+      found++;
+    }
+    expect(found).toBeGreaterThan(3);
+    expect(harness.model.size).toBe(3000);
+  });
+});
