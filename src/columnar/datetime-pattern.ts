@@ -67,8 +67,34 @@ function readParts(reader: { readonly text: string; at: number }, isInner: boole
 const illegal = (character: string, pattern: string): AnalysisError =>
   new AnalysisError("INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER", { c: character, pattern });
 
+interface LastText {
+  readonly hasFraction: boolean;
+  zone: TimeZone | null;
+  second: bigint;
+  text: string;
+}
+/** What each pattern gave last: rows of one second come together, and few patterns show less than a second. */
+const lastTexts = new WeakMap<DateTimePattern, LastText>();
+
 /** Text of a moment in local time of `zone`. */
 export function formatWithPattern(micros: bigint, pattern: DateTimePattern, zone: TimeZone): string {
+  let last = lastTexts.get(pattern);
+  if (!last) lastTexts.set(pattern, (last = { hasFraction: showsFraction(pattern), zone: null, second: 0n, text: "" }));
+  if (last.hasFraction) return formatAnew(micros, pattern, zone);
+  // Towards negative infinity: a moment before 1970 belongs to the second that began before it.
+  const second = micros >= 0n ? micros / 1_000_000n : (micros - 999_999n) / 1_000_000n;
+  if (last.zone !== zone || last.second !== second) {
+    last.text = formatAnew(micros, pattern, zone);
+    last.zone = zone;
+    last.second = second;
+  }
+  return last.text;
+}
+
+const showsFraction = (pattern: DateTimePattern): boolean =>
+  pattern.some((part) => (part.kind === "optional" ? showsFraction(part.parts) : part.kind === "field" && part.letter === "S"));
+
+function formatAnew(micros: bigint, pattern: DateTimePattern, zone: TimeZone): string {
   const { days, microsOfDay } = localParts(micros, zone);
   const offsetSeconds = Number(zone.offsetMicrosAt(micros) / 1_000_000n);
   const seconds = Number(microsOfDay / 1_000_000n);
