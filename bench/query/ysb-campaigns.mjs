@@ -14,9 +14,9 @@ import { batchesIn, PoolStream, tableRows, timed, withSession } from "../harness
 import { latestLines, ysbQuery } from "./ysb.mjs";
 
 const WARM_UP_PASSES = 2;
-const POOL_EVENTS_MAX = 1_000_000;
+const POOL_EVENTS_MAX = 2_000_000;
 const RATE = 100_000;
-const SPAN_MS = 10_000;
+const SPAN_MS = 20_000;
 const SCHEMA = parseSchema(columnSchema);
 
 export const suite = {
@@ -28,7 +28,7 @@ export const suite = {
   about: {
     source: "columns in memory, 140 bytes an event",
     sink: "noop, update",
-    checkpoint: "every batch of 1 M events",
+    checkpoint: "every batch of 2 M events",
     rate: "100,000/s",
   },
 

@@ -4,6 +4,7 @@
  */
 import { IllegalArgumentError, suggest } from "../base/errors.ts";
 import { findTimeZone } from "../columnar/time-zone.ts";
+import { parseByteSize } from "../connectors/options.ts";
 
 interface ConfKey {
   readonly description: string;
@@ -26,6 +27,8 @@ const isCount = (value: string): string | undefined =>
   /^[1-9]\d{0,8}$/.test(value.trim()) ? undefined : "It must be a positive whole number.";
 const isDuration = (value: string): string | undefined =>
   /^\d+\s*(ms|s|m|min|h|d)?$/i.test(value.trim()) ? undefined : "It must be a number of milliseconds, or a number with ms, s, m, h or d.";
+const isByteSize = (value: string): string | undefined =>
+  parseByteSize(value) ? undefined : "It must be a positive number of bytes, or a number with k, m, g or t.";
 const isTimeZone = (value: string): string | undefined =>
   findTimeZone(value) === undefined ? "Cannot resolve the given timezone." : undefined;
 
@@ -89,6 +92,18 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     description: "Time between events of an idle query.",
     default: "10s",
     check: isDuration,
+  },
+  "millrace.staticRefreshInterval": {
+    description:
+      "Static join sides older than this are read again before the next batch with data. 0: they stay as they were at the start.",
+    default: "0s",
+    check: isDuration,
+  },
+  "millrace.maxBytesPerBatch": {
+    description:
+      "Bytes of files in a batch of a file source without maxFilesPerTrigger and maxBytesPerTrigger; the trigger once takes all.",
+    default: "1g",
+    check: isByteSize,
   },
   "millrace.workerTimeout": {
     description: "A worker that works for so long without a sign of life counts as dead and is replaced. 0: never.",

@@ -21,7 +21,6 @@ import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
 import { BackgroundSnapshots } from "../coordinator/background-snapshots.ts";
 import { readStreamingConf } from "../coordinator/streaming-conf.ts";
 import { StageRunner } from "../coordinator/stage-runner.ts";
-import { statisticsText } from "../coordinator/stage-statistics.ts";
 import { tailOutput } from "../coordinator/tail.ts";
 import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
@@ -85,11 +84,12 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
         : { kind: "writer", writer: sink.delivery.writer, settings: sink.delivery.settings, schema };
     const target = await checkpointTarget(ports, checkpoint);
     const query = new LoadedQuery(executor.pool, program, functions, output, target);
-    const staticTables = await executor.staticTables(program);
+    const readStaticTables = () => executor.staticTables(program);
+    const staticTables = await readStaticTables();
     const snapshots = program.operators.some(({ state }) => state !== null)
       ? new BackgroundSnapshots(executor.pool, query.number, program, ports, target, readStreamingConf(conf).snapshots)
       : null;
-    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables, snapshots });
+    const runner = new StageRunner({ pool: executor.pool, query, functions, sources, bindings, staticTables, readStaticTables, snapshots });
     const execution = new MicroBatchExecution({
       ports,
       checkpoint,
@@ -176,10 +176,12 @@ export class LocalQuery implements QueryHandle {
     await this.#execution.stop();
     if (!this.#execution.isActive) await this.ended.catch(() => {});
   }
-  /** `analyze` adds what the stages of the last batch did. */
+  /** `analyze` shows what the operators of the last batches did. */
   async explain(mode: ExplainMode): Promise<string> {
-    const text = await explainText(this.#executor, this.#plan, mode);
-    return mode === "analyze" ? `${text}\n== Last Batch ==\n${statisticsText(this.#runner.lastStages)}\n` : text;
+    const analyzed = mode === "analyze" ? this.#runner.explainBatches() : null;
+    if (analyzed)
+      return `== Physical Plan, ${analyzed.batches === 1 ? "last batch" : `last ${analyzed.batches} batches`} ==\n${analyzed.text}\n`;
+    return explainText(this.#executor, this.#plan, mode);
   }
 }
 

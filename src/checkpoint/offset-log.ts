@@ -24,6 +24,8 @@ export interface OffsetRecord {
   readonly offsets: readonly (Offset | null)[];
   /** How each source's range was cut. */
   readonly splits: readonly (readonly Split[])[];
+  /** Checksums of the static join sides' rows; a batch that runs again may meet others. */
+  readonly staticVersions?: readonly string[];
 }
 
 /** Session settings that state depends on: the checkpoint's values win over the session's at every restart (Spark's list). */
@@ -62,20 +64,20 @@ export type OffsetLog = MetadataLog<OffsetRecord>;
 
 export function offsetLog(files: FileSystem, writer: AtomicFiles, checkpointPath: string, queryId: string): OffsetLog {
   return new MetadataLog<OffsetRecord>(files, writer, `${checkpointPath}/offsets`, queryId, {
-    encode: ({ batchId, epoch, batchWatermarkMs, batchTimestampMs, conf, offsets, splits }) =>
+    encode: ({ batchId, epoch, batchWatermarkMs, batchTimestampMs, conf, offsets, splits, staticVersions = [] }) =>
       encodeLogFile(
         { batchWatermarkMs, batchTimestampMs, conf },
         { queryId, batchId },
-        { epoch, splits },
+        { epoch, splits, ...(staticVersions.length > 0 && { staticVersions }) },
         offsets.map((offset) => (offset === null ? "-" : JSON.stringify(offset))),
       ),
     decode: ({ metadata, millrace, lines }, batchId, fileName) => {
       const offsets = lines.map((line) => (line === "-" ? null : (JSON.parse(line) as Offset)));
       const fields = { ...metadata, ...millrace } as unknown as OffsetRecord;
-      const { epoch, batchWatermarkMs, batchTimestampMs, conf, splits } = fields;
+      const { epoch, batchWatermarkMs, batchTimestampMs, conf, splits, staticVersions } = fields;
       if (splits?.length !== offsets.length)
         throw damagedFile(fileName, 0, "the number of splits lists differs from the number of offsets");
-      return { batchId, epoch, batchWatermarkMs, batchTimestampMs, conf, offsets, splits };
+      return { batchId, epoch, batchWatermarkMs, batchTimestampMs, conf, offsets, splits, ...(staticVersions && { staticVersions }) };
     },
   });
 }

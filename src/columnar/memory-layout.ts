@@ -29,6 +29,8 @@ export const LATE_WATERMARK = 112; // i64
 export const EVICT_WATERMARK = 120; // i64
 /** Epoch of the running batch, never 0: rows whose epoch differs are touched for the first time. */
 export const BATCH_EPOCH = 128; // u32
+/** 64 KiB pages of the newest request for memory that was refused. */
+export const MEMORY_REFUSED = 132; // u32
 /** Arena descriptors, 32 bytes each (see `kernels/assembly/memory.ts`). */
 const ARENAS = 192;
 /** Row counters, i64 each; which is which is decided by the planner. */
@@ -42,9 +44,10 @@ export const KERNEL_STATICS = 65536;
 /** Arenas by lifetime. */
 export const ARENA_SPLIT = 0; // reset after each split (or each merged exchange block)
 export const ARENA_BATCH = 1; // reset when the batch has ended: exchange blocks, undo, output for the main thread
-export const ARENA_QUERY = 2; // never reset: descriptors, static join tables
+export const ARENA_QUERY = 2; // never reset: descriptors
 export const ARENA_BLOCK = 3; // reset after each block: temporary strings of expressions
-export const ARENA_COUNT = 4;
+export const ARENA_TABLES = 4; // reset before static join tables are loaded again
+export const ARENA_COUNT = 5;
 
 /** Strings read 8 bytes at a time may read this far past their end: every buffer that holds string bytes is padded so. */
 export const PADDING_BYTES = 16;
@@ -94,6 +97,7 @@ export function assemblyLayoutSource(): string {
     LATE_WATERMARK,
     EVICT_WATERMARK,
     BATCH_EPOCH,
+    MEMORY_REFUSED,
     ARENAS,
     COUNTERS,
     EVENT_TIME_STATS,
@@ -101,6 +105,7 @@ export function assemblyLayoutSource(): string {
     ARENA_BATCH,
     ARENA_QUERY,
     ARENA_BLOCK,
+    ARENA_TABLES,
     ARENA_COUNT,
     PADDING_BYTES,
     BLOCK_ROW_COUNT,

@@ -15,6 +15,7 @@ import type { RowLayout } from "../columnar/row-layout.ts";
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
+import { countedSteps } from "../plan/physical/counted-steps.ts";
 import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { InputColumns } from "./columns.ts";
@@ -28,7 +29,7 @@ import { emitBuild, type JoinTools } from "./join.ts";
 import { type ErrorSite, ModuleContext } from "./module-context.ts";
 import { bindShuffledRow } from "./row-operator.ts";
 import { clearSlots, flattenValue, type RowPlace, writeKeys } from "./rows.ts";
-import { CONTEXT_PROBE_ROW, CONTEXT_STORE } from "./stage-context.ts";
+import { CONTEXT_PROBE_ROW, CONTEXT_STORE, stepRowsSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { type Bindings, SegmentCode, type StageTools } from "./segment.ts";
 import { printWat } from "./wat.ts";
@@ -46,6 +47,8 @@ export interface CompiledStage {
   readonly tables: readonly { readonly table: number; readonly layout: RowLayout }[];
   /** Per pipeline how the groups of its partial aggregate are laid out, in a stage whose rows are shuffled. */
   readonly groups: readonly (RowLayout | null)[];
+  /** How many steps count their rows (`plan/physical/counted-steps.ts`). */
+  readonly countedSteps: number;
 }
 
 export interface OutBlock {
@@ -73,11 +76,13 @@ class StageCompiler implements StageTools {
   readonly #outBlocks: OutBlock[] = [];
   readonly #tables = new Map<number, RowLayout>();
   readonly #groups: readonly (RowLayout | null)[];
+  readonly #counted: readonly Step[];
 
   constructor(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry) {
     this.#program = program;
     this.#stage = stage;
     this.#functions = functions;
+    this.#counted = countedSteps(stage);
     this.#groups = stage.pipelines.map((pipeline) => partialLayout(program, stage, pipeline));
   }
 
@@ -101,6 +106,7 @@ class StageCompiler implements StageTools {
       segments,
       tables: [...this.#tables].map(([table, layout]) => ({ table, layout })),
       groups: this.#groups,
+      countedSteps: this.#counted.length,
     };
   }
 
@@ -377,6 +383,11 @@ class StageCompiler implements StageTools {
     const layout = this.#tables.get(table) ?? staticLayout(this.#program, this.#program.staticTables[table]!);
     this.#tables.set(table, layout);
     return { tools: this.#joinTools(f, context), layout };
+  }
+
+  rowCounter(step: Step): number | null {
+    const index = this.#counted.indexOf(step);
+    return index < 0 ? null : stepRowsSlot(index);
   }
 
   outAttributes(index: number): readonly Attribute[] {

@@ -18,6 +18,7 @@ import {
   remainderByZero,
 } from "../functions/arithmetic-errors.ts";
 import { castOverflow, decimalCastError, invalidInput, literalSql } from "../functions/cast.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { Origin } from "../plan/expr/expression.ts";
 import type { ErrorSite } from "./module-context.ts";
 
@@ -29,6 +30,7 @@ export function runtimeError(kernels: { view(): DataView }, sites: readonly Erro
   const code = CODE_NAMES[memory.getUint32(ERROR_CODE, true)];
   assert(code !== undefined && code !== "none", "a generated function failed without an error code");
   memory.setUint32(ERROR_CODE, 0, true);
+  if (code === "out_of_memory") return outOfMemory(kernels);
   const site = sites[memory.getUint32(ERROR_SITE, true)];
   if (!site) return new MillraceError("INTERNAL_ERROR", { message: `generated code failed: ${code}` });
   const operands = [ERROR_OPERAND_0, ERROR_OPERAND_1]
@@ -48,7 +50,7 @@ const TRY_FUNCTIONS: Readonly<Record<string, string>> = {
   div: "try_divide",
 };
 
-function word(code: ErrorCode, site: ErrorSite, operands: readonly Value[]): MillraceError {
+function word(code: Exclude<ErrorCode, "none" | "out_of_memory">, site: ErrorSite, operands: readonly Value[]): MillraceError {
   const [first = null, second = null] = operands;
   const [from = site.resultType, other = from] = site.operandTypes;
   const suggestion = TRY_FUNCTIONS[site.name];
@@ -71,14 +73,11 @@ function word(code: ErrorCode, site: ErrorSite, operands: readonly Value[]): Mil
       return intervalOverflow(suggestion ?? "try_add");
     case "datetime_overflow":
       return dateTimeOverflow("add an interval to a timestamp");
-    case "out_of_memory":
-      return new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });
     case "invalid_argument":
       if (site.name === "split_part") return new ArithmeticError("INVALID_INDEX_OF_ZERO", {});
       return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
     case "malformed_record":
     case "collection_size_limit":
-    case "none":
       return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
   }
 }

@@ -29,6 +29,8 @@ export interface StageTools {
   readonly stage: Stage;
   readonly module: ModuleContext;
   readonly functions: FunctionRegistry;
+  /** Offset in the context of the rows behind a step; null: they are not counted. */
+  rowCounter(step: Step): number | null;
   outAttributes(index: number): readonly Attribute[];
   compiler(f: FunctionBuilder, bindings: ReadonlyMap<number, CompiledValue>): ExpressionCompiler;
   compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue;
@@ -47,6 +49,8 @@ export class SegmentCode {
   readonly #outIndex: number;
   readonly #groups: RowLayout | null;
   readonly #watermarks = new Map<number, { max: Local; min: Local; sum: Local; count: Local }>();
+  /** Rows of the block behind a step. */
+  readonly #counts = new Map<Step, { slot: number; rows: Local }>();
 
   /** `groups`: layout of the partial aggregate's groups, if rows of the pipeline go into one. */
   constructor(stage: StageTools, f: FunctionBuilder, context: Local, outBlock: number, groups: RowLayout | null) {
@@ -61,6 +65,8 @@ export class SegmentCode {
   begin(steps: readonly Step[]): void {
     const f = this.#f;
     for (const step of steps) {
+      const slot = this.#stage.rowCounter(step);
+      if (slot !== null) this.#counts.set(step, { slot, rows: f.local("i64") });
       if (step.kind !== "event_time") continue;
       const stats = { max: f.local("i64"), min: f.local("i64"), sum: f.local("f64"), count: f.local("i64") };
       f.i64(-(2n ** 63n));
@@ -71,9 +77,17 @@ export class SegmentCode {
     }
   }
 
-  /** Emits what remains after the block: event-time statistics go to their cells. */
+  /** Emits what remains after the block: counts and event-time statistics go to their cells. */
   end(_steps: readonly Step[]): void {
     const f = this.#f;
+    for (const { slot, rows } of this.#counts.values()) {
+      f.get(this.#context);
+      f.get(this.#context);
+      f.memory("i64.load", slot);
+      f.get(rows);
+      f.op("i64.add");
+      f.memory("i64.store", slot);
+    }
     for (const [index, { max, min, sum, count }] of this.#watermarks) {
       const cell = EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * index;
       const keep = (local: Local, offset: number, comparison: "i64.gt_s" | "i64.lt_s"): void => {
@@ -114,6 +128,7 @@ export class SegmentCode {
     switch (step.kind) {
       case "filter":
         compiler.compileCondition(step.condition, nextRow);
+        this.#count(step);
         return rest();
       case "project": {
         const projected: Bindings = new Map();
@@ -126,6 +141,7 @@ export class SegmentCode {
       case "expand_window":
         return emitWindows(f, step, compiler.compile(step.time), (window) => {
           bindings.set(step.window.id, window);
+          this.#count(step);
           f.block((nextWindow) => this.emit(steps, index + 1, bindings, nextWindow));
         });
       case "event_time":
@@ -136,14 +152,24 @@ export class SegmentCode {
         return rest();
       case "join": {
         const { tools, layout } = this.#stage.joinTools(f, this.#context, step.table);
-        emitProbe(tools, step, this.#stage.program.staticTables[step.table]!, layout, bindings, () =>
-          f.block((nextMatch) => this.emit(steps, index + 1, bindings, nextMatch)),
-        );
+        emitProbe(tools, step, this.#stage.program.staticTables[step.table]!, layout, bindings, () => {
+          this.#count(step);
+          f.block((nextMatch) => this.emit(steps, index + 1, bindings, nextMatch));
+        });
         return;
       }
       case "interpret":
         return this.#append(step.carried.map((attribute) => bindings.get(attribute.id)!));
     }
+  }
+
+  #count(step: Step): void {
+    const count = this.#counts.get(step);
+    if (!count) return;
+    this.#f.get(count.rows);
+    this.#f.i64(1);
+    this.#f.op("i64.add");
+    this.#f.set(count.rows);
   }
 
   #sink(bindings: Bindings, nextRow: Label): void {

@@ -41,7 +41,10 @@ const OUT_BLOCKS = 64;
 const OUT_BLOCK_BYTES = 8;
 const STATIC_TABLES = OUT_BLOCKS + OUT_BLOCK_BYTES * SLOTS_MAX;
 const OBSERVED = STATIC_TABLES + 4 * SLOTS_MAX;
-export const CONTEXT_BYTES = OBSERVED + 4 * SLOTS_MAX;
+const STEP_ROWS = OBSERVED + 4 * SLOTS_MAX;
+/** How many steps of a stage have their rows counted. */
+const COUNTED_STEPS_MAX = 64;
+export const CONTEXT_BYTES = STEP_ROWS + 8 * COUNTED_STEPS_MAX;
 
 /** Offset of an out-block: block address u32, rows in it u32. Segment i of pipeline p has number `outBlockIndex`. */
 export const outBlockSlot = (index: number): number => OUT_BLOCKS + OUT_BLOCK_BYTES * slot(index, "pipelines in a stage");
@@ -51,6 +54,9 @@ export const staticTableSlot = (index: number): number => STATIC_TABLES + 4 * sl
 
 /** Offset of the address (u32) of an observed metric's row. */
 export const observedSlot = (index: number): number => OBSERVED + 4 * slot(index, "observed metrics");
+
+/** Offset of the rows behind a counted step (i64); null: this one is not counted. */
+export const stepRowsSlot = (index: number): number | null => (index < COUNTED_STEPS_MAX ? STEP_ROWS + 8 * index : null);
 
 function slot(index: number, feature: string): number {
   if (index < SLOTS_MAX) return index;

@@ -125,11 +125,17 @@ export const byteSizeOption = (description: string, defaultValue: string | null)
   description,
   default: defaultValue,
   parse: (text) => {
-    const match = /^(\d+)\s*([kmgtp]?)b?$/.exec(text.trim().toLowerCase());
-    if (!match) throw new Error(`"${text}" is not a size such as 64m or 1g`);
-    return Number(match[1]) * 1024 ** " kmgtp".indexOf(match[2] || " ");
+    const bytes = parseByteSize(text);
+    if (bytes === undefined) throw new Error(`"${text}" is not a size such as 64m or 1g`);
+    return bytes;
   },
 });
+
+/** Bytes of a size such as "64m", "1g" or "4096". */
+export function parseByteSize(text: string): number | undefined {
+  const match = /^(\d+)\s*([kmgtp]?)b?$/.exec(text.trim().toLowerCase());
+  return match ? Number(match[1]) * 1024 ** " kmgtp".indexOf(match[2] || " ") : undefined;
+}
 
 /** A number between `minimum` and `maximum`. */
 export const fractionOption = (description: string, defaultValue: number, minimum: number, maximum: number): OptionSpec => ({

@@ -71,7 +71,7 @@ export async function executeUnlogged(
  * Does `work` between two batches. When a worker dies in it, its state comes back from the checkpoint, as of `committedBatch`, and the
  * result is null.
  */
-async function surviveWorkerDeath<T>(
+export async function surviveWorkerDeath<T>(
   { checkpoint, runner }: Pick<BatchParts, "checkpoint" | "runner">,
   committedBatch: number,
   work: () => Promise<T>,

@@ -80,6 +80,10 @@ export interface BatchRunner {
   takeSnapshot(): { readonly batchId: number; readonly files: readonly ChangeFile[] } | null;
   /** Whether a batch without data would do something under the new watermark (evict state, emit windows). */
   needsBatchWithoutData(evictWatermarkMs: number): boolean;
+  /** Loads the static join sides again, as they are now. Between batches. */
+  refreshStaticTables?(): Promise<void>;
+  /** Per static join side: which rows are loaded, as a checksum of them. */
+  staticVersions?(): readonly string[];
   /** What it has been waiting for for a while: "3 s for worker 1 (scan)"; null = nothing. */
   waitingFor?(): string | null;
   stop(): Promise<void>;

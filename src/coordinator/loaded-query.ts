@@ -85,7 +85,6 @@ export class LoadedQuery {
 
   /** Loads program and static tables into every worker; called again after a worker died: then all start afresh. */
   async load(tables: readonly TableBatches[]): Promise<void> {
-    this.#tables = tables;
     this.#memorySet = this.#pool.takeMemories();
     this.#memories = this.#memorySet.memories;
     await this.#pool.all({
@@ -99,6 +98,12 @@ export class LoadedQuery {
       output: this.#output,
       checkpoint: this.#checkpoint,
     });
+    await this.loadTables(tables);
+  }
+
+  /** Loads the static tables, in place of those that are there. */
+  async loadTables(tables: readonly TableBatches[]): Promise<void> {
+    this.#tables = tables;
     for (const [table, batches] of tables.entries()) await this.#pool.all({ kind: "table", query: this.number, table, batches });
   }
 
@@ -141,7 +146,7 @@ export class LoadedQuery {
       }
       const sink = sinkKey(stage.sink);
       sent.set(sink, [...(sent.get(sink) ?? []), ...tasks]);
-      stages.push(stageStatistics(stage.index, tasks, this.#pool.size));
+      stages.push(stageStatistics(tasks, this.#pool.size));
     }
     const observed = statistics.map((reply) => reply.observed);
     return {

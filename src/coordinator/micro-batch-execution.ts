@@ -15,7 +15,7 @@ import type { Offset, ReadLimit, StreamSource } from "../connectors/source.ts";
 import type { ListenerBus } from "../metrics/listener-bus.ts";
 import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
 import type { AsyncProgress } from "./async-progress.ts";
-import { executeBatch } from "./batch-execution.ts";
+import { executeBatch, surviveWorkerDeath } from "./batch-execution.ts";
 import type { BatchOutput, BatchRunner } from "./batch-runner.ts";
 import { describeOffsets, hasNewData, type OffsetRange } from "./offset-range.ts";
 import { asBatchOf, isInsideBatch } from "./own-callback.ts";
@@ -93,6 +93,8 @@ export class MicroBatchExecution {
   #lateWatermarkMs = 0;
   /** A batch from before the restart, to be run before anything else. */
   #rerun: OffsetRecord | null = null;
+  /** When the static join sides were read; monotonic ms. */
+  #staticTablesMs: number;
   /** Only a batch of this run can ask for a batch without data. */
   #hasRunBatch = false;
   /** What the current or last batch reads; for progress and errors. */
@@ -106,6 +108,7 @@ export class MicroBatchExecution {
     this.name = parts.name;
     this.#conf = readStreamingConf(parts.conf);
     this.#trigger = trigger;
+    this.#staticTablesMs = ports.clock.monotonicMs();
     this.#isSingleBatch =
       trigger.kind === "once" || (trigger.kind === "available_now" && sources.some((source) => !source.supportsAvailableNow));
     this.#tracker = new WatermarkTracker(this.#conf.watermarkPolicy, watermarkDelaysMs, 0);
@@ -279,6 +282,7 @@ export class MicroBatchExecution {
     const splits = await this.#reporter.time("getBatch", () =>
       Promise.all(this.#ranges.map((range, i) => (hasNewData(range) ? sources[i]!.plan(range.start, range.end!) : []))),
     );
+    await this.#refreshStaticTables();
     const record: OffsetRecord = {
       batchId: this.#batchId,
       epoch: checkpoint.epoch,
@@ -287,6 +291,7 @@ export class MicroBatchExecution {
       conf: loggedConf(conf),
       offsets: this.#ranges.map(({ end }) => end),
       splits,
+      staticVersions: runner.staticVersions?.() ?? [],
     };
     this.#say(statusMessages.writingOffsets);
     const { asyncProgress } = this.#parts;
@@ -305,6 +310,15 @@ export class MicroBatchExecution {
     for (const [i, committed] of offsets.entries()) if (committed !== null) await this.#parts.sources[i]!.commit(committed);
     failpoint("after-source-commit");
     this.#parts.checkpoint.purgeBelow(batchId - this.#conf.minBatchesToRetain);
+  }
+
+  async #refreshStaticTables(): Promise<void> {
+    const { ports, runner } = this.#parts;
+    const { staticRefreshIntervalMs } = this.#conf;
+    const nowMs = ports.clock.monotonicMs();
+    if (staticRefreshIntervalMs === 0 || nowMs - this.#staticTablesMs < staticRefreshIntervalMs) return;
+    await surviveWorkerDeath(this.#parts, this.#batchId - 1, async () => runner.refreshStaticTables?.());
+    this.#staticTablesMs = nowMs;
   }
 
   async #latestRanges(): Promise<readonly OffsetRange[]> {

@@ -2,6 +2,7 @@
  * `BatchRunner` over the worker pool: runs the stages of a streaming query, gathers metrics, has change files written, commits and aborts state
  * in memory. Main thread; one per query.
  */
+import { crc32c } from "../base/crc32c.ts";
 import { MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { StreamSource } from "../connectors/source.ts";
@@ -12,7 +13,7 @@ import type { StateReply } from "../protocol/messages.ts";
 import type { BackgroundSnapshots, SnapshotFile } from "./background-snapshots.ts";
 import type { BatchInput, BatchOutput, BatchRunner, StateStart } from "./batch-runner.ts";
 import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
-import type { StageStatistics } from "./stage-statistics.ts";
+import { type StageStatistics, statisticsText } from "./stage-statistics.ts";
 import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -25,25 +26,35 @@ export interface StageRunnerParts {
   readonly sources: readonly StreamSource[];
   /** Per source of the program: index into `sources`, or the splits of a static one. */
   readonly bindings: readonly ({ readonly stream: number } | { readonly fixed: SourceSplits })[];
+  /** The static join sides at the start. */
   readonly staticTables: readonly TableBatches[];
+  /** Reads them again. */
+  readonly readStaticTables: () => Promise<readonly TableBatches[]>;
   /** Null for queries without state. */
   readonly snapshots: BackgroundSnapshots | null;
 }
 
+/** Batches that `explain("analyze")` sums up. */
+const EXPLAINED_BATCHES = 10;
+
 export class StageRunner implements BatchRunner {
   readonly #parts: StageRunnerParts;
   #evictWatermarkMs = 0;
-  #lastStages: readonly StageStatistics[] = [];
+  /** Per batch of the last ones, newest last, and per stage. */
+  #lastBatches: (readonly StageStatistics[])[] = [];
   #epoch = 0;
   #loaded = false;
+  #staticVersions: readonly string[];
 
   constructor(parts: StageRunnerParts) {
     this.#parts = parts;
+    this.#staticVersions = parts.staticTables.map(checksum);
   }
 
-  /** What the stages of the newest batch did. */
-  get lastStages(): readonly StageStatistics[] {
-    return this.#lastStages;
+  /** What the operators of the last batches did; null before the first one. */
+  explainBatches(): { readonly batches: number; readonly text: string } | null {
+    const batches = this.#lastBatches.length;
+    return batches === 0 ? null : { batches, text: statisticsText(this.#parts.query.program, this.#lastBatches) };
   }
 
   async restore(start: StateStart): Promise<void> {
@@ -77,7 +88,8 @@ export class StageRunner implements BatchRunner {
     const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
     this.#epoch = attempt.epoch;
     const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits);
-    this.#lastStages = result.stages;
+    this.#lastBatches.push(result.stages);
+    if (this.#lastBatches.length > EXPLAINED_BATCHES) this.#lastBatches.shift();
     failpoint("after-change-files");
     const commitMs = Math.max(0, ...result.changes.map((change) => change.commitMs));
     const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
@@ -118,6 +130,18 @@ export class StageRunner implements BatchRunner {
     return evictWatermarkMs > this.#evictWatermarkMs && this.#parts.query.program.operators.some(heedsWatermark);
   }
 
+  async refreshStaticTables(): Promise<void> {
+    const tables = await this.#parts.readStaticTables();
+    const versions = tables.map(checksum);
+    if (versions.every((version, index) => version === this.#staticVersions[index])) return;
+    await this.#parts.query.loadTables(tables);
+    this.#staticVersions = versions;
+  }
+
+  staticVersions(): readonly string[] {
+    return this.#staticVersions;
+  }
+
   waitingFor(): string | null {
     return this.#parts.pool.waitingFor(this.#parts.query.number);
   }
@@ -127,6 +151,12 @@ export class StageRunner implements BatchRunner {
     await this.#parts.query.unload();
   }
 }
+
+const checksum = (batches: TableBatches): string =>
+  batches
+    .reduce((crc, batch) => crc32c(batch, crc), 0)
+    .toString(16)
+    .padStart(8, "0");
 
 /** The operators as Spark lists them: from the output to the sources, the inputs of a union from left to right. */
 function downstreamFirst({ stages, operators, sources }: PhysicalProgram): KeyedOperator[] {

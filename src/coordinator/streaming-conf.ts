@@ -11,6 +11,8 @@ export interface StreamingConf {
   readonly idleIntervalMs: number;
   readonly progressRetention: number;
   readonly minBatchesToRetain: number;
+  /** How old the rows of static join sides may get, ms; 0: they stay as they were at the start. */
+  readonly staticRefreshIntervalMs: number;
   readonly snapshots: SnapshotSettings;
 }
 
@@ -32,6 +34,7 @@ export function readStreamingConf(conf: ReadonlyMap<string, string>): StreamingC
     idleIntervalMs: read(`${PREFIX}noDataProgressEventInterval`, 10_000, toMilliseconds),
     progressRetention: read(`${PREFIX}numRecentProgressUpdates`, 100, toCount),
     minBatchesToRetain: read(`${PREFIX}minBatchesToRetain`, 100, toCount),
+    staticRefreshIntervalMs: read("millrace.staticRefreshInterval", 0, toMilliseconds),
     snapshots: {
       intervalMs: read(`${PREFIX}stateStore.maintenanceInterval`, 2000, toMilliseconds),
       minDeltas: read(`${PREFIX}stateStore.minDeltasForSnapshot`, 10, toCount),

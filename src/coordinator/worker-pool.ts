@@ -54,7 +54,7 @@ export class WorkerPool {
     this.#parts = parts;
     this.size = parts.size;
     this.#slots = Array.from({ length: parts.size }, (_, index) => new Slot(index, parts, () => this.#busyChanged()));
-    this.#writer = new Slot(parts.size, parts, () => {});
+    this.#writer = new Slot(parts.size, parts, () => this.#busyChanged());
   }
 
   /** Starts the threads now, in the background, so that the first query finds them ready. */
@@ -118,9 +118,12 @@ export class WorkerPool {
     await Promise.all([...this.#slots, this.#writer].map((slot) => slot.stop()));
   }
 
-  /** The heartbeats are watched while any worker works. */
+  /**
+   * The heartbeats are watched while any worker works. That also keeps the process alive until a thread that died is known to have: its port
+   * closes before it ends, and nothing else may be left to wait for.
+   */
   #busyChanged(): void {
-    const isBusy = this.#slots.some((slot) => slot.isBusy);
+    const isBusy = [...this.#slots, this.#writer].some((slot) => slot.isBusy);
     if (isBusy === (this.#watch !== null)) return;
     // A reason that is there already: making an exception costs more than the rest of a command.
     this.#watch?.abort(IDLE);

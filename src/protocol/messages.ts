@@ -32,7 +32,7 @@ export type Command =
       /** Where change files and snapshots go; null: no durable state. */
       readonly checkpoint: CheckpointTarget | null;
     }
-  /** Rows of a static join side. */
+  /** Rows of a static join side, in the order of the tables; those of table 0 replace everything that was loaded before. */
   | { readonly kind: "table"; readonly query: QueryNumber; readonly table: number; readonly batches: readonly Uint8Array[] }
   | {
       readonly kind: "restore";
@@ -142,6 +142,12 @@ export interface TaskResult {
   /** Calls between JavaScript and generated code, both ways: a few per block, never one per row. */
   readonly calls: number;
   readonly elapsedMs: number;
+  /** Bytes that the source has read. */
+  readonly inputBytes: number;
+  /** Of the time, what the reader took. */
+  readonly readMs: number;
+  /** Rows behind each counted step of the stage. */
+  readonly stepRows: readonly number[];
   /** Per destination worker: blocks for the next stage. */
   readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */

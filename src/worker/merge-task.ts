@@ -10,7 +10,8 @@ import type { TaskContext } from "./query-instance.ts";
 import type { QueryState } from "./query-state.ts";
 import { forEachPairs, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
-import { outOfMemory, TaskOutput } from "./task-output.ts";
+import { TaskOutput } from "./task-output.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 
 /** Partition of an aggregate without keys: its hash is the seed. */
 const KEYLESS_HASH = 42;
@@ -46,7 +47,7 @@ export class MergeTask {
     const store = stateful
       ? this.#state!.storeAddress(operator.index)
       : (kernels.exports["table_new"]!(layoutAddress(operator.index), ARENA_BATCH + 1) as number) >>> 0;
-    if (store === 0) throw outOfMemory();
+    if (store === 0) throw outOfMemory(kernels);
     this.#instance.setContext(CONTEXT_STORE, store);
 
     const started = ports.clock.monotonicMs();
@@ -90,6 +91,9 @@ export class MergeTask {
           lanes,
           ...output.finish(),
           elapsedMs: ports.clock.monotonicMs() - started,
+          inputBytes: blocks.reduce((sum, { bytes }) => sum + bytes, 0),
+          readMs: 0,
+          stepRows: this.#instance.takeStepRows(),
         },
       };
     } catch (error) {
@@ -105,7 +109,7 @@ export class MergeTask {
     const { kernels } = this.#context;
     kernels.exports["arena_reset"]!(ARENA_SPLIT);
     const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) as number) >>> 0;
-    if (copy === 0) throw outOfMemory();
+    if (copy === 0) throw outOfMemory(kernels);
     kernels.bytes().set(new Uint8Array(this.#memories[worker]!.buffer, address, bytes), copy);
     this.#instance.call("merge", copy, copy + bytes);
   }

@@ -7,9 +7,9 @@ import { readRowField } from "../columnar/row-reader.ts";
 import type { Value } from "../columnar/values.ts";
 import { observedSlot } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { StageInstance } from "./stage-instance.ts";
-import { outOfMemory } from "./task-output.ts";
 
 export class ObservedTables {
   readonly #kernels: Kernels;
@@ -28,7 +28,7 @@ export class ObservedTables {
   begin(stages: readonly StageInstance[]): void {
     this.#tables = this.#layouts.map((layout, index) => {
       const table = (this.#kernels.exports["flat_new"]!(layout, ARENA_BATCH) as number) >>> 0;
-      if (table === 0) throw outOfMemory();
+      if (table === 0) throw outOfMemory(this.#kernels);
       for (const stage of stages) stage.setContext(observedSlot(index), table);
       return table;
     });

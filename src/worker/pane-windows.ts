@@ -6,10 +6,10 @@ import { assert } from "../base/assert.ts";
 import { ARENA_BATCH, ARENA_QUERY, EVICT_WATERMARK, LATE_WATERMARK } from "../columnar/memory-layout.ts";
 import { CONTEXT_PANES, CONTEXT_WINDOW_HIGH, CONTEXT_WINDOW_LOW, CONTEXT_WINDOWS } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { AggregateOperator } from "../plan/physical/program.ts";
 import { forEachPairs } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
-import { outOfMemory } from "./task-output.ts";
 
 const ALWAYS = -(2n ** 63n);
 const NEVER = 2n ** 63n - 1n;
@@ -49,7 +49,7 @@ export class PaneWindows {
     this.#layout = layout;
     const bytes = kernels.exports["pane_description_bytes"]!(rowBytes) as number;
     this.#description = kernels.exports["arena_alloc"]!(ARENA_QUERY, bytes) as number;
-    if (this.#description === 0) throw outOfMemory();
+    if (this.#description === 0) throw outOfMemory(kernels);
     const { startOffset, endOffset, windowMicros, slideMicros, paneMicros } = panes;
     kernels.exports["pane_describe"]!(
       this.#description,
@@ -77,7 +77,7 @@ export class PaneWindows {
   /** A scratch table with the windows that leave the operator in this batch, from the panes in a state store (or table, in a batch query). */
   emit(instance: StageInstance, store: number): number {
     const windows = this.#kernels.exports["table_new"]!(this.#layout, ARENA_BATCH + 1) as number;
-    if (windows === 0) throw outOfMemory();
+    if (windows === 0) throw outOfMemory(this.#kernels);
     const merge = (scan: Scan, low: bigint, high: bigint): void => {
       instance.setContext(CONTEXT_PANES, this.#description);
       instance.setContext(CONTEXT_WINDOWS, windows);

@@ -9,6 +9,7 @@ import {
   ARENA_COUNT,
   ARENA_QUERY,
   ARENA_SPLIT,
+  ARENA_TABLES,
   BATCH_EPOCH,
   BATCH_TIMESTAMP,
   EVENT_TIME_STATS,
@@ -21,6 +22,7 @@ import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_POOL, CONTEXT_PROBE_ROW, s
 import { functionRegistry } from "../functions/registry.ts";
 import type { StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
 import type {
   BatchParameters,
@@ -43,7 +45,6 @@ import { QueryState } from "./query-state.ts";
 import { runRowTask } from "./row-task.ts";
 import { ScanTask } from "./scan-task.ts";
 import { StageInstance } from "./stage-instance.ts";
-import { outOfMemory } from "./task-output.ts";
 
 /** What tasks need of the query they belong to. */
 export interface TaskContext {
@@ -72,6 +73,8 @@ export class QueryInstance {
   readonly #workerCount: number;
   readonly #stages: readonly StageInstance[];
   readonly #layouts: readonly number[];
+  /** Addresses of the static tables' row layouts. */
+  readonly #tableLayouts: number[] = [];
   readonly #panes: readonly (PaneWindows | null)[];
   readonly #state: QueryState | null;
   readonly #observed: ObservedTables;
@@ -104,7 +107,7 @@ export class QueryInstance {
     );
     const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
     const pool = (kernels.exports["flat_new"]!(0, ARENA_QUERY) as number) >>> 0;
-    if (pool === 0) throw outOfMemory();
+    if (pool === 0) throw outOfMemory(kernels);
     for (const stage of this.#stages) {
       stage.setContext(CONTEXT_POOL, pool);
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
@@ -130,19 +133,22 @@ export class QueryInstance {
     return this.#kernels;
   }
 
+  /** Table 0 comes first and takes the place of all tables loaded before. */
   loadTable(index: number, batches: readonly Uint8Array[]): null {
     const kernels = this.#kernels;
+    if (index === 0) kernels.exports["arena_reset"]!(ARENA_TABLES);
     const probing = this.#load.stages.findIndex(({ tables }) => tables.some(({ table }) => table === index));
     if (probing < 0) return null;
     const stage = this.#stages[probing]!;
     const { layout } = this.#load.stages[probing]!.tables.find(({ table }) => table === index)!;
-    const address = (kernels.exports["flat_new"]!(stage.allocateLayout(layout), ARENA_QUERY) as number) >>> 0;
-    if (address === 0) throw outOfMemory();
+    const layoutAddress = (this.#tableLayouts[index] ??= stage.allocateLayout(layout));
+    const address = (kernels.exports["flat_new"]!(layoutAddress, ARENA_TABLES) as number) >>> 0;
+    if (address === 0) throw outOfMemory(kernels);
     for (const each of this.#stages) each.setContext(staticTableSlot(index), address);
     for (const batch of batches) {
       kernels.exports["arena_reset"]!(ARENA_SPLIT);
       const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, batch.length) as number) >>> 0;
-      if (copy === 0) throw outOfMemory();
+      if (copy === 0) throw outOfMemory(kernels);
       kernels.bytes().set(batch, copy);
       let row = 0;
       for (let block = kernels.exports["batch_block"]!(copy, row); block !== 0; block = kernels.exports["batch_block"]!(copy, row)) {

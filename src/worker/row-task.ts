@@ -10,7 +10,8 @@ import type { TaskContext } from "./query-instance.ts";
 import type { QueryState } from "./query-state.ts";
 import { PAIRS, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
-import { outOfMemory, TaskOutput } from "./task-output.ts";
+import { TaskOutput } from "./task-output.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 
 /** Cursor of the kernels that let rows pass: next row, end. */
 const CURSOR_BYTES = 16;
@@ -54,6 +55,9 @@ export function runRowTask(parts: RowTaskParts, blocks: readonly ExchangeBlock[]
         lanes,
         ...output.finish(),
         elapsedMs: ports.clock.monotonicMs() - started,
+        inputBytes: blocks.reduce((sum, { bytes }) => sum + bytes, 0),
+        readMs: 0,
+        stepRows: instance.takeStepRows(),
       },
     };
   } catch (error) {
@@ -110,7 +114,7 @@ function passRows(
 
   function allocate(bytes: number): number {
     const address = (kernels.exports["arena_alloc"]!(ARENA_BATCH, bytes) as number) >>> 0;
-    if (address === 0) throw outOfMemory();
+    if (address === 0) throw outOfMemory(kernels);
     return address;
   }
 }

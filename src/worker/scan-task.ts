@@ -59,10 +59,17 @@ export class ScanTask {
     const output = new TaskOutput(this.#context, this.#stage, index);
     const [startedMs, startedCalls] = [ports.clock.monotonicMs(), this.#instance.calls];
     let blocks = 0;
+    let readMs = 0;
+    const read = (): number => {
+      const beforeMs = ports.clock.monotonicMs();
+      const block = cursor.next();
+      readMs += ports.clock.monotonicMs() - beforeMs;
+      return block;
+    };
     try {
       this.#instance.output = (block) => output.write(block);
       const partial = this.#partialAggregate(pipeline);
-      for (let block = cursor.next(); block !== 0; block = cursor.next()) {
+      for (let block = read(); block !== 0; block = read()) {
         this.#instance.runBlock(pipeline, block);
         blocks++;
         partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
@@ -85,6 +92,9 @@ export class ScanTask {
         blocks,
         calls: this.#instance.calls - startedCalls,
         elapsedMs: ports.clock.monotonicMs() - startedMs,
+        inputBytes: cursor.metrics.bytes,
+        readMs,
+        stepRows: this.#instance.takeStepRows(),
         lanes,
         ...finished,
       };

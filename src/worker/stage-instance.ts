@@ -19,7 +19,7 @@ import { leavesOf, physicalWidthBytes } from "../columnar/types.ts";
 import type { OutBlock } from "../compile/pipeline.ts";
 import { hostHelpers } from "../compile/host-helpers.ts";
 import { runtimeError } from "../compile/runtime-error.ts";
-import { CONTEXT_ALL_VALID, CONTEXT_BYTES, outBlockSlot } from "../compile/stage-context.ts";
+import { CONTEXT_ALL_VALID, CONTEXT_BYTES, outBlockSlot, stepRowsSlot } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
 import type { LoadedStage } from "../protocol/messages.ts";
@@ -116,8 +116,21 @@ export class StageInstance {
     this.#kernels.exports["arena_reset"]!(ARENA_BLOCK);
   }
 
+  /** Rows behind each counted step since the last call. */
+  takeStepRows(): number[] {
+    const view = this.#kernels.view();
+    return Array.from({ length: this.#stage.countedSteps }, (_, index) => {
+      const slot = stepRowsSlot(index);
+      if (slot === null) return 0;
+      const rows = Number(view.getBigInt64(this.#context + slot, true));
+      view.setBigInt64(this.#context + slot, 0n, true);
+      return rows;
+    });
+  }
+
   /** Forgets rows in out-blocks, after a failed task. */
   discard(): void {
+    this.takeStepRows();
     this.#blocks.forEach((_block, index) => this.setContext(outBlockSlot(index) + 4, 0));
     this.#kernels.exports["arena_reset"]!(ARENA_BLOCK);
     this.#kernels.view().setUint32(ERROR_CODE, 0, true);

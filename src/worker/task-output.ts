@@ -1,13 +1,13 @@
 /**
  * Where a task's rows go: encoded for the main thread, to a sink's writer, or to the exchange. In a worker; one per task.
  */
-import { MillraceError } from "../base/errors.ts";
 import { ARENA_BATCH, BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
 import { PHYSICAL_CODES } from "../columnar/column-batch.ts";
 import { leavesOf } from "../columnar/types.ts";
 import type { TaskWriter } from "../connectors/sink.ts";
 import type { JsonValue } from "../connectors/source.ts";
 import { splitWriter } from "../connectors/writers.ts";
+import { outOfMemory } from "../kernels/out-of-memory.ts";
 import { type Attribute, schemaOf } from "../plan/expr/expression.ts";
 import type { Stage } from "../plan/physical/program.ts";
 import type { TaskContext } from "./query-instance.ts";
@@ -39,7 +39,7 @@ export class TaskOutput {
     if (this.#writer) return { batches: [], message: this.#writer.finish() };
     if (this.#encoder === 0) return { batches: [], message: null };
     const address = kernels.exports["batch_finish"]!(this.#encoder) as number;
-    if (address === 0) throw outOfMemory();
+    if (address === 0) throw outOfMemory(this.#context.kernels);
     return { batches: [{ address, bytes: kernels.exports["batch_length"]!(address) as number }], message: null };
   }
 
@@ -55,7 +55,7 @@ export class TaskOutput {
       leaves.forEach((leaf, i) => kernels.view().setUint32(kinds + 4 * i, PHYSICAL_CODES[leaf.physical], true));
       this.#encoder = kernels.exports["batch_encode_begin"]!(kinds, leaves.length) as number;
     }
-    if (!kernels.exports["batch_append"]!(this.#encoder, block)) throw outOfMemory();
+    if (!kernels.exports["batch_append"]!(this.#encoder, block)) throw outOfMemory(this.#context.kernels);
   }
 
   #open(): TaskWriter {
@@ -73,5 +73,3 @@ export class TaskOutput {
     }));
   }
 }
-
-export const outOfMemory = (): MillraceError => new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "more" });

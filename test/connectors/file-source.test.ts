@@ -117,6 +117,17 @@ test("maxFilesPerTrigger, latestFirst", async () => {
   expect(await batches(await open(newest), newest)).toEqual([[4, 3], [2, 1], [0]]);
 });
 
+test("without a limit of its own a batch takes as many bytes as millrace.maxBytesPerBatch says, one file at least", async () => {
+  for (const seconds of [1, 2, 3, 4, 5]) put(String(seconds), seconds, seconds); // 8 bytes each
+  const limited = (bytes: string, options: Record<string, string> = {}) =>
+    context(options, { conf: new Map([["millrace.maxBytesPerBatch", bytes]]), log: new MemoryLog() });
+  const cut = async (at: SourceContext) => batches(await open(at), at);
+  expect(await cut(limited("16"))).toEqual([[1, 2], [3, 4], [5]]);
+  expect(await cut(limited("1"))).toEqual([[1], [2], [3], [4], [5]]);
+  expect(await cut(limited("16", { maxFilesPerTrigger: "4" }))).toEqual([[1, 2, 3, 4], [5]]);
+  expect(await cut(context({}, { log: new MemoryLog() }))).toEqual([[1, 2, 3, 4, 5]]);
+});
+
 test("maxBytesPerTrigger takes at least one file; the limits exclude each other", async () => {
   put("big", 1, 1, 2, 3, 4, 5, 6, 7, 8, 9);
   put("small1", 2, 10);

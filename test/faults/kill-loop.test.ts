@@ -1,7 +1,7 @@
 /**
  * Kills a process that runs a real query, file to file, again and again: at every step of the commit protocol and at random moments, each time
  * going on with another number of workers. What readers of the sink see must be exact in the end and whole at any time.
- * MILLRACE_LONG=1: 500 kills instead of 32, on a real disk. MILLRACE_SEED replays a run.
+ * MILLRACE_LONG=1: about 600 kills instead of 36, on a real disk. MILLRACE_SEED replays a run.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -10,7 +10,7 @@ const [, , directories, format, workers, stay] = process.argv;
 // Background copies of the state as often as can be.
 const settings = {
   "spark.sql.streaming.minBatchesToRetain": "1",
-  "millrace.workerTimeout": "2s",
+  "millrace.workerTimeout": process.env.MILLRACE_TEST_WORKER_TIMEOUT ?? "120s",
   "spark.sql.streaming.stateStore.maintenanceInterval": "0",
   "spark.sql.streaming.stateStore.minDeltasForSnapshot": "2",
 };

@@ -37,7 +37,15 @@ function run(fault: Fault | null, directories = directory) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ["--unhandled-rejections=strict", ...(fault ? ["--import", preload] : []), program, directories, "json", "2"],
-    { env: { ...process.env, MILLRACE_TEST_WORKER_FAULT: JSON.stringify({ ...fault, directory: deaths }) }, encoding: "utf8" },
+    {
+      env: {
+        ...process.env,
+        MILLRACE_TEST_WORKER_FAULT: JSON.stringify({ ...fault, directory: deaths }),
+        // Short where a worker hangs; long elsewhere, so that a busy machine looks like no fault.
+        MILLRACE_TEST_WORKER_TIMEOUT: fault?.how === "loop" ? "4s" : "120s",
+      },
+      encoding: "utf8",
+    },
   );
   return { status, stderr, said: stdout.trimEnd().split("\n").at(-1)!, deaths: readdirSync(deaths).length };
 }
@@ -84,6 +92,7 @@ test.each([
   const { status, stderr, said } = run(fault);
   expect({ status, stderr }).toEqual({ status: 3, stderr: "" });
   expect(JSON.parse(said)).toMatchObject({ condition: "STREAM_FAILED", cause: condition });
+  if (condition === "WORKER_OUT_OF_MEMORY") expect(said).toMatch(/A worker could not get [1-9]\d* bytes/);
   expect(run(null)).toMatchObject({ status: 0, stderr: "" });
   await expectExactOutput();
 });

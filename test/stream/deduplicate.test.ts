@@ -1,6 +1,6 @@
 /** Cases of Spark's StreamingDeduplicationSuite, titles kept, and of MultiStatefulOperatorsSuite where they deduplicate. Times are event seconds. */
-import { expect, test } from "vitest";
-import { functions as F } from "../../src/index.ts";
+import { describe, expect, test } from "vitest";
+import { type DataFrame, functions as F } from "../../src/index.ts";
 import { addData, assertOnQuery, checkAnswer, checkLastBatch, checkNewAnswer, memoryStream, testStream } from "../../src/testing.ts";
 import { everyWay } from "../support/every-way.ts";
 import { stateRows } from "../support/query-assertions.ts";
@@ -300,4 +300,85 @@ test("columns of every type come through, nulls too, and equal keys are those th
       ["1.5", "x", "12345678901234567890123456.78", long, -3],
     ),
   );
+});
+
+describe("answers recorded from Spark 4.1.1", () => {
+  const batches = [
+    [
+      [1, 100, 0],
+      [1, 101, 1],
+      [2, 102, 2],
+    ],
+    [
+      [1, 50, 3],
+      [3, 95, 4],
+      [4, 91, 5],
+    ],
+    [
+      [null, null, 6],
+      [null, null, 7],
+      [2, 103, 8],
+    ],
+    [[5, 140, 9]],
+    [
+      [null, null, 10],
+      [2, 131, 11],
+      [1, 130, 12],
+    ],
+    [
+      [6, 120, 13],
+      [2, 135, 14],
+    ],
+  ];
+  /** Per batch: values of `v` that pass, rows of state after it, late rows of it. */
+  const cases: readonly [string, (frame: DataFrame<any>) => DataFrame<any>, readonly (readonly [readonly number[], number, number])[]][] = [
+    [
+      "id",
+      (frame) => frame.dropDuplicates("id"),
+      [
+        [[0, 2], 2, 0],
+        [[4, 5], 4, 0],
+        [[6], 5, 0],
+        [[9], 6, 0],
+        [[], 6, 0],
+        [[13], 7, 0],
+      ],
+    ],
+    [
+      "id and time",
+      (frame) => frame.dropDuplicates("id", "time"),
+      [
+        [[0, 1, 2], 3, 0],
+        [[4], 4, 2],
+        [[6, 8], 6, 0],
+        [[9], 2, 0],
+        [[11], 3, 1],
+        [[14], 4, 1],
+      ],
+    ],
+    [
+      "id within the watermark",
+      (frame) => frame.dropDuplicatesWithinWatermark("id"),
+      [
+        [[0, 2], 2, 0],
+        [[4], 3, 2],
+        [[6], 3, 0],
+        [[9], 1, 0],
+        [[10, 11], 2, 1],
+        [[], 2, 1],
+      ],
+    ],
+  ];
+  test.each(cases)("deduplicate by %s", async (_title, deduplicate, expected) => {
+    const input = memoryStream(spark(), "id INT, t INT, v INT");
+    const frame = input
+      .toDF()
+      .withColumn("time", F.timestamp_seconds(col("t")))
+      .withWatermark("time", "10 seconds");
+    const steps = batches.flatMap((rows, i) => {
+      const [passed, total, dropped] = expected[i]!;
+      return [addData(input, ...rows), checkNewAnswer(...passed), stateRows({ total, dropped })];
+    });
+    await testStream(deduplicate(frame).select("v"), { conf: { "spark.sql.shuffle.partitions": 2 } }, ...steps);
+  });
 });

@@ -1,11 +1,17 @@
 /** Streams joined with tables that do not stream, unions of streams, and what passes through without state. Answers by hand. */
-import { expect, test } from "vitest";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { functions as F } from "../../src/index.ts";
 import {
   addData,
+  advanceManualClock,
   assertOnQuery,
   checkAnswer,
   checkNewAnswer,
+  execute,
+  manualClock,
   memoryStream,
   multiAddData,
   startStream,
@@ -187,4 +193,101 @@ everyWay("observe: metrics of every batch in its progress", () => {
       observed({ rows: 1, most: 3, sum: 3, text: "3" }),
     ],
   };
+});
+
+describe("millrace.staticRefreshInterval", () => {
+  const prepare = (conf: Readonly<Record<string, string>>) => {
+    const directory = mkdtempSync(join(tmpdir(), "millrace-static-"));
+    const put = (name: string) => writeFileSync(join(directory, "people.json"), JSON.stringify({ id: 1, name }));
+    put("ann");
+    const input = memoryStream(spark(), "id INT");
+    const clock = manualClock(0);
+    const start = (workers: number) => startStream({ trigger: { processingTime: "1 second" }, clock, conf, workers });
+    const table = spark().read.schema("id INT, name STRING").json(directory);
+    const versions: (string | undefined)[] = [];
+    const noteVersion = execute((_query, { checkpointLocation }) => {
+      const offsets = join(checkpointLocation, "offsets");
+      const newest = Math.max(
+        ...readdirSync(offsets)
+          .filter((name) => /^\d+$/.test(name))
+          .map(Number),
+      );
+      versions.push(/"staticVersions":\["(\w{8})"\]/.exec(readFileSync(join(offsets, String(newest)), "utf8"))?.[1]);
+    }, "note the version");
+    return { directory, put, input, start, versions, noteVersion, frame: input.toDF().join(table, "id").groupBy("name").count() };
+  };
+
+  test("the table is read again between batches once it is older; the state stays, the version is in offsets/N", async () => {
+    const { directory, put, input, start, versions, noteVersion, frame } = prepare({ "millrace.staticRefreshInterval": "10s" });
+    await testStream(
+      frame,
+      { outputMode: "update" },
+      start(2),
+      addData(input, 1),
+      advanceManualClock(1000),
+      checkNewAnswer(["ann", 1]),
+      noteVersion,
+      execute(() => put("bea"), "another table"),
+      addData(input, 1),
+      advanceManualClock(5000),
+      checkNewAnswer(["ann", 2]),
+      noteVersion,
+      addData(input, 1),
+      advanceManualClock(5000),
+      checkNewAnswer(["bea", 1]),
+      noteVersion,
+      addData(input, 1),
+      advanceManualClock(60_000),
+      checkNewAnswer(["bea", 2]),
+      noteVersion,
+      execute(() => put("ann"), "the first table"),
+      addData(input, 1),
+      advanceManualClock(10_000),
+      checkNewAnswer(["ann", 3]),
+      stopStream(),
+      execute(() => put("cleo"), "a third table"),
+      start(4),
+      addData(input, 1),
+      advanceManualClock(1000),
+      checkNewAnswer(["cleo", 1]),
+    );
+    expect(versions[0]).toMatch(/^[0-9a-f]{8}$/);
+    expect(versions[1]).toBe(versions[0]);
+    expect(versions[2]).not.toBe(versions[0]);
+    expect(versions[3]).toBe(versions[2]);
+    rmSync(directory, { recursive: true });
+  });
+
+  test("without it the table stays as it was at the start", async () => {
+    const { directory, put, input, start, frame } = prepare({});
+    await testStream(
+      frame,
+      { outputMode: "update" },
+      start(2),
+      addData(input, 1),
+      advanceManualClock(1000),
+      checkNewAnswer(["ann", 1]),
+      execute(() => put("bea"), "another table"),
+      addData(input, 1),
+      advanceManualClock(3_600_000),
+      checkNewAnswer(["ann", 2]),
+    );
+    rmSync(directory, { recursive: true });
+  });
+
+  test("a table that cannot be read again ends the query with its error", async () => {
+    const { directory, input, start, frame } = prepare({ "millrace.staticRefreshInterval": "1s" });
+    const run = testStream(
+      frame,
+      { outputMode: "update" },
+      start(2),
+      addData(input, 1),
+      advanceManualClock(1000),
+      checkNewAnswer(["ann", 1]),
+      execute(() => rmSync(directory, { recursive: true }), "no table"),
+      addData(input, 1),
+      advanceManualClock(5000),
+    );
+    await expect(run).rejects.toThrow(`[PATH_NOT_FOUND] Path does not exist: file://${directory}`);
+  });
 });

@@ -35,6 +35,8 @@ interface Kind {
   readonly key: (row: TimedRow) => string;
   /** Until when the key is kept, in event seconds; null: for good. */
   readonly keptUntil: (row: TimedRow, delay: number) => number | null;
+  /** Spark drops late rows only where the event time is a key, is looked at behind, or limits the state. */
+  readonly dropsLate: boolean;
   readonly frame: (timed: DataFrame<any>) => DataFrame<any>;
 }
 
@@ -43,18 +45,21 @@ const kinds: readonly Kind[] = [
     name: "dropDuplicates without the time",
     key: ([, key]) => JSON.stringify(key),
     keptUntil: () => null,
+    dropsLate: false,
     frame: (timed) => timed.dropDuplicates("key"),
   },
   {
     name: "dropDuplicates with the time",
     key: ([second, key]) => JSON.stringify([second, key]),
     keptUntil: ([second]) => second,
+    dropsLate: true,
     frame: (timed) => timed.dropDuplicates("time", "key"),
   },
   {
     name: "dropDuplicatesWithinWatermark",
     key: ([, key]) => JSON.stringify(key),
     keptUntil: ([second], delay) => (second ?? 0) + delay,
+    dropsLate: true,
     frame: (timed) => timed.dropDuplicatesWithinWatermark("key"),
   },
 ];
@@ -79,7 +84,7 @@ class DeduplicateModel {
     let duplicates = 0;
     for (const row of rows) {
       const key = this.#kind.key(row);
-      if (row[0] !== null && this.#previousWatermark > 0 && row[0] <= this.#previousWatermark) dropped++;
+      if (this.#kind.dropsLate && row[0] !== null && this.#previousWatermark > 0 && row[0] <= this.#previousWatermark) dropped++;
       else if (this.#keys.has(key)) duplicates++;
       else {
         this.#keys.set(key, this.#kind.keptUntil(row, this.#delay));

@@ -6,7 +6,7 @@
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, ConnectorError, IllegalArgumentError } from "../../base/errors.ts";
 import type { FileSystem } from "../../base/ports.ts";
-import type { ConnectorOptions } from "../options.ts";
+import { type ConnectorOptions, parseByteSize } from "../options.ts";
 import type { Offset, ReadLimit, SourceContext, Split, StreamSource } from "../source.ts";
 import { CompactibleLog } from "./compactible-log.ts";
 import type { FileFormat } from "./file-format.ts";
@@ -51,8 +51,9 @@ export class FileStreamSource implements StreamSource {
     this.#format = format;
     this.#list = list;
     this.description = `FileStreamSource[${context.paths.map((path) => `file:${localPath(path)}`).join(", ")}]`;
-    this.defaultLimit = fileLimit(options);
-    const isUnaged = options.get<boolean>("latestFirst") && this.defaultLimit.kind !== "all_available";
+    const limit = fileLimit(options);
+    this.defaultLimit = limit ?? { kind: "max_bytes", bytes: parseByteSize(context.conf.get("millrace.maxBytesPerBatch") ?? "1g")! };
+    const isUnaged = options.get<boolean>("latestFirst") && limit !== null;
     this.#seen = new SeenFiles(isUnaged ? Number.POSITIVE_INFINITY : options.get("maxFileAge"), options.get("fileNameOnly"));
     this.#log = new CompactibleLog(context.log!, { retain: (lines, id) => this.#retained(lines, id) });
   }
@@ -182,13 +183,14 @@ export class FileStreamSource implements StreamSource {
   }
 }
 
-function fileLimit(options: ConnectorOptions): ReadLimit {
+/** The limit of the options; null: none is given. */
+function fileLimit(options: ConnectorOptions): ReadLimit | null {
   const files = options.get<number | null>("maxFilesPerTrigger");
   const bytes = options.get<number | null>("maxBytesPerTrigger");
   if (files !== null && bytes !== null)
     throw new IllegalArgumentError("DATA_SOURCE_OPTIONS_EXCLUSIVE", { option1: "maxFilesPerTrigger", option2: "maxBytesPerTrigger" });
   if (files !== null) return { kind: "max_files", files };
-  return bytes === null ? { kind: "all_available" } : { kind: "max_bytes", bytes };
+  return bytes === null ? null : { kind: "max_bytes", bytes };
 }
 
 function checkCleanSource({ options, paths }: SourceContext, hasManifest: boolean): void {

@@ -2,13 +2,13 @@
  * Blocks to text, on workers. `KernelEncoder` drives the encoding kernels (`kernels/assembly/encode-*.ts`) and `PlainEncoder` writes
  * row by row in TypeScript, for columns the kernels do not write (lists, decimals of more than 18 digits, intervals).
  */
-import { MillraceError } from "../../base/errors.ts";
 import { decodeColumnBatch, PHYSICAL_CODES } from "../../columnar/column-batch.ts";
 import { ARENA_BATCH, BLOCK_ROW_COUNT, PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import type { TimeZone } from "../../columnar/time-zone.ts";
 import { leafCount, leavesOf, type StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { Kernels } from "../../kernels/load.ts";
+import { outOfMemory } from "../../kernels/out-of-memory.ts";
 import type { ConnectorOptions } from "../options.ts";
 import { type DateTimeFormats, hasPattern } from "./datetime-formats.ts";
 import { kernelTypeCode } from "./kernel-types.ts";
@@ -74,7 +74,7 @@ export class KernelEncoder implements BlockEncoder {
       row = exports[this.#kernel]!(this.#encoder, address, row);
       if (row === rowCount) return;
       const pending = this.#kernels.view().getBigInt64(this.#encoder + 24, true);
-      if (this.#zoneCovers(pending) && length === this.#length()) outOfMemory(2 * length);
+      if (this.#zoneCovers(pending) && length === this.#length()) throw outOfMemory(this.#kernels);
       this.#setZone(pending);
     }
   }
@@ -121,12 +121,8 @@ export function writeBytes(kernels: Kernels, bytes: Uint8Array): number {
 
 function batchMemory(kernels: Kernels, bytes: number): number {
   const address = kernels.exports["arena_alloc"]!(ARENA_BATCH, bytes) >>> 0;
-  if (address === 0) outOfMemory(bytes);
+  if (address === 0) throw outOfMemory(kernels);
   return address;
-}
-
-function outOfMemory(bytes: number | "more"): never {
-  throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(bytes) });
 }
 
 export class PlainEncoder implements BlockEncoder {
@@ -159,8 +155,8 @@ function blockRows(kernels: Kernels, schema: StructType, address: number): Value
   const kinds = Uint32Array.from(leavesOf(schema), (leaf) => PHYSICAL_CODES[leaf.physical]);
   const kindsAddress = writeBytes(kernels, new Uint8Array(kinds.buffer));
   const encoder = exports["batch_encode_begin"]!(kindsAddress, kinds.length) >>> 0;
-  if (encoder === 0 || !exports["batch_append"]!(encoder, address)) outOfMemory("more");
+  if (encoder === 0 || !exports["batch_append"]!(encoder, address)) throw outOfMemory(kernels);
   const batch = exports["batch_finish"]!(encoder) >>> 0;
-  if (batch === 0) outOfMemory("more");
+  if (batch === 0) throw outOfMemory(kernels);
   return decodeColumnBatch(schema, kernels.bytes().subarray(batch, batch + (exports["batch_length"]!(batch) >>> 0)));
 }

@@ -7,8 +7,8 @@ import { BLOCK_ROW_COUNT, BLOCK_ROWS_MAX, ERROR_CODE, PADDING_BYTES } from "../.
 import type { StructType } from "../../columnar/types.ts";
 import { decodeUtf8 } from "../../columnar/value-bytes.ts";
 import type { Value } from "../../columnar/values.ts";
-import { MillraceError } from "../../base/errors.ts";
 import type { Kernels } from "../../kernels/load.ts";
+import { outOfMemory } from "../../kernels/out-of-memory.ts";
 import type { ReaderContext, SplitCursor } from "../source.ts";
 import { applyPolicy, type ParsedRecords, type RecordPolicy } from "./record-mode.ts";
 import { allocate } from "../block-memory.ts";
@@ -62,9 +62,7 @@ export class ScanCursor implements SplitCursor {
     const { kernels, input } = this.#source;
     while (this.#ready.length === 0) {
       const block = kernels.exports[this.#nextBlock]!(this.#scan.address) >>> 0;
-      if (kernels.view().getUint32(ERROR_CODE, true) !== 0) {
-        throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: String(input.end - input.begin) });
-      }
+      if (kernels.view().getUint32(ERROR_CODE, true) !== 0) throw outOfMemory(kernels);
       if (block === 0) return 0;
       this.metrics.bytes = Math.min(this.#scan.position, input.end) - input.begin;
       const lines = this.#scan.deferredLines();

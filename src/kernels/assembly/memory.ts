@@ -2,7 +2,7 @@
 // and the state heap (power-of-two size classes). Single-threaded: only the owning worker allocates.
 //
 // Failure: allocation beyond 4 GiB or a refused grow sets ERROR_CODE to ERROR_OUT_OF_MEMORY and returns 0.
-import { ARENAS, ERROR_CODE, ERROR_OUT_OF_MEMORY } from "./memory-layout";
+import { ARENAS, ERROR_CODE, ERROR_OUT_OF_MEMORY, MEMORY_REFUSED } from "./memory-layout";
 
 const PAGE: u32 = 65536;
 /** Pages an arena asks for at least. */
@@ -17,7 +17,7 @@ let segmentPagesLive: u32 = 0;
 /** A segment of at least `pages` pages (rounded up to a power of two), 64 KiB aligned; 0 if there is no memory. */
 export function segment_alloc(pages: u32): usize {
   const sizeClass = pages <= 1 ? 0 : <u32>(32 - clz<u32>(pages - 1));
-  if (sizeClass > 16) return fail();
+  if (sizeClass > 16) return fail(pages);
   const free = unchecked(segmentClasses[sizeClass]);
   const rounded: u32 = 1 << sizeClass;
   if (free != 0) {
@@ -27,13 +27,13 @@ export function segment_alloc(pages: u32): usize {
   }
   if (nextPage == 0) nextPage = <u32>memory.size();
   const end = <u64>nextPage + rounded;
-  if (end > 65535) return fail();
+  if (end > 65535) return fail(rounded);
   const have = <u64>memory.size();
   if (end > have) {
     // Grow by at least 4 MiB, so that views on the memory are refreshed rarely.
     let wanted = end - have;
     if (wanted < 64) wanted = have + 64 <= 65535 ? 64 : 65535 - have;
-    if (memory.grow(<i32>wanted) < 0) return fail();
+    if (memory.grow(<i32>wanted) < 0) return fail(rounded);
   }
   const address: usize = <usize>nextPage * PAGE;
   nextPage = <u32>end;
@@ -53,7 +53,8 @@ export function segment_live_bytes(): f64 {
   return <f64>segmentPagesLive * PAGE;
 }
 
-function fail(): usize {
+function fail(pages: u32): usize {
+  store<u32>(MEMORY_REFUSED, pages);
   store<u32>(ERROR_CODE, ERROR_OUT_OF_MEMORY);
   return 0;
 }

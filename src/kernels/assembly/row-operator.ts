@@ -7,6 +7,7 @@
 import {
   LATE_WATERMARK,
   LAYOUT_VALUE_NULLS,
+  ROW_EPOCH,
   ROW_FLAGS,
   ROW_HASH,
   ROW_NEXT,
@@ -21,6 +22,7 @@ import {
   P_FILTER_ADDED,
   S_BUCKET_MICROS,
   S_DUPLICATES,
+  S_EPOCH,
   S_LAYOUT,
   floorDivide,
   keepsKeysUntil,
@@ -86,7 +88,8 @@ function addUntil(state: usize, row: usize): usize {
   if (mask != 0) {
     const known = find(state, entry, mask, row);
     if (known != 0) {
-      if (timeOf(state, known) > load<i64>(LATE_WATERMARK)) return DUPLICATE;
+      const isOfThisBatch = load<u32>(known, ROW_EPOCH) == load<u32>(state, S_EPOCH);
+      if (isOfThisBatch || timeOf(state, known) > load<i64>(LATE_WATERMARK)) return DUPLICATE;
       if (!store_remove(state, known)) return FAILED;
     }
   }

@@ -54,8 +54,8 @@ function pruned(plan: LogicalPlan, wanted: Ids): LogicalPlan {
       return Object.freeze({ ...plan, inputs, output: positions.map((index) => output[index]!) });
     }
     case "deduplicate": {
-      // A stream's event time decides which rows are late, and how long a key is kept.
-      const times = isStreaming(plan) ? outputOf(plan.child).filter(({ watermarkDelayMs }) => watermarkDelayMs !== undefined) : [];
+      // The event time decides how long a key is kept. Without a limit only rows are late by it: as in Spark, where somebody looks at it.
+      const times = plan.withinWatermark ? outputOf(plan.child).filter(({ watermarkDelayMs }) => watermarkDelayMs !== undefined) : [];
       const needed = also(wanted, [...plan.columns, ...times]);
       const child = narrowed(pruned(plan.child, needed), needed, true);
       return child === plan.child ? plan : Object.freeze({ ...plan, child });

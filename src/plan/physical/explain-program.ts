@@ -3,20 +3,30 @@ import type { Attribute, Expression } from "../expr/expression.ts";
 import { prettyName } from "../expr/sql-text.ts";
 import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, SessionStep, Stage, StageSink, Step } from "./program.ts";
 
-export function explainProgram(program: PhysicalProgram): string {
-  const lines = program.stages.toReversed().flatMap((stage) => stageLines(program, stage));
+/** What is written behind the lines of a stage; null: nothing. */
+export interface OperatorNotes {
+  sink(stage: Stage): string | null;
+  step(stage: Stage, step: Step): string | null;
+  input(stage: Stage, pipeline: Pipeline): string | null;
+}
+
+const noNotes: OperatorNotes = { sink: () => null, step: () => null, input: () => null };
+
+export function explainProgram(program: PhysicalProgram, notes: OperatorNotes = noNotes): string {
+  const lines = program.stages.toReversed().flatMap((stage) => stageLines(program, stage, notes));
   const tail = program.tail.map((step) => `Driver${step.kind[0]!.toUpperCase()}${step.kind.slice(1)}`);
   return [...tail.reverse(), ...lines].join("\n");
 }
 
-function stageLines(program: PhysicalProgram, stage: Stage): string[] {
+function stageLines(program: PhysicalProgram, stage: Stage, notes: OperatorNotes): string[] {
+  const line = (text: string, note: string | null): string => (note === null ? text : `${text}  (${note})`);
   const sink = sinkText(program, stage.sink);
-  const lines = [`Stage ${stage.index}: ${sink}`];
+  const lines = [line(`Stage ${stage.index}: ${sink}`, notes.sink(stage))];
   const sent = stage.sink.kind === "shuffle" ? sentText(program.operators[stage.sink.operator]!) : null;
   if (sent !== null) lines.push(`   +- ${sent}`);
   for (const pipeline of stage.pipelines) {
-    for (const step of pipeline.steps.toReversed()) lines.push(`   +- ${stepText(program, step)}`);
-    lines.push(`   +- ${inputText(program, stage, pipeline)}`);
+    for (const step of pipeline.steps.toReversed()) lines.push(line(`   +- ${stepText(program, step)}`, notes.step(stage, step)));
+    lines.push(line(`   +- ${inputText(program, stage, pipeline)}`, notes.input(stage, pipeline)));
   }
   return lines;
 }

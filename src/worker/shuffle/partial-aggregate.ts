@@ -5,9 +5,9 @@
 import { ARENA_SPLIT } from "../../columnar/memory-layout.ts";
 import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_EXCHANGE, MODE_SCRATCH } from "../../compile/stage-context.ts";
 import type { Kernels } from "../../kernels/load.ts";
+import { outOfMemory } from "../../kernels/out-of-memory.ts";
 import type { TaskContext } from "../query-instance.ts";
 import type { StageInstance } from "../stage-instance.ts";
-import { outOfMemory } from "../task-output.ts";
 
 /** Rows of the scratch table at which it is emptied, so that it stays in the cache. */
 const TABLE_ROWS_MAX = 32768;
@@ -43,7 +43,7 @@ export class PartialAggregate {
     this.#destinations = destinations;
     this.direct = direct;
     this.#exchange = kernels.exports["exchange_new"]!(layout, destinations, partitions) as number;
-    if (this.#exchange === 0) throw outOfMemory();
+    if (this.#exchange === 0) throw outOfMemory(kernels);
     stage.setContext(CONTEXT_EXCHANGE, this.#exchange);
     stage.setContext(CONTEXT_MODE, direct ? MODE_EXCHANGE : MODE_SCRATCH);
     if (!direct) this.#newTable();
@@ -71,7 +71,7 @@ export class PartialAggregate {
   #newTable(): void {
     this.#rowsIn = 0;
     this.#table = (this.#kernels.exports["flat_new"]!(this.#stage.groupLayout(this.#pipeline), ARENA_SPLIT) as number) >>> 0;
-    if (this.#table === 0) throw outOfMemory();
+    if (this.#table === 0) throw outOfMemory(this.#kernels);
     this.#stage.setContext(CONTEXT_TABLE, this.#table);
   }
 
@@ -109,7 +109,7 @@ export function partialAggregate(
 /** Runs a scan kernel: `step(cursor, pairs)` fills up to 1024 (row, base) pairs and returns how many, 0 at the end. */
 export function forEachPairs(kernels: Kernels, arena: number, step: (cursor: number, pairs: number, max: number) => number): void {
   const cursor = (kernels.exports["arena_alloc"]!(arena, 64 + 8 * PAIRS) as number) >>> 0;
-  if (cursor === 0) throw outOfMemory();
+  if (cursor === 0) throw outOfMemory(kernels);
   kernels.bytes().fill(0, cursor, cursor + 64);
   while (step(cursor, cursor + 64, PAIRS) > 0);
 }
