@@ -138,8 +138,8 @@ function recompute(rows, seconds) {
       if (until > watermark) break;
       keptUntil.delete(id);
     }
-    if (second === last) numbers.push(...passed.sort((a, b) => a - b));
-    else numbers.push(passed.length, rows - passed.length);
+    if (second !== last) numbers.push(passed.length, rows - passed.length);
+    else for (const id of passed.sort((a, b) => a - b)) numbers.push(id);
   }
   return numbers;
 }

@@ -44,42 +44,126 @@ export async function copyCheckpoint(ports: Ports, from: string, to: string): Pr
   }
 }
 
-async function copyOnce(ports: Ports, from: string, to: string): Promise<Omit<CheckpointCopy, "path">> {
-  const reader = await CheckpointReader.open(ports, from);
-  const commitIds = await reader.commits.list();
-  const batchId = commitIds.at(-1);
-  if (batchId === undefined) throw new CheckpointError("CHECKPOINT_NOTHING_COMMITTED", { path: from });
-  const names = await filesUpTo(reader, commitIds, batchId);
-  const directories = new Set(names.map(parentOf).filter((directory) => directory !== ""));
-  await ports.files.makeDirectory(to);
-  for (const directory of directories) await ports.files.makeDirectory(`${to}/${directory}`);
-  let bytes = 0;
-  for (const name of names) bytes += copyFile(ports.files, `${from}/${name}`, `${to}/${name}`);
-  for (const directory of withParents(directories)) await ports.files.syncDirectory(`${to}/${directory}`);
-  await ports.files.syncDirectory(to);
-
-  const { problems } = await verifyCheckpoint(ports, to);
-  if (problems.length > 0) throw damagedFile(`${from}/${problems[0]!.file}`, problems[0]!.offset, problems[0]!.reason);
-  return { queryId: reader.queryId, batchId, files: names.length, bytes };
+/** What a batch has in the logs, read at once: a running query removes it soon. */
+interface LoggedBatch {
+  readonly batchId: number;
+  readonly commit: Uint8Array | null;
+  readonly offsets: Uint8Array;
+  readonly stateFiles: readonly string[];
 }
 
-/** What the batches up to `batchId` need, relative to the checkpoint. A batch that is planned and not committed is left out. */
-async function filesUpTo(reader: CheckpointReader, commitIds: readonly number[], batchId: number): Promise<readonly string[]> {
-  const offsetIds = (await reader.offsets.list()).filter((id) => id <= batchId);
-  const names = new Set(["metadata"]);
-  for (const id of offsetIds) names.add(`offsets/${id}`);
-  for (const id of commitIds) {
-    names.add(`commits/${id}`);
-    const record = await reader.commits.get(id);
-    for (const path of record ? await reader.stateFilesOf(record) : []) names.add(path);
+async function copyOnce(ports: Ports, from: string, to: string): Promise<Omit<CheckpointCopy, "path">> {
+  const reader = await CheckpointReader.open(ports, from);
+  const batches = await loggedBatches(ports.files, reader);
+  if (batches[0] === undefined) throw new CheckpointError("CHECKPOINT_NOTHING_COMMITTED", { path: from });
+  const copy = new Copy(ports.files, from, to);
+  await copy.begin();
+  const required = batches[0].batchId === 0 ? 1 : 2;
+  for (const [index, batch] of batches.entries()) {
+    // The query needs the newest batch and the offsets before it; older ones are for going back, as far as they are still there.
+    const isThere = await copy.add(batch, index < required);
+    if (!isThere) break;
   }
   const epoch = await reader.newestEpoch();
-  if (epoch) names.add(`epoch/${epoch.epoch}`);
-  const logs = (await reader.sourceDirectories()).map((source) => `sources/${source}`);
-  for (const directory of ["operators", ...logs]) {
-    for (const { name } of await reader.filesIn(directory)) names.add(`${directory}/${name}`);
+  const names = ["metadata", ...(epoch ? [`epoch/${epoch.epoch}`] : [])];
+  for (const directory of ["operators", ...(await reader.sourceDirectories()).map((source) => `sources/${source}`)]) {
+    for (const { name } of await reader.filesIn(directory)) names.push(`${directory}/${name}`);
   }
-  return [...names];
+  for (const name of names) await copy.file(name);
+  await copy.sync();
+  const { problems } = await verifyCheckpoint(ports, to);
+  if (problems.length > 0) throw damagedFile(`${from}/${problems[0]!.file}`, problems[0]!.offset, problems[0]!.reason);
+  return { queryId: reader.queryId, batchId: batches[0].batchId, files: copy.files, bytes: copy.bytes };
+}
+
+/** Committed batches, newest first, as far back as they are all there. A batch that is planned and not committed is left out. */
+async function loggedBatches(files: FileSystem, reader: CheckpointReader): Promise<readonly LoggedBatch[]> {
+  const commits = await reader.commits.list();
+  const newest = commits.at(-1);
+  if (newest === undefined) return [];
+  const batches: LoggedBatch[] = [];
+  for (let batchId = newest; batchId >= 0; batchId--) {
+    // A newest batch that goes in this moment is a reason to begin again.
+    const read = (path: string) => (batchId === newest ? files.readFile(path) : readIfThere(files, path));
+    const offsets = await read(`${reader.offsets.directory}/${batchId}`);
+    if (offsets === null) break;
+    const commit = await read(`${reader.commits.directory}/${batchId}`);
+    const record = commit && reader.commits.decode(`${reader.commits.directory}/${batchId}`, commit, batchId);
+    batches.push({ batchId, commit, offsets, stateFiles: record ? await reader.stateFilesOf(record) : [] });
+  }
+  return batches;
+}
+
+async function readIfThere(files: FileSystem, path: string): Promise<Uint8Array | null> {
+  try {
+    return await files.readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** A directory that fills with the files of a checkpoint. */
+class Copy {
+  files = 0;
+  bytes = 0;
+  readonly #files: FileSystem;
+  readonly #from: string;
+  readonly #to: string;
+  readonly #copied = new Set<string>();
+  readonly #directories = new Set<string>();
+
+  constructor(files: FileSystem, from: string, to: string) {
+    this.#files = files;
+    this.#from = from;
+    this.#to = to;
+  }
+
+  async begin(): Promise<void> {
+    await this.#files.makeDirectory(this.#to);
+  }
+
+  /** False if the query has removed state files of the batch, which must not be for one that `isRequired`: that throws. */
+  async add({ batchId, commit, offsets, stateFiles }: LoggedBatch, isRequired: boolean): Promise<boolean> {
+    try {
+      for (const name of stateFiles) await this.file(name);
+    } catch (error) {
+      if (isRequired || (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      return false;
+    }
+    await this.#write(`offsets/${batchId}`, offsets);
+    if (commit) await this.#write(`commits/${batchId}`, commit);
+    return true;
+  }
+
+  async file(name: string): Promise<void> {
+    if (this.#copied.has(name)) return;
+    await this.#makeDirectoryOf(name);
+    this.#count(name, copyFile(this.#files, `${this.#from}/${name}`, `${this.#to}/${name}`));
+  }
+
+  async sync(): Promise<void> {
+    for (const directory of this.#directories) await this.#files.syncDirectory(`${this.#to}/${directory}`);
+    await this.#files.syncDirectory(this.#to);
+  }
+
+  async #write(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#makeDirectoryOf(name);
+    await this.#files.writeNew(`${this.#to}/${name}`, bytes);
+    this.#count(name, bytes.length);
+  }
+
+  async #makeDirectoryOf(name: string): Promise<void> {
+    const directory = parentOf(name);
+    if (directory !== "" && !this.#directories.has(directory)) await this.#files.makeDirectory(`${this.#to}/${directory}`);
+    for (let path = directory; path !== ""; path = parentOf(path)) this.#directories.add(path);
+  }
+
+  #count(name: string, bytes: number): void {
+    this.#copied.add(name);
+    this.files++;
+    this.bytes += bytes;
+  }
 }
 
 /** Returns the bytes. */
@@ -105,9 +189,3 @@ function copyFile(files: FileSystem, from: string, to: string): number {
 }
 
 const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
-
-function withParents(directories: Iterable<string>): ReadonlySet<string> {
-  const all = new Set<string>();
-  for (const directory of directories) for (let path = directory; path !== ""; path = parentOf(path)) all.add(path);
-  return all;
-}

@@ -140,13 +140,13 @@ test("a backup is whole while the query runs and purges", async () => {
     }
     return count;
   };
-  const endless = QUERY.replace("{ availableNow: true }", "{ processingTime: 0 }").replace(
+  const endless = QUERY.replace("{ availableNow: true }", '{ processingTime: "20 milliseconds" }').replace(
     "await query.awaitTermination",
     'console.log("started"); await query.processAllAvailable; await query.awaitTermination',
   );
   const running = join(temporaryDirectory(), "query.mjs");
   writeFileSync(running, endless);
-  const conf = ["--conf", "spark.sql.streaming.minBatchesToRetain=2"];
+  const conf = ["--conf", "spark.sql.streaming.minBatchesToRetain=30"];
   mkdirSync(place.directory, { recursive: true });
   const { code } = await millrace(["run", running, ...conf, "--", place.directory, place.checkpoint, "1000000"], {
     onOutput: (_, child) => {

@@ -138,6 +138,6 @@ test("a stream's explain says how many rows were passed over", async () => {
   const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => printed.push(String(text)) > 0);
   await query.explain("analyze");
   write.mockRestore();
-  expect(printed.join("")).toContain(`skipped=${(ROWS - GROUP_ROWS).toLocaleString("en-US")} `);
+  expect(printed.join("")).toContain(`skipped=${(ROWS - GROUP_ROWS).toLocaleString("en-US")}`);
   expect(await session().table("pushed").count()).toBe(100n);
 });

@@ -6,13 +6,19 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { nodePorts } from "../../src/base/node-ports.ts";
+import { CheckpointReader } from "../../src/checkpoint/checkpoint-reader.ts";
 import { functions as F, type Session } from "../../src/index.ts";
 import { addData, memoryStream, processAllAvailable, startStream, stopStream, testStream, type Step } from "../../src/testing.ts";
 import { seededRandom } from "../support/test-ports.ts";
 import { testSession } from "../support/test-session.ts";
 
 const { avg, col, collect_list, count, max, sum, window } = F;
-const spark = testSession({ "spark.sql.shuffle.partitions": "5" });
+const spark = testSession({
+  "spark.sql.shuffle.partitions": "5",
+  "spark.sql.streaming.stateStore.maintenanceInterval": "0ms",
+  "spark.sql.streaming.stateStore.minDeltasForSnapshot": "1",
+});
 
 const directories: string[] = [];
 function checkpoint(): string {
@@ -186,8 +192,8 @@ test("only the columns that are asked for are read; filters and aggregates work"
 test("a snapshot to start from, and one partition", async () => {
   const path = directories[1]!;
   const whole = await spark().read.format("statestore").load(path).collect();
-  const snapshots = readdirSync(join(path, "state/snapshots")).map((name) => Number(/^\d+/.exec(name)![0]));
-  const options = { snapshotStartBatchId: Math.max(...snapshots), snapshotPartitionId: 3 };
+  const { snapshots } = (await (await CheckpointReader.open(nodePorts(), path)).commits.latest())!;
+  const options = { snapshotStartBatchId: snapshots.at(-1)!.batchId, snapshotPartitionId: 3 };
   const rows = await spark().read.format("statestore").options(options).load(path).collect();
   const sorted = (some: typeof rows) => some.map(text).sort();
   expect(sorted(rows)).toEqual(sorted(whole.filter(({ partition_id }) => partition_id === 3)));
