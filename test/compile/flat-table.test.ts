@@ -137,6 +137,28 @@ describe("flat table", () => {
     }
   });
 
+  test("a value that grows within the room of its first length leaves the next row alone", () => {
+    for (const [first, then] of [
+      [1, 16],
+      [33, 64],
+      [129, 256],
+      [2049, 4096],
+    ] as const) {
+      const { kernels, codec, search, table } = fixture();
+      const probeOf = (key: string): number => codec.write([key, 7n, 0], [1n, "x".repeat(first), "y".repeat(first)]);
+      const rows = ["a", "b"].map((key) => {
+        const probe = probeOf(key);
+        return kernels.exports["flat_add"]!(table, probe, search.hash(probe)) as number;
+      });
+      const { address, length } = codec.writeText("z".repeat(then));
+      for (const field of [1, 2]) kernels.exports["flat_set_variable"]!(table, rows[0]!, layout.values[field]!.offset, address, length);
+      expect(codec.valuesOf(rows[0]!, 0)).toEqual([1n, "z".repeat(then), "z".repeat(then)]);
+      expect(codec.valuesOf(rows[1]!, 0)).toEqual([1n, "x".repeat(first), "y".repeat(first)]);
+      expect(search.find(table, probeOf("b")) >>> 0).toBe(rows[1]! >>> 0);
+      expect(codec.cell(rows[1]! + ROW_NEXT)).toBe(0);
+    }
+  });
+
   test("a growing value leaves at most its own size behind", () => {
     const { kernels, codec, table } = fixture();
     let row = kernels.exports["flat_add"]!(table, codec.write(["a", 0n, 0], [0n, "", ""]), 1) as number;

@@ -2,7 +2,7 @@
 // rows in an arena; slots hold views (base 0). Generated code finds rows (`compile/flat-table.ts`) and calls the kernels here to add one or
 // to give it variable bytes. On the worker that owns the memory. 0 with ERROR_CODE set means out of memory.
 import {
-  LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, PADDING_BYTES, ROW_EPOCH, ROW_HASH, ROW_NEXT, TABLE_BASE,
+  LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_KEY_COUNT, LAYOUT_VAR_OFFSETS, PADDING_BYTES, ROW_EPOCH, ROW_HASH, ROW_NEXT, TABLE_BASE,
   FLAT_FIRST, FLAT_INDEX, FLAT_MASK, FLAT_ROWS, FLAT_SHIFT,
 } from "./memory-layout";
 import { arena_alloc } from "./memory";
@@ -73,14 +73,20 @@ function addEntry(table: usize, hash: u32, row: usize): bool {
   return true;
 }
 
-/** Copies `row`, whose slots are views, with its variable bytes. */
-function copyRow(table: usize, row: usize): usize {
+/** Bytes that a variable value takes in a copied row: values that grow later get the room that `capacity` promises, all others none to spare. */
+@inline function room(length: u32, grows: bool): u32 {
+  return grows ? capacity(length) : (length + 7) & ~7;
+}
+
+/** Copies `row`, whose slots are views, with its variable bytes. `grows`: its values, not its keys, may be set and appended to. */
+function copyRow(table: usize, row: usize, grows: bool): usize {
   const layout: usize = load<u32>(table, F_LAYOUT);
   const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
   const variables = load<u32>(layout, LAYOUT_VAR_COUNT);
+  const keys = load<u32>(layout, LAYOUT_VAR_KEY_COUNT);
   let bytes = rowBytes;
   for (let i: u32 = 0; i < variables; i++) {
-    bytes += (load<u32>(row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS), 4) + 7) & ~7;
+    bytes += room(load<u32>(row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS), 4), grows && i >= keys);
   }
   const copy = arena_alloc(load<u32>(table, F_ARENA), variables == 0 ? bytes : bytes + PADDING_BYTES);
   if (copy == 0) return 0;
@@ -91,7 +97,7 @@ function copyRow(table: usize, row: usize): usize {
     const length = load<u32>(slot, 4);
     copyVariable(address, load<u32>(slot), length);
     store<u32>(slot, <u32>address);
-    address += (length + 7) & ~7;
+    address += room(length, grows && i >= keys);
   }
   store<u32>(copy, 0, ROW_NEXT);
   store<u32>(copy, 0, ROW_EPOCH);
@@ -100,7 +106,7 @@ function copyRow(table: usize, row: usize): usize {
 
 /** Adds a copy of `row` whose key is not in the table. */
 export function flat_add(table: usize, row: usize, hash: u32): usize {
-  const added = copyRow(table, row);
+  const added = copyRow(table, row, true);
   if (added == 0 || !addEntry(table, hash, added)) return 0;
   store<u32>(added, hash, ROW_HASH);
   const last: usize = load<u32>(table, F_LAST);
@@ -115,7 +121,7 @@ export function flat_add(table: usize, row: usize, hash: u32): usize {
  * ROW_NEXT in the order of insertion; the head's ROW_EPOCH is the last of them.
  */
 export function flat_chain(table: usize, head: usize, row: usize, hash: u32): usize {
-  const added = copyRow(table, row);
+  const added = copyRow(table, row, false);
   if (added == 0) return 0;
   store<u32>(added, hash, ROW_HASH);
   if (head == 0) return addEntry(table, hash, added) ? added : 0;
