@@ -193,7 +193,10 @@ function settingsTable(results) {
 function profiles(results) {
   return results
     .filter(({ profile }) => profile)
-    .map(({ title, profile }) => `- **${title}**: ${profile.map(({ name, percent }) => `\`${name}\` ${percent} %`).join(", ")}.`)
+    .map(
+      ({ title, profile }) =>
+        `- **${title}**: ${profile.map(({ name, percent }) => `\`${name.slice(name.lastIndexOf("/") + 1)}\` ${percent} %`).join(", ")}.`,
+    )
     .join("\n");
 }
 

@@ -161,7 +161,9 @@ class Device {
 
   constructor(directory) {
     this.#directory = directory;
-    for (const folder of ["checkpoint", "offsets", "commits", "state"]) mkdirSync(join(directory, folder), { recursive: true });
+    for (const folder of ["checkpoint", "offsets", "commits", "state", "changes", "index"]) {
+      mkdirSync(join(directory, folder), { recursive: true });
+    }
   }
 
   /** Milliseconds for the calls of one batch and its change file. */
