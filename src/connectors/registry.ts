@@ -28,8 +28,6 @@ const PLANNED: ReadonlyMap<string, string> = new Map([
   ["avro", "Use parquet or json."],
   ["orc", "Use parquet or json."],
   ["xml", "Use json or text."],
-  ["statestore", "`millrace checkpoint inspect` shows the state files."],
-  ["state-metadata", "`millrace checkpoint inspect` shows the state files."],
 ]);
 
 const FILE_FORMATS = [csvFormat, jsonFormat, parquetFormat, textFormat];

@@ -42,15 +42,12 @@ export function fileSink(format: FileFormat): SinkProvider {
   };
 }
 
-const SPARK_NAMES: Readonly<Record<string, string>> = { csv: "CSV", json: "JSON", parquet: "Parquet", text: "Text" };
-
 async function targetDirectory(context: SinkContext, format: FileFormat): Promise<string> {
   const { ports, partitionBy, schema, options } = context;
   const path = context.path ?? options.get<string | null>("path");
   if (path === null)
     throw new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", { option: "path", format: format.name, reason: "it says where to write" });
-  if (schema.fields.length === 0)
-    throw new AnalysisError("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", { format: SPARK_NAMES[format.name] ?? format.name });
+  if (schema.fields.length === 0) throw new AnalysisError("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", { format: format.label });
   for (const column of partitionBy) {
     if (!schema.fields.some((field) => field.name.toLowerCase() === column.toLowerCase()))
       throw new AnalysisError("PARTITION_COLUMN_NOT_FOUND", { column, schema: simpleString(schema) });

@@ -107,10 +107,23 @@ function linesBefore(file: SyncFile, offset: number): number {
 }
 
 function separatedBefore(file: SyncFile, offset: number, separator: Uint8Array): number {
-  const bytes = new Uint8Array(offset);
-  readFully(file, bytes, 0);
-  let lines = 0;
-  for (let at = behindSeparator(bytes, separator, 0); at !== null; at = behindSeparator(bytes, separator, at + separator.length)) lines++;
+  const buffer = new Uint8Array(Math.min(offset, COUNT_BYTES));
+  let [lines, at] = [0, 0];
+  while (offset - at >= separator.length) {
+    const bytes = buffer.subarray(0, Math.min(buffer.length, offset - at));
+    if (readFully(file, bytes, at) < bytes.length) break;
+    let behind = 0;
+    for (
+      let next = behindSeparator(bytes, separator, 0);
+      next !== null;
+      next = behindSeparator(bytes, separator, next + separator.length)
+    ) {
+      lines++;
+      behind = next;
+    }
+    // A separator may lie across the border.
+    at += Math.max(behind, bytes.length - separator.length + 1);
+  }
   return lines;
 }
 

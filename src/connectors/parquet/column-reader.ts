@@ -111,7 +111,7 @@ export class ColumnReader {
       const page = this.#pages.next();
       if (page === null) throw this.#damaged("the column ends before the row group does");
       this.#page = page;
-      const values = openValues(this.#tools, page, this.#pages.place());
+      const values = openValues(this.#tools, page, this.#pages.pagePlace());
       if (values === null) continue;
       this.#values = values;
       if (page.definition)
@@ -144,7 +144,7 @@ export class ColumnReader {
   }
 
   #damaged(reason: string): Error {
-    return damaged(this.#pages.place(), reason);
+    return damaged(this.#pages.pagePlace(), reason);
   }
 }
 

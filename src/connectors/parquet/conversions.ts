@@ -17,7 +17,7 @@ export interface Conversion {
 }
 
 /** Bytes of a value as pages are decoded: as stored, booleans as bytes, strings as views. */
-export function sourceWidth({ element }: LeafShape): number {
+function sourceWidth({ element }: LeafShape): number {
   return element.physical === PHYSICAL.fixed ? element.typeLength : SOURCE_WIDTHS[element.physical!]!;
 }
 const SOURCE_WIDTHS = [1, 4, 8, 12, 4, 8, 8];
@@ -78,4 +78,10 @@ function kernelFor(leaf: LeafShape, found: DataType, wanted: DataType): string |
     default:
       return undefined;
   }
+}
+
+/** Values as they are stored: for columns whose values nobody looks at. */
+export function asStored(leaf: LeafShape): Conversion {
+  const width = sourceWidth(leaf);
+  return { sourceWidth: width, width, kernel: null, isWide: false };
 }

@@ -17,17 +17,19 @@ export interface RowRange {
 /** Ascending, not touching each other; empty where no row can be of interest. */
 export function rowRanges(file: SyncFile, path: string, group: RowGroup, predicates: readonly ColumnPredicate[]): readonly RowRange[] {
   let ranges: readonly RowRange[] = [{ from: 0, to: group.rowCount }];
+  const known = new Map<number, readonly PageStatistics[]>();
   for (const predicate of predicates) {
     const { column } = predicate.leaf;
     const { columnIndex, offsetIndex, statistics } = group.columns[column]!;
     if (columnIndex === null || offsetIndex === null) continue;
-    let pages: readonly PageStatistics[];
+    let pages = known.get(column);
     try {
-      pages = pageStatistics(readIndex(file, columnIndex), readIndex(file, offsetIndex), group.rowCount, statistics?.isOrdered ?? false);
+      pages ??= pageStatistics(readIndex(file, columnIndex), readIndex(file, offsetIndex), group.rowCount, statistics?.isOrdered ?? false);
     } catch (cause) {
       const place = { path, column: predicate.leaf.path, rowGroup: group.index, offset: columnIndex.offset };
       throw damaged(place, `the page index is damaged: ${(cause as Error).message}`, cause);
     }
+    known.set(column, pages);
     const kept = pages.filter((page) => mayHold(page.statistics, page.to - page.from, predicate));
     ranges = intersection(ranges, merged(kept));
   }
@@ -51,7 +53,8 @@ function pageStatistics(columnIndex: ThriftStruct, offsetIndex: ThriftStruct, ro
     const to = starts[page + 1] ?? rowCount;
     if (!(from >= 0 && from <= to && to <= rowCount) || (page === 0 && from !== 0)) throw new Error("its pages are out of order");
     if (nullPages[page] === true) return { from, to, statistics: { min: null, max: null, nullCount: to - from, isOrdered } };
-    const [min, max] = [minimums[page] as Uint8Array, maximums[page] as Uint8Array];
+    const [min, max] = [minimums[page], maximums[page]];
+    if (!(min instanceof Uint8Array && max instanceof Uint8Array)) throw new Error("a bound is no bytes");
     return { from, to, statistics: { min, max, nullCount: (nullCounts?.[page] as number | undefined) ?? null, isOrdered } };
   });
 }

@@ -60,6 +60,7 @@ export class PageReader {
   #position: number;
   #window = { address: 0, start: 0, length: 0 };
   #valuesLeft: number;
+  #pagePlace: ParquetPlace | null = null;
 
   constructor(split: SplitFile, leaf: LeafShape, chunk: ColumnChunk, rowGroup: number) {
     this.#split = split;
@@ -79,10 +80,15 @@ export class PageReader {
     return { path: this.#split.path, column: this.#leaf.path, rowGroup: this.#rowGroup, offset };
   }
 
+  /** Where the page that was given out last begins: for errors of its values. */
+  pagePlace(): ParquetPlace {
+    return this.#pagePlace ?? this.place();
+  }
+
   /** The next page with values or with the dictionary; null when all values of the chunk have been given out. */
   next(): Page | null {
     while (this.#valuesLeft > 0) {
-      const place = this.place();
+      const place = (this.#pagePlace = this.place());
       const header = this.#header();
       const page = this.#page(header, place);
       if (page === null || page.isDictionary) {
@@ -101,7 +107,7 @@ export class PageReader {
   /** Passes over the next pages that have at most `rows` rows together, without decompressing them. Returns how many. For flat columns. */
   passOver(rows: number): number {
     let passed = 0;
-    while (this.#valuesLeft > 0) {
+    while (passed < rows && this.#valuesLeft > 0) {
       const start = this.#position;
       const header = this.#header();
       const [type, length] = [header[1], header[3]];

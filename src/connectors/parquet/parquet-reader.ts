@@ -10,7 +10,7 @@ import { fileUri } from "../file/file-listing.ts";
 import type { ReaderContext, Split, SplitCursor, SplitReader } from "../source.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { ColumnReader } from "./column-reader.ts";
-import { type Conversion, conversion, sourceWidth } from "./conversions.ts";
+import { asStored, type Conversion, conversion } from "./conversions.ts";
 import { type ParquetFooter, readFooter, type RowGroup } from "./footer.ts";
 import { type RowRange, rowRanges } from "./page-index.ts";
 import { damaged } from "./parquet-error.ts";
@@ -250,6 +250,5 @@ const isRead = (plan: ColumnPlan): boolean =>
 function firstColumn(shape: Shape): ColumnPlan {
   if (shape.kind === "struct") return firstColumn(childShapes(shape)[0]!);
   if (shape.kind !== "leaf") return { kind: "list", leaf: -1, shape };
-  const width = sourceWidth(shape);
-  return { kind: "flat", leaf: -1, shape, conversion: { sourceWidth: width, width, kernel: null, isWide: false } };
+  return { kind: "flat", leaf: -1, shape, conversion: asStored(shape) };
 }

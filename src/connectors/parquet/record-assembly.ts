@@ -9,7 +9,7 @@ import { structField, structType, type DataType } from "../../columnar/types.ts"
 import type { Value } from "../../columnar/values.ts";
 import { type BlockColumn, newBlock, setColumn } from "../block-memory.ts";
 import { openLevels } from "./column-reader.ts";
-import { conversion, type Conversion } from "./conversions.ts";
+import { asStored, conversion, type Conversion } from "./conversions.ts";
 import { damaged } from "./parquet-error.ts";
 import { childShapes, type LeafShape, type Shape, sparkType } from "./parquet-schema.ts";
 import type { Page, PageReader, SplitFile } from "./page-reader.ts";
@@ -137,7 +137,7 @@ class LeafCursor {
     this.#type = sparkType(leaf);
     const found = conversion(leaf, this.#type);
     // A void column has no values to convert.
-    this.#conversion = found ?? { sourceWidth: 4, width: 4, kernel: null, isWide: false };
+    this.#conversion = found ?? asStored(leaf);
     this.#stream = split.pool.take(32);
     this.#tools = { split, leaf, conversion: this.#conversion, state: split.pool.take(32), dictionary: null };
   }
@@ -145,7 +145,7 @@ class LeafCursor {
   /** The definition level of the entry at hand, which begins a row. */
   startOfRow(): number {
     const { definition } = this;
-    if (this.#repetitions[this.#entry] !== 0) throw damaged(this.#pages.place(), "a row does not begin with repetition level 0");
+    if (this.#repetitions[this.#entry] !== 0) throw damaged(this.#pages.pagePlace(), "a row does not begin with repetition level 0");
     return definition;
   }
 
@@ -164,7 +164,7 @@ class LeafCursor {
   take(hasValue: boolean): Value {
     if (!this.#fill()) throw damaged(this.#pages.place(), "the column ends before the row group does");
     this.#entry++;
-    return hasValue ? this.#values!.value(0, this.#nextValue++) : null;
+    return hasValue && this.#type.kind !== "void" ? this.#values!.value(0, this.#nextValue++) : null;
   }
 
   /** Loads the next page if this one is used up; false at the end of the column. */
@@ -181,7 +181,7 @@ class LeafCursor {
     const { pool, kernels } = this.#split;
     this.#retirePage();
     if (page.buffer !== null && !page.isDictionary) this.#buffers.push(page.buffer);
-    const place = this.#pages.place();
+    const place = this.#pages.pagePlace();
     const opened = openValues(this.#tools, page, place);
     if (opened === null) return;
     this.#repetitions = this.#levels(page, "repetition");
@@ -216,7 +216,7 @@ class LeafCursor {
     const copy = Uint8Array.from(kernels.bytes().subarray(target, target + page.valueCount));
     pool.release(target);
     if (buffer !== 0) pool.release(buffer);
-    if (!isWhole || copy.some((level) => level > most)) throw damaged(this.#pages.place(), `its ${kind} levels are damaged`);
+    if (!isWhole || copy.some((level) => level > most)) throw damaged(this.#pages.pagePlace(), `its ${kind} levels are damaged`);
     return copy;
   }
 

@@ -2,11 +2,12 @@
  * Reads one partition of an operator's state: loads it from snapshot and change files as a restart would, into this worker's memory, and hands its
  * rows out as columns. In workers.
  */
-import { CheckpointError, MillraceError } from "../../base/errors.ts";
+import { CheckpointError } from "../../base/errors.ts";
 import type { SyncFile } from "../../base/ports.ts";
 import { BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import { physicalWidthBytes } from "../../columnar/types.ts";
 import type { Kernels } from "../../kernels/load.ts";
+import { outOfMemory } from "../../kernels/out-of-memory.ts";
 import { checkStateFile } from "../../state/state-file-check.ts";
 import { parseStateMetadata } from "../../state/state-metadata.ts";
 import { type FrameTarget, restoreStateFile, StateBuffer } from "../../state/state-file.ts";
@@ -89,18 +90,26 @@ class PartitionState {
     return {
       metrics: this.#metrics,
       next,
-      close: () => {
-        this.#store.close();
-        this.#buffer.free();
-      },
+      close: () => this.#close(),
     };
   }
 
   /** The snapshot and the changes after it. */
   load(changes: readonly StateSplitFile[]): void {
-    for (const file of this.#plan.snapshot) this.#read("snapshot", file);
-    if (this.#plan.snapshot.length > 0) this.#store.endSnapshot(this.#plan.snapshot[0]!.path);
-    for (const file of changes) this.#read("changes", file);
+    try {
+      for (const file of this.#plan.snapshot) this.#read("snapshot", file);
+      if (this.#plan.snapshot.length > 0) this.#store.endSnapshot(this.#plan.snapshot[0]!.path);
+      for (const file of changes) this.#read("changes", file);
+    } catch (error) {
+      // There is no cursor yet that somebody would close.
+      this.#close();
+      throw error;
+    }
+  }
+
+  #close(): void {
+    this.#store.close();
+    this.#buffer.free();
   }
 
   /** The next block of all rows. */
@@ -117,7 +126,7 @@ class PartitionState {
     this.#onFrame = (frame) => {
       for (let record = 0; ; record++) {
         const result = this.#call("change_rows", this.#store.handle, frame, record, found);
-        if (result < 0) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "rows of a change file" });
+        if (result < 0) throw outOfMemory(this.#context.kernels);
         if (result === 0) return;
         const view = this.#context.kernels.view();
         const [rows, kind, pairs] = [0, 4, 8].map((offset) => view.getUint32(found + offset, true)) as [number, number, number];
@@ -193,7 +202,7 @@ class PartitionState {
     const validity = allocate(kernels, count);
     if (field.isVariable || inlineBytes > 0) {
       const isDone = this.#call("gather_views", pairs, count, field.offset, inlineBytes, values);
-      if (!isDone) throw new MillraceError("WORKER_OUT_OF_MEMORY", { bytes: "text of state rows" });
+      if (!isDone) throw outOfMemory(kernels);
     } else this.#call("gather_values", pairs, count, field.offset, width, values);
     const nulls = this.#call("gather_validity", pairs, count, field.nullsOffset, field.nullBit, validity);
     setColumn(kernels, block, leaf, values, nulls === 0 ? 0 : validity);
