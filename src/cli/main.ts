@@ -3,7 +3,7 @@
  * The command line `millrace`: reads arguments, loads and calls one command, turns its result into the exit code. Main thread.
  */
 import { createRequire } from "node:module";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { AnalysisError } from "../base/errors.ts";
 import type { RollbackOptions } from "./checkpoint-rollback.ts";
 import type { DemoOptions } from "./demo/demo.ts";
@@ -139,7 +139,11 @@ program
   .command("state")
   .description("show the state of a query, or its changes, as a table; also while the query runs")
   .argument("<dir>", "the query's checkpointLocation")
-  .option("--operators", "list the stateful operators instead", false)
+  .addOption(
+    new Option("--operators", "list the stateful operators instead")
+      .default(false)
+      .conflicts(["operator", "store", "batch", "changesFrom", "changesTo"]),
+  )
   .option("--operator <id>", "which operator", batchNumber, 0)
   .option("--store <name>", "which store of the operator", "default")
   .option("--batch <n>", "as of this batch (default: the newest)", batchNumber)
@@ -147,7 +151,7 @@ program
   .option("--changes-from <n>", "what the batches from this one on changed", batchNumber)
   .option("--changes-to <n>", "up to this batch (default: the newest)", batchNumber)
   .option("--limit <n>", "rows to print", positiveNumber, 20)
-  .option("--parquet <dir>", "write all rows to Parquet files instead of printing")
+  .addOption(new Option("--parquet <dir>", "write all rows to Parquet files instead of printing").conflicts(["limit", "json"]))
   .option("--json", "print one JSON object a row", false)
   .action(
     action(async (directory: string, options: StateOptions) => (await import("./state.ts")).stateCommand(directory, options, terminal)),
@@ -188,7 +192,7 @@ function positiveNumber(text: string): number {
 }
 
 function batchNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be the number of a batch.");
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number, 0 or more.");
   return Number(text);
 }
 

@@ -142,7 +142,7 @@ test("a backup is whole while the query runs and purges", async () => {
   };
   const endless = QUERY.replace("{ availableNow: true }", '{ processingTime: "20 milliseconds" }').replace(
     "await query.awaitTermination",
-    'console.log("started"); await query.processAllAvailable; await query.awaitTermination',
+    'console.log("started"); await query.awaitTermination',
   );
   const running = join(temporaryDirectory(), "query.mjs");
   writeFileSync(running, endless);
@@ -150,15 +150,16 @@ test("a backup is whole while the query runs and purges", async () => {
   mkdirSync(place.directory, { recursive: true });
   const { code } = await millrace(["run", running, ...conf, "--", place.directory, place.checkpoint, "1000000"], {
     onOutput: (_, child) => {
-      copies ??= untilCommitted(place).then(() => copyAgainAndAgain(child));
+      copies ??= untilPurged(place).then(() => copyAgainAndAgain(child));
     },
   });
   expect(await copies).toBe(8);
   expect(code).toBe(0);
 });
 
-async function untilCommitted({ checkpoint }: Place): Promise<void> {
-  while (!existsSync(join(checkpoint, "commits/3"))) await new Promise((resolve) => setImmediate(resolve));
+async function untilPurged({ checkpoint }: Place): Promise<void> {
+  while (!existsSync(join(checkpoint, "commits/3")) || existsSync(join(checkpoint, "offsets/0")))
+    await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("what cannot be copied or taken back is refused by name, and nothing is left behind", async () => {

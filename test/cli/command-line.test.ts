@@ -20,6 +20,8 @@ test.each([
   [["run", "x.mjs", "--conf", "novalue"], "It must have the form key=value."],
   [["checkpoint", "inspct", "x"], "unknown command 'inspct'"],
   [["checkpoint", "rollback", "d"], "required option '--to <batch>' not specified"],
+  [["state", "d", "--parquet", "x", "--json"], "cannot be used with option"],
+  [["state", "d", "--operators", "--batch", "1"], "cannot be used with option"],
   [[], "Usage: millrace"],
 ])("a wrong command line ends with 64: %j", async (args, message) => {
   const { code, stdout, stderr } = await millrace(args);
