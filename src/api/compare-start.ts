@@ -8,12 +8,12 @@ import { effectiveConf, loggedConf } from "../checkpoint/offset-log.ts";
 import { layoutsFor, withoutState } from "../checkpoint/operator-metadata.ts";
 import type { RowField } from "../columnar/row-layout.ts";
 import { simpleString } from "../columnar/types.ts";
-import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
 import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
 import { parseStateMetadata, type StateOperatorMetadata } from "../state/state-metadata.ts";
+import { refuseState } from "./async-progress-options.ts";
 import type { QueryHandle, StartRequest } from "./executor.ts";
 import type { LocalExecutor } from "./local-executor.ts";
-import { checkpointLocation, sessionConf, sourceKey, statefulOperators } from "./streaming-start.ts";
+import { checkedForStart, checkpointLocation, sessionConf, sourceKey, statefulOperators } from "./streaming-start.ts";
 
 /** A field of state rows: its type in the checkpoint and in the program; null where it is not. */
 export interface FieldComparison {
@@ -46,11 +46,8 @@ export interface StartComparison {
 
 /** Throws what the analysis of the plan throws; what speaks against the checkpoint is in the result. */
 export async function compareStart(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<StartComparison> {
-  const analyzed = await executor.analyze(plan);
-  checkStreaming(analyzed.plan, request.outputMode, {
-    checkCorrectness: executor.settings.conf.get("spark.sql.streaming.statefulOperator.checkCorrectness.enabled") !== "false",
-  });
-  const { path } = checkpointLocation(executor, executor.connectors.sink(request.format), request);
+  const { analyzed, provider, asyncIntervalMs } = await checkedForStart(executor, plan, request);
+  const { path } = checkpointLocation(executor, provider, request);
   const reader = await openIfThere(executor, path);
   const newest = reader && (await reader.offsets.latest());
   const session = sessionConf(executor);
@@ -60,6 +57,7 @@ export async function compareStart(executor: LocalExecutor, plan: LogicalPlan, r
     request.outputMode,
     Number(conf.get("spark.sql.shuffle.partitions")),
   );
+  if (asyncIntervalMs !== null) refuseState(program);
   const wanted = statefulOperators(program);
   const text = newest && (await reader!.text("operators/state"));
   const stored = text ? parseStateMetadata(text, `${path}/operators/state`) : [];

@@ -39,13 +39,7 @@ const CHECKPOINT_CONF = "spark.sql.streaming.checkpointLocation";
 
 export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<LocalQuery> {
   const { ports, functions } = executor;
-  const analyzed = await executor.analyze(plan);
-  checkStreaming(analyzed.plan, request.outputMode, {
-    checkCorrectness: executor.settings.conf.get("spark.sql.streaming.statefulOperator.checkCorrectness.enabled") !== "false",
-  });
-  const provider = executor.connectors.sink(request.format);
-  checkSink(provider, request);
-  const asyncIntervalMs = asyncProgressIntervalMs(request, provider);
+  const { analyzed, provider, asyncIntervalMs } = await checkedForStart(executor, plan, request);
   if (request.name !== null && executor.activeQueries().some(({ name }) => name === request.name)) {
     throw new IllegalArgumentError("STREAMING_QUERY_NAME_IN_USE", { name: request.name });
   }
@@ -109,6 +103,17 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     await checkpoint.close();
     throw error;
   }
+}
+
+/** What a start checks before it looks at the checkpoint. */
+export async function checkedForStart(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest) {
+  const analyzed = await executor.analyze(plan);
+  checkStreaming(analyzed.plan, request.outputMode, {
+    checkCorrectness: executor.settings.conf.get("spark.sql.streaming.statefulOperator.checkCorrectness.enabled") !== "false",
+  });
+  const provider = executor.connectors.sink(request.format);
+  checkSink(provider, request);
+  return { analyzed, provider, asyncIntervalMs: asyncProgressIntervalMs(request, provider) };
 }
 
 /** A streaming query of this process. */

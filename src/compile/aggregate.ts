@@ -39,11 +39,6 @@ export class AggregateCode {
     this.#functions = functions;
   }
 
-  /** Whether any buffer field is variable (then rows may move and bases matter). */
-  get hasVariableValues(): boolean {
-    return this.#operator.layout.values.some((field) => field.isVariable);
-  }
-
   /** Emits the buffers before the first update into the row at `place`. */
   writeInitial(place: RowPlace): void {
     const f = this.#f;

@@ -1,11 +1,11 @@
 /**
  * Which strings of static tables are interned: columns that come, untouched, into the grouping keys of a partial aggregate. Equal strings then
- * have one address for as long as the query runs, so that grouping compares and hashes eight bytes and not the text. Main thread, while a
+ * have one address until the tables are read again, so that grouping compares and hashes eight bytes and not the text. Main thread, while a
  * stage is compiled.
  */
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
-import { leafCount, leavesOf, physicalKind } from "../columnar/types.ts";
-import { schemaOf } from "../plan/expr/expression.ts";
+import { leafCount, physicalKind } from "../columnar/types.ts";
+import { fieldSpecs } from "../plan/physical/field-specs.ts";
 import type { AggregateOperator, PhysicalProgram, Pipeline, Stage, StaticTable } from "../plan/physical/program.ts";
 
 /** Rows of a static table. Fields of interned columns are fixed ones that hold the view on the pool's bytes. */
@@ -35,7 +35,7 @@ export function partialLayout(program: PhysicalProgram, stage: Stage, pipeline: 
   let key = 0;
   grouping.forEach((attribute, i) => {
     if (origins[i] !== null) fields.add(layout.keys[key]!);
-    key += leavesOf(schemaOf([attribute])).filter(({ physical, nullable }) => physical !== "struct" || nullable).length;
+    key += fieldSpecs([attribute]).length;
   });
   return withFixedViews(layout, fields);
 }

@@ -188,7 +188,7 @@ class StageCompiler implements StageTools {
           },
         );
       } else loop(true);
-      segmentCode.end(steps);
+      segmentCode.end();
     });
   }
 
@@ -234,7 +234,7 @@ class StageCompiler implements StageTools {
           f.br(again);
         });
       });
-      segmentCode.end(steps);
+      segmentCode.end();
     });
   }
 
@@ -352,12 +352,8 @@ class StageCompiler implements StageTools {
     clearSlots(f, row, operator.layout);
     f.get(row);
     if (operator.layout.panes) pushPaneHash(f, this.#module, operator, keys, this.#program.partitions);
-    else this.pushHash(f, keys);
+    else pushMurmur3(f, this.#module, keys);
     f.memory("i32.store", ROW_HASH);
-  }
-
-  pushHash(f: FunctionBuilder, values: readonly CompiledValue[]): void {
-    pushMurmur3(f, this.#module, values);
   }
 
   compileWith(f: FunctionBuilder): (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue {

@@ -78,7 +78,7 @@ export class SegmentCode {
   }
 
   /** Emits what remains after the block: counts and event-time statistics go to their cells. */
-  end(_steps: readonly Step[]): void {
+  end(): void {
     const f = this.#f;
     for (const { slot, rows } of this.#counts.values()) {
       f.get(this.#context);

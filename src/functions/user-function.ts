@@ -51,6 +51,8 @@ export function refuseAsync(name: string, fn: unknown): void {
 interface Caller {
   readonly call: AnyFunction;
   readonly decoders: readonly ((value: Value) => unknown)[];
+  /** For messages. */
+  readonly what: CalledFunction;
 }
 const callers = new WeakMap<UserFunction, Caller>();
 
@@ -60,26 +62,29 @@ function callerOf(expression: UserFunction): Caller {
   const { implementation, args } = expression;
   const call =
     implementation.where === "session" ? implementation.call : exportedFunction(implementation.module, implementation.exportName);
-  const caller = { call, decoders: args.map((arg) => fromEngine(typeOf(arg))) };
+  const types = args.map(typeOf);
+  const what = { name: expression.name, signature: types.map((type) => sqlType(type)).join(", "), result: sqlType(expression.dataType) };
+  const caller = { call, decoders: types.map((type) => fromEngine(type)), what };
   callers.set(expression, caller);
   return caller;
 }
 
 /** The result for one row. Throws `FAILED_EXECUTE_UDF` with the function's own error as cause, `USER_FUNCTION_ASYNC`. */
 export function callUserFunction(expression: UserFunction, args: readonly Value[]): Value {
-  const { call, decoders } = callerOf(expression);
-  const result = guarded(expression, () => call(...args.map((value, i) => (value === null ? null : decoders[i]!(value)))));
-  return guarded(expression, () => toEngine(result, expression.dataType, expression.name));
+  const { call, decoders, what } = callerOf(expression);
+  const result = guardedCall(what, () => call(...args.map((value, i) => (value === null ? null : decoders[i]!(value)))));
+  return guardedCall(what, () => toEngine(result, expression.dataType, expression.name));
 }
 
-/** Does `work` of the function `name`; what it throws becomes the cause of `FAILED_EXECUTE_UDF`. */
-function guarded<T>(expression: UserFunction, work: () => T): T {
-  const signature = expression.args.map((arg) => sqlType(typeOf(arg))).join(", ");
-  return guardedCall({ name: expression.name, signature, result: sqlType(expression.dataType) }, work);
+/** How a function of the program is called in messages: its name, and the SQL types of arguments and result. */
+interface CalledFunction {
+  readonly name: string;
+  readonly signature: string;
+  readonly result: string;
 }
 
-/** As above, for functions over whole rows. */
-export function guardedCall<T>(what: { readonly name: string; readonly signature: string; readonly result: string }, work: () => T): T {
+/** Does `work` of a function of the program; what it throws becomes the cause of `FAILED_EXECUTE_UDF`. */
+export function guardedCall<T>(what: CalledFunction, work: () => T): T {
   let value: T;
   try {
     value = work();

@@ -106,10 +106,7 @@ export class QueryInstance {
       ...[...program.operators, ...program.observed.map(({ aggregate }) => aggregate)].map((operator) => shuffledLayout(operator).rowBytes),
     );
     const joinBytes = Math.max(64, ...program.staticTables.map(({ layout }) => layout.rowBytes));
-    const pool = (kernels.exports["flat_new"]!(0, ARENA_QUERY) as number) >>> 0;
-    if (pool === 0) throw outOfMemory(kernels);
     for (const stage of this.#stages) {
-      stage.setContext(CONTEXT_POOL, pool);
       stage.setContext(CONTEXT_PROBE_ROW, this.#allocate(probeBytes));
       stage.setContext(CONTEXT_JOIN_ROW, this.#allocate(joinBytes));
     }
@@ -136,7 +133,12 @@ export class QueryInstance {
   /** Table 0 comes first and takes the place of all tables loaded before. */
   loadTable(index: number, batches: readonly Uint8Array[]): null {
     const kernels = this.#kernels;
-    if (index === 0) kernels.exports["arena_reset"]!(ARENA_TABLES);
+    if (index === 0) {
+      kernels.exports["arena_reset"]!(ARENA_TABLES);
+      const pool = (kernels.exports["flat_new"]!(0, ARENA_TABLES) as number) >>> 0;
+      if (pool === 0) throw outOfMemory(kernels);
+      for (const each of this.#stages) each.setContext(CONTEXT_POOL, pool);
+    }
     const probing = this.#load.stages.findIndex(({ tables }) => tables.some(({ table }) => table === index));
     if (probing < 0) return null;
     const stage = this.#stages[probing]!;

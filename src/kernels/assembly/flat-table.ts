@@ -131,7 +131,10 @@ export function flat_chain(table: usize, head: usize, row: usize, hash: u32): us
   return added;
 }
 
-/** Bytes reserved for a variable value: the arena takes nothing back, so that a growing value leaves at most its own size behind. */
+/**
+ * Bytes reserved for a variable value. The arena takes nothing back: a value that only grows leaves at most its own size behind, one that shrinks
+ * gives its room away.
+ */
 @inline function capacity(length: u32): u32 {
   return length == 0 ? 0 : length <= 16 ? 16 : 1 << (32 - clz<u32>(length - 1));
 }

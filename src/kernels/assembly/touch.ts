@@ -1,7 +1,7 @@
 // Loads ahead of use: a table larger than the cache costs two cache misses a row, which are waited for together here. Called by
-// generated `merge` functions before each run of rows, and before walks along dirty lists, on the worker that owns the memory.
+// generated `merge` functions and row operators before each run of rows, and before walks along dirty lists, on the worker that owns the memory.
 import { ROW_HASH, ROW_NEXT } from "./memory-layout";
-import { CHUNK_HEADER, C_ROWS_USED, INDEX_MASK, T_BUCKET, T_ROW_BYTES, directoryEntry, remix, rowsOf } from "./table-layout";
+import { CHUNK_HEADER, C_BYTES, C_ROWS_USED, INDEX_MASK, T_BUCKET, T_ROW_BYTES, directoryEntry, remix, rowsOf } from "./table-layout";
 import { bucketBit, filterLine, filterMask } from "./key-filter";
 import { P_COUNT, P_FILTER, S_UPDATED, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf } from "./store-tables";
 import { store_row_count } from "./store-scan";
@@ -95,8 +95,10 @@ function touchPlaces(): void {
   let sum: u32 = 0;
   for (let i: u32 = 0; i < touchCount; i++) {
     const touched = TOUCHED + TOUCHED_BYTES * i;
-    const place: usize = load<u32>(touched, 4) + load<u32>(<usize>load<u32>(touched, 16), C_ROWS_USED) * load<u32>(touched, 8);
-    sum += load<u32>(place) + load<u32>(place, 32);
+    const chunk: usize = load<u32>(touched, 16);
+    const place: usize = load<u32>(touched, 4) + load<u32>(chunk, C_ROWS_USED) * load<u32>(touched, 8);
+    // A full chunk may end with the memory.
+    if (place + 36 <= chunk + load<u32>(chunk, C_BYTES)) sum += load<u32>(place) + load<u32>(place, 32);
   }
   store<u32>(TOUCH_SUM, sum);
 }

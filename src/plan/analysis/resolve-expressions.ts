@@ -247,7 +247,10 @@ export class ExpressionResolver {
   #finishFunction(node: UnresolvedFunction, written: readonly Expression[], args: readonly Expression[]): Expression {
     const name = node.name.toLowerCase();
     const registered = this.context.userFunctions?.get(name);
-    if (registered) return userFunction(node.name, registered.implementation, registered.returnType, args);
+    if (registered) {
+      refuseAggregateSyntax(node, node.name);
+      return userFunction(node.name, registered.implementation, registered.returnType, args);
+    }
     const special = this.#finishSpecial(name, args);
     if (special !== undefined) return special;
     const definition = this.context.functions.find(name);
@@ -272,13 +275,7 @@ export class ExpressionResolver {
   }
 
   #finishScalar(definition: ScalarFunction, node: UnresolvedFunction, args: readonly Expression[], infos: ArgumentInfo[]): Expression {
-    for (const [present, syntax] of [
-      [node.isDistinct, "DISTINCT"],
-      [node.filter, "FILTER clause"],
-      [node.ignoreNulls, "IGNORE NULLS"],
-    ] as const)
-      if (present)
-        throw analysisError("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", { prettyName: quotedName([definition.name]), syntax });
+    refuseAggregateSyntax(node, definition.name);
     const resolution = definition.resolve(infos);
     return Object.freeze({
       kind: "call",
@@ -397,4 +394,14 @@ function withoutInnerAliases(expression: Expression): Expression {
   const stripped = expression.kind === "alias" ? expression.child : expression;
   const keepsNames = stripped.kind === "unresolved_function" && stripped.name.toLowerCase() === "struct";
   return keepsNames ? stripped : mapChildren(stripped, withoutInnerAliases);
+}
+
+/** What only aggregate functions take. */
+function refuseAggregateSyntax(node: UnresolvedFunction, name: string): void {
+  for (const [present, syntax] of [
+    [node.isDistinct, "DISTINCT"],
+    [node.filter, "FILTER clause"],
+    [node.ignoreNulls, "IGNORE NULLS"],
+  ] as const)
+    if (present) throw analysisError("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", { prettyName: quotedName([name]), syntax });
 }

@@ -143,7 +143,7 @@ export interface AggregateCall {
 /** A call of a function of the program. Its result can always be null; it is called once for every row that it stands before. */
 export interface UserFunction {
   readonly kind: "user_function";
-  /** Tells calls apart. */
+  /** Tells functions apart. */
   readonly id: number;
   readonly name: string;
   readonly implementation: UserImplementation;

@@ -2,6 +2,7 @@
 import type { Expression, UserFunction, UserImplementation } from "./expression.ts";
 import { contains } from "../tree.ts";
 
+const ids = new WeakMap<UserImplementation, number>();
 let lastId = 0;
 
 /** A call of a user function; `args` may be unresolved. */
@@ -11,7 +12,9 @@ export function userFunction(
   dataType: UserFunction["dataType"],
   args: readonly Expression[],
 ): UserFunction {
-  return Object.freeze({ kind: "user_function", id: ++lastId, name, implementation, args, dataType });
+  const id = ids.get(implementation) ?? ++lastId;
+  ids.set(implementation, id);
+  return Object.freeze({ kind: "user_function", id, name, implementation, args, dataType });
 }
 
 /** Whether a closure is called somewhere in `expression`: it can only run where it was made. */

@@ -27,7 +27,7 @@ export const readsOnly = (expression: Expression, ids: ReadonlySet<number>): boo
 export const idsOf = (output: readonly Attribute[]): Set<number> => new Set(output.map((attribute) => attribute.id));
 
 /** Whether an expression gives the same value for the same row every time. */
-export function isDeterministic(expression: Expression, { functions }: OptimizerContext): boolean {
+export function isDeterministic(expression: Expression, { functions }: Pick<OptimizerContext, "functions">): boolean {
   return !contains(expression, (node) => {
     // Called once per row, in its place: a function of the program may count, or be slow.
     if (node.kind === "user_function") return true;

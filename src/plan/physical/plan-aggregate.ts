@@ -7,7 +7,7 @@ import type { AggregateCall, Alias, Attribute, Expression } from "../expr/expres
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { typeOf } from "../expr/expression-type.ts";
 import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
-import { fieldSpecs } from "./plan-row-operator.ts";
+import { fieldSpecs } from "./field-specs.ts";
 import { rowPanes, slidingWindows, type SlidingWindows } from "./plan-panes.ts";
 import { Hoister, type SplitTiers } from "./interpret-steps.ts";
 import type { AggregateOperator, OutputMode, PlannedAggregate, Step } from "./program.ts";
@@ -48,7 +48,8 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
   const keySpecs = fieldSpecs(grouping);
   const eventTime = outputMode === null ? undefined : grouping.find((attribute) => attribute.watermarkDelayMs !== undefined);
   const bucket = eventTime && {
-    keyIndex: keySpecs.findIndex(({ name }) => name === (eventTime.dataType.kind === "struct" ? `${eventTime.name}.end` : eventTime.name)),
+    // Its last field: of a window the end.
+    keyIndex: fieldSpecs(grouping.slice(0, grouping.indexOf(eventTime) + 1)).length - 1,
     widthMicros: bucketWidth(eventTime, plan.child),
   };
   const plain = rowLayout(keySpecs, valueSpecs, bucket);

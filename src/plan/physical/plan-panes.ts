@@ -7,6 +7,7 @@ import type { RowLayout, RowPanes } from "../../columnar/row-layout.ts";
 import type { Alias, Attribute, Expression } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
+import { isDeterministic } from "../optimizer/rule-context.ts";
 import { contains } from "../tree.ts";
 import type { Step } from "./program.ts";
 
@@ -28,7 +29,7 @@ const PANES_MAX = 64n;
  */
 export function slidingWindows(plan: Aggregate, functions: FunctionRegistry): SlidingWindows | null {
   const calls = plan.results.flatMap((result) => (result.kind === "alias" ? [result.child] : []));
-  if (!calls.every((call) => isDeterministic(call, functions))) return null;
+  if (!calls.every((call) => isDeterministic(call, { functions }))) return null;
   if (calls.some((call) => call.kind === "aggregate_call" && functions.aggregate(call.name).dependsOnOrder)) return null;
   for (const grouping of plan.grouping as Attribute[]) {
     const readsWindow = calls.some((call) => call.kind === "aggregate_call" && mentions(call, grouping.id));
@@ -46,7 +47,7 @@ function windowBelow(plan: LogicalPlan, id: number, functions: FunctionRegistry)
     case "expand_window":
       return plan.window.id === id ? plan : null;
     case "filter":
-      if (mentions(plan.condition, id) || !isDeterministic(plan.condition, functions)) return null;
+      if (mentions(plan.condition, id) || !isDeterministic(plan.condition, { functions })) return null;
       return windowBelow(plan.child, id, functions);
     case "project": {
       const expressions = plan.expressions as (Attribute | Alias)[];
@@ -54,7 +55,7 @@ function windowBelow(plan: LogicalPlan, id: number, functions: FunctionRegistry)
       const source = handedOn?.kind === "alias" ? handedOn.child : handedOn;
       if (source?.kind !== "attribute") return null;
       const others = expressions.filter((expression) => expression !== handedOn);
-      if (others.some((expression) => mentions(expression, source.id) || !isDeterministic(expression, functions))) return null;
+      if (others.some((expression) => mentions(expression, source.id) || !isDeterministic(expression, { functions }))) return null;
       return windowBelow(plan.child, source.id, functions);
     }
     default:
@@ -64,12 +65,6 @@ function windowBelow(plan: LogicalPlan, id: number, functions: FunctionRegistry)
 
 const mentions = (expression: Expression, id: number): boolean =>
   contains(expression, (node) => node.kind === "attribute" && node.id === id);
-
-const isDeterministic = (expression: Expression, functions: FunctionRegistry): boolean =>
-  !contains(expression, (node) => {
-    const definition = node.kind === "call" ? functions.find(node.name) : undefined;
-    return definition?.kind === "scalar" && definition.deterministic === false;
-  });
 
 function greatestCommonDivisor(a: bigint, b: bigint): bigint {
   return b === 0n ? a : greatestCommonDivisor(b, a % b);

@@ -1,9 +1,10 @@
 /** Streaming `Deduplicate` and `Limit` → operators with the layouts of their state and of the rows that are shuffled to them. */
 import { AnalysisError } from "../../base/errors.ts";
 import { type RowFieldSpec, type RowLayout, rowLayout } from "../../columnar/row-layout.ts";
-import { BooleanType, leavesOf, LongType, TimestampType } from "../../columnar/types.ts";
-import { type Attribute, schemaOf } from "../expr/expression.ts";
+import { LongType, TimestampType } from "../../columnar/types.ts";
+import type { Attribute } from "../expr/expression.ts";
 import type { Deduplicate, Limit } from "../logical/nodes.ts";
+import { fieldSpecs } from "./field-specs.ts";
 import { bucketWidth } from "./plan-aggregate.ts";
 import type { DeduplicateOperator, LimitOperator } from "./program.ts";
 
@@ -39,7 +40,8 @@ export function planDeduplicate(plan: Deduplicate, index: number, output: readon
   }
   const timeKey = keys.find(({ watermarkDelayMs }) => watermarkDelayMs !== undefined);
   const bucket = timeKey && {
-    keyIndex: keySpecs.findIndex(({ name }) => name === (timeKey.dataType.kind === "struct" ? `${timeKey.name}.end` : timeKey.name)),
+    // Its last field: of a window the end.
+    keyIndex: fieldSpecs(keys.slice(0, keys.indexOf(timeKey) + 1)).length - 1,
     widthMicros: bucketWidth(timeKey, plan.child),
   };
   return {
@@ -60,7 +62,8 @@ export function planLimit(plan: Limit, index: number, output: readonly Attribute
     index,
     keys: [],
     carried: output,
-    limit: plan.limit,
+    // A u32 in generated code and kernels.
+    limit: Math.min(plan.limit, 0xffff_ffff),
     ...layouts([], [{ name: "value", dataType: LongType }], output),
     state: { operatorId: index, operatorName: "globalLimit", watermarked: false },
   };
@@ -82,11 +85,3 @@ function layouts(
   }
   return { layout: rowLayout(keys, values, bucket), shuffled: rowLayout(keys, [...values, ...behind], bucket) };
 }
-
-/** Fields for the leaves of attributes: a boolean for a struct that can be null (is it?), the others as they are. */
-export const fieldSpecs = (attributes: readonly Attribute[]): RowFieldSpec[] =>
-  leavesOf(schemaOf(attributes)).flatMap((leaf): RowFieldSpec[] => {
-    const name = leaf.path.join(".");
-    if (leaf.physical !== "struct") return [{ name, dataType: leaf.dataType }];
-    return leaf.nullable ? [{ name: `${name} is null`, dataType: BooleanType }] : [];
-  });

@@ -1,6 +1,6 @@
 /**
- * The physical plan: stages cut at shuffles, in an order in which each comes after those that feed it. Plain data; the planner makes it, the compiler turns every pipeline
- * into a WebAssembly function, workers run it.
+ * The physical plan: stages cut at shuffles, in an order in which each comes after those that feed it. Plain data but for `sessionSteps`, which stay on
+ * the main thread; the planner makes it, the compiler turns every pipeline into a WebAssembly function, workers run it.
  *
  * ```
  * stage 0: scan ──► steps ──► partial aggregate ══ shuffle ══► stage 1: merge ──► steps ──► output or the next shuffle
