@@ -1,4 +1,4 @@
-/** The goals, per core: what the closing table of `docs/performance.md` holds our numbers against. Suites by name; `peers` is the query of `bench:peers`. */
+/** The goals, per core: what the first tables of `docs/performance.md` hold our numbers against. Suites by name; `peers` is the query of `bench:peers`. */
 export const goals = [
   { title: "YSB from columns, a checkpoint each second", suite: "ysb-columns", floor: 10, goal: 20 },
   { title: "YSB, NDJSON files", suite: "ysb-json", peers: "ysb-json", floor: 3, goal: 8 },

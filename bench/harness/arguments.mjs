@@ -25,6 +25,9 @@ export function readArguments(args, suites) {
     const [command, ...rest] = positionals;
     const isCompare = command === "compare";
     if (isCompare && rest.length === 0) throw new Error("compare takes a commit, and then suites");
+    const unused = ["prepare", "save", "no-native", "in-process"].find((name) => isCompare && values[name]);
+    if (unused) throw new Error(`compare takes no --${unused}`);
+    if (isCompare && values.workers?.includes(",")) throw new Error("compare takes one number of --workers");
     return {
       compareWith: isCompare ? rest[0] : null,
       suites: find(suites, isCompare ? rest.slice(1) : positionals),

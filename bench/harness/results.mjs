@@ -17,7 +17,7 @@ export function saveResults(group, results) {
 /** Every saved result, as `measure` gives them, with its `machine`. */
 export const savedResults = () => readAll(DIRECTORY);
 
-/** What the peers' programs found: `{ suite, system, rows: [{ events, seconds, cpuSeconds, digest }], settings }`. */
+/** What the peers' programs found, as `compare` of `bench/peers` gives it, with its `machine`. */
 export const peerResults = () => readAll(new URL("peers/", DIRECTORY));
 
 function readAll(directory) {

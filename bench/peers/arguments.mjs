@@ -22,6 +22,7 @@ export function readArguments(args) {
         save: { type: "boolean", default: false },
       },
     });
+    if (values.save && (values.check || values.prepare)) throw new Error("--save needs measurements: leave --check and --prepare out");
     return {
       queries: positionals.length === 0 ? queries : positionals.map((name) => find("query", name, queries)),
       systems: values.systems.split(",").flatMap((name) => withSiblings(name)),

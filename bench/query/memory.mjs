@@ -1,4 +1,4 @@
-/** Memory over time: resident memory of a process that counts 20 M events, after every batch, beside that of a process that only holds a session. */
+/** Memory over time: resident memory of a process with a session, then after every batch of a query in it that counts 40 M events. */
 import { poolAnswer, preparePool, outputDigest } from "./ysb.mjs";
 import { tableRows, withSession } from "../harness/engine.mjs";
 import { secondsStream, startYsb } from "./ysb-columns.mjs";

@@ -1,6 +1,6 @@
 /**
  * Small files by other writers (pyarrow, Spark): the same rows in all encodings and codecs, whose values are recomputed here. Then the same
- * files damaged at random: a typed error or the right rows, never a crash; and random tables through parquet-wasm's writer.
+ * files damaged at random: a typed error or some rows within 1 GiB, never a crash; where pages have checksums, the right rows; and random tables through parquet-wasm's writer.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,6 +32,7 @@ import type { Value } from "../../src/columnar/values.ts";
 import { arrowType, parquetLibraries } from "../../src/connectors/parquet/arrow-types.ts";
 import { arrowData } from "../../src/connectors/parquet/arrow-values.ts";
 import { readParquetBytes } from "./parquet-reading.ts";
+import { seededNumbers } from "../faults/event-stream.ts";
 
 const { arrow, parquet } = parquetLibraries();
 const folder = fileURLToPath(new URL("parquet-files", import.meta.url));
@@ -71,13 +72,8 @@ test.each(names)("single columns of %s", async (name) => {
 
 /** Numbers in [0, bound), the same for every run of a seed. */
 function generator(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * bound);
-  };
+  const next = seededNumbers(seed);
+  return (bound) => Math.floor(next() * bound);
 }
 
 const SEED = Number(process.env["MILLRACE_SEED"] ?? 20_261_128);

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { Dice } from "./dice.ts";
-import { brokenOff, filesOf, survive } from "./damage.ts";
+import { brokenOff, drawDamage, survive } from "./damage.ts";
 
 const cases = process.env["MILLRACE_LONG"] ? 6000 : 80;
 
@@ -14,16 +14,13 @@ test("no damage goes unnoticed: the query refuses, or the output is exact", { ti
   for (let seed = 0; seed < cases; seed++) {
     const dice = new Dice(seed);
     const scenario = await brokenOff(seed % 97);
-    const files = filesOf(scenario);
-    // Logs and state alike, however many files there are of each.
-    const folder = dice.pick([...new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))))].sort());
-    const { path, sizeBytes } = dice.pick(files.filter((file) => file.path.startsWith(`${folder}/`)));
-    const damage = dice.chance(0.7) ? { path, bit: dice.below(8 * sizeBytes) } : { path, length: dice.below(sizeBytes) };
-    if (sizeBytes === 0) continue;
+    const damage = drawDamage(scenario, dice);
+    if (damage === null) continue;
     const wasRefused = await survive(scenario, damage).catch((error: unknown) => {
       throw new Error(`seed ${seed}`, { cause: error });
     });
     if (wasRefused) refused++;
+    const folder = damage.path.slice(0, damage.path.lastIndexOf("/"));
     kinds.set(folder, (kinds.get(folder) ?? 0) + 1);
   }
   console.log(`${cases} cases, ${refused} refused; ${[...kinds].map(([folder, count]) => `${folder} ${count}`).join(", ")}`);

@@ -1,4 +1,5 @@
 /** Bytes of a checkpoint go bad between two starts: the next one must notice, or come out right all the same. */
+import type { Dice } from "./dice.ts";
 import { conditionOf, Violation } from "./history.ts";
 import { Scenario } from "./scenario.ts";
 import { WORKLOADS } from "./workloads.ts";
@@ -23,11 +24,20 @@ export async function brokenOff(seed: number): Promise<Scenario> {
 }
 
 /** Files that a start reads or a reader of the output goes by. */
-export function filesOf({ disk }: Scenario): readonly { readonly path: string; readonly sizeBytes: number }[] {
+function filesOf({ disk }: Scenario): readonly { readonly path: string; readonly sizeBytes: number }[] {
   return disk
     .files()
     .filter((path) => /^\/checkpoint\/(?!epoch)|^\/out\/_spark_metadata/.test(path))
     .map((path) => ({ path, sizeBytes: disk.stat(path)!.sizeBytes }));
+}
+
+/** Damage drawn by lot, to logs and state alike, however many files there are of each. Null: the file is empty. */
+export function drawDamage(scenario: Scenario, dice: Dice): Damage | null {
+  const files = filesOf(scenario);
+  const folder = dice.pick([...new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))))].sort());
+  const { path, sizeBytes } = dice.pick(files.filter((file) => file.path.startsWith(`${folder}/`)));
+  const damage = dice.chance(0.7) ? { path, bit: dice.below(8 * sizeBytes) } : { path, length: dice.below(sizeBytes) };
+  return sizeBytes === 0 ? null : damage;
 }
 
 /** Whether the damage was refused; false: the output is exact. Throws a `Violation` otherwise. */

@@ -4,7 +4,7 @@
  * with a bug in them.
  */
 import { Dice } from "./dice.ts";
-import { brokenOff, filesOf, survive } from "./damage.ts";
+import { brokenOff, drawDamage, survive } from "./damage.ts";
 import { Scenario } from "./scenario.ts";
 import { simulate } from "./simulation.ts";
 import { WORKLOADS } from "./workloads.ts";
@@ -17,11 +17,8 @@ async function round(seed: number): Promise<void> {
   for (let each = 0; each < DAMAGED_PER_ROUND; each++) {
     const dice = new Dice(seed * DAMAGED_PER_ROUND + each);
     const scenario = await brokenOff(dice.below(97));
-    const files = filesOf(scenario);
-    const folder = dice.pick([...new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))))].sort());
-    const { path, sizeBytes } = dice.pick(files.filter((file) => file.path.startsWith(`${folder}/`)));
-    if (sizeBytes > 0)
-      await survive(scenario, dice.chance(0.7) ? { path, bit: dice.below(8 * sizeBytes) } : { path, length: dice.below(sizeBytes) });
+    const damage = drawDamage(scenario, dice);
+    if (damage) await survive(scenario, damage);
   }
   const race = new Scenario(WORKLOADS[seed % WORKLOADS.length]!, seed);
   race.addFiles(3);
