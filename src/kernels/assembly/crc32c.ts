@@ -62,25 +62,25 @@ function multiply(matrix: usize, vector: u32): u32 {
   return sum;
 }
 
-const MATRIX: u32 = 128;
-/** Matrices for 2^i zero bytes, i from 0 to 31. */
-const MATRICES: usize = memory.data(4096, 16);
+/** Matrix n: what single bits become over 2^n bytes. */
+const MATRICES: usize = memory.data(32 * 128, 16);
 let matricesReady: bool = false;
 
 function fillMatrices(): void {
-  // The matrix for one bit: columns are what single bits become. Squared three times it is that of a byte.
-  store<u32>(MATRICES, 0x82f63b78);
-  for (let bit: u32 = 1; bit < 32; bit++) store<u32>(MATRICES + 4 * bit, 1 << (bit - 1));
-  for (let doubling = 0; doubling < 3; doubling++) {
-    square(MATRICES, MATRICES + MATRIX);
-    memory.copy(MATRICES, MATRICES + MATRIX, MATRIX);
-  }
-  for (let i: u32 = 1; i < 32; i++) square(MATRICES + MATRIX * (i - 1), MATRICES + MATRIX * i);
+  // The matrix for one bit, squared three times, is that of a byte.
+  const scratch: usize = MATRICES + 128;
+  let matrix = MATRICES;
+  store<u32>(matrix, 0x82f63b78);
+  for (let bit: u32 = 1; bit < 32; bit++) store<u32>(matrix + 4 * bit, 1 << (bit - 1));
+  square(MATRICES, scratch);
+  square(scratch, scratch + 128);
+  square(scratch + 128, MATRICES);
+  for (let n: u32 = 1; n < 32; n++, matrix += 128) square(matrix, matrix + 128);
   matricesReady = true;
 }
 
-function square(matrix: usize, out: usize): void {
-  for (let bit: u32 = 0; bit < 32; bit++) store<u32>(out + 4 * bit, multiply(matrix, load<u32>(matrix + 4 * bit)));
+function square(matrix: usize, into: usize): void {
+  for (let bit: u32 = 0; bit < 32; bit++) store<u32>(into + 4 * bit, multiply(matrix, load<u32>(matrix + 4 * bit)));
 }
 
 /**
@@ -89,6 +89,6 @@ function square(matrix: usize, out: usize): void {
  */
 export function crc32c_shift(crc: u32, length: u32): u32 {
   if (!matricesReady) fillMatrices();
-  for (; length != 0; length &= length - 1) crc = multiply(MATRICES + MATRIX * ctz<u32>(length), crc);
+  for (let matrix = MATRICES; length != 0; length >>= 1, matrix += 128) if (length & 1) crc = multiply(matrix, crc);
   return crc;
 }
