@@ -19,6 +19,13 @@ const RIGHT: usize = memory.data(64);
 const RESULT: usize = memory.data(64);
 const BOUND: usize = memory.data(64);
 
+/** 10^0 … 10^18. */
+const SMALL_POWERS: usize = memory.data<u64>([
+  1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000,
+  100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
+]);
+const SMALL_DIGITS: i32 = 18;
+
 // @ts-ignore: decorator
 @inline function limb(number: usize, index: u32): u64 {
   return <u64>load<u32>(number + (index << 2));
@@ -246,6 +253,36 @@ function rescaleResult(from: i32, to: i32): void {
   divideHalfUp();
 }
 
+// Most numbers, and what is computed from them, fit 64 bits: then no limbs.
+
+@inline function isSmall(view: i64): bool {
+  const address = addressOf(view);
+  return load<i64>(address) >> 63 == load<i64>(address, 8);
+}
+
+/** Bits of the magnitude, which may be that of the least number. */
+@inline function bitsOf(value: i64): u64 {
+  return 64 - clz<u64>(<u64>(value < 0 ? 0 - value : value));
+}
+
+/** Whether a * b surely fits 64 bits. */
+@inline function productFits(a: i64, b: i64): bool {
+  return bitsOf(a) + bitsOf(b) <= 63;
+}
+
+@inline function smallPower(exponent: i32): i64 {
+  return load<i64>(SMALL_POWERS + (<usize>exponent << 3));
+}
+
+/** Whether no more than `precision` digits; 19 digits hold every number of 64 bits. */
+@inline function hasDigits(value: i64, precision: i32): bool {
+  return precision > SMALL_DIGITS || <u64>(value < 0 ? 0 - value : value) < <u64>smallPower(precision);
+}
+
+@inline function wideOfSmall(value: i64): i64 {
+  return wideOf(<u64>value, <u64>(value >> 63));
+}
+
 export function wide_from_long(value: i64): i64 {
   return wideOf(<u64>value, <u64>(value >> 63));
 }
@@ -276,6 +313,11 @@ export function wide_negate(view: i64): i64 {
 }
 
 export function decimal_rescale(a: i64, from: i32, to: i32, precision: i32): i64 {
+  if (to >= from && to - from <= SMALL_DIGITS && isSmall(a)) {
+    const value = load<i64>(addressOf(a));
+    const power = smallPower(to - from);
+    if (productFits(value, power) && hasDigits(value * power, precision)) return wideOfSmall(value * power);
+  }
   const negative = open(a, RESULT);
   rescaleResult(from, to);
   return close(RESULT, negative, precision, a, 0);
@@ -291,9 +333,20 @@ export function decimal_subtract(a: i64, b: i64, scaleA: i32, scaleB: i32, scale
 }
 
 function sum(a: i64, b: i64, scaleA: i32, scaleB: i32, scale: i32, precision: i32, turned: bool): i64 {
+  const common = max<i32>(scaleA, scaleB);
+  if (scale == common && common - min<i32>(scaleA, scaleB) <= SMALL_DIGITS && isSmall(a) && isSmall(b)) {
+    const x = load<i64>(addressOf(a));
+    const y = load<i64>(addressOf(b));
+    const powerX = smallPower(common - scaleA);
+    const powerY = smallPower(common - scaleB);
+    // Each below 2^62.
+    if (bitsOf(x) + bitsOf(powerX) <= 62 && bitsOf(y) + bitsOf(powerY) <= 62) {
+      const total = turned ? x * powerX - y * powerY : x * powerX + y * powerY;
+      if (hasDigits(total, precision)) return wideOfSmall(total);
+    }
+  }
   let negative = open(a, RESULT);
   const other = open(b, RIGHT) != turned;
-  const common = max<i32>(scaleA, scaleB);
   multiplyByPowerOfTen(RESULT, common - scaleA);
   multiplyByPowerOfTen(RIGHT, common - scaleB);
   if (negative == other) addTo(RESULT, RIGHT);
@@ -308,6 +361,11 @@ function sum(a: i64, b: i64, scaleA: i32, scaleB: i32, scale: i32, precision: i3
 }
 
 export function decimal_multiply(a: i64, b: i64, scaleA: i32, scaleB: i32, scale: i32, precision: i32): i64 {
+  if (scale == scaleA + scaleB && isSmall(a) && isSmall(b)) {
+    const x = load<i64>(addressOf(a));
+    const y = load<i64>(addressOf(b));
+    if (productFits(x, y) && hasDigits(x * y, precision)) return wideOfSmall(x * y);
+  }
   const negative = open(a, LEFT) != open(b, RIGHT);
   multiply();
   rescaleResult(scaleA + scaleB, scale);
