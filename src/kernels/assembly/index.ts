@@ -12,7 +12,7 @@ export * from "./nexmark";
 export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
 export { json_next } from "./json-scan";
 export * from "./change-log";
-export { store_adopt_chunk, store_has_bucket, store_stage } from "./chunk-store";
+export { store_adopt_chunk, store_has_bucket, store_stage, store_unstage } from "./chunk-store";
 export * from "./crc32c";
 export { frame_crc } from "./state-frame";
 export * from "./hash-table";
