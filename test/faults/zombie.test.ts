@@ -35,8 +35,10 @@ const STEPS = [
 const hits = isLong ? [2, 3, 4, 5, 6] : [3];
 const cases = (isLong ? STEPS : ["before-sink-commit", "before-commits-log"]).flatMap((step) => hits.map((hit) => ({ step, hit })));
 
-const unshare = spawnSync("unshare", ["--net", "true"]).status === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
-const isApart = spawnSync("unshare", [...unshare, "true"]).status === 0;
+/** Of util-linux: runs a program in a namespace of its own. */
+const UNSHARE = "unshare";
+const unshare = spawnSync(UNSHARE, ["--net", "true"]).status === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
+const isApart = spawnSync(UNSHARE, [...unshare, "true"]).status === 0;
 if (!isApart) console.log("skipped: this system gives no network namespaces, so that nobody can take over from a living process");
 
 const args = (directory: string): string[] => ["--unhandled-rejections=strict", program, directory, "json", "2"];
@@ -67,7 +69,7 @@ async function resumed(child: ChildProcess): Promise<{ readonly status: number |
   return { status, said };
 }
 
-const successor = (directory: string) => spawnSync("unshare", [...unshare, process.execPath, ...args(directory)], { encoding: "utf8" });
+const successor = (directory: string) => spawnSync(UNSHARE, [...unshare, process.execPath, ...args(directory)], { encoding: "utf8" });
 
 /** What has its final name in checkpoint and manifest, LMDB's files aside, and the output that counts; with the content. */
 function filesOf(directory: string): Map<string, string> {
