@@ -35,6 +35,7 @@ export { csv_next } from "./csv-scan";
 export { csv_encode, text_encode } from "./encode-csv";
 export { text_next } from "./text-scan";
 export * from "./datetime";
+export { datetime_format } from "./datetime-format";
 export * from "./decimal";
 export * from "./hash";
 export * from "./sketch";
