@@ -87,9 +87,9 @@ test.each([1, 2, 3])(
     const batches = Array.from({ length: 3 }, (_, batch) =>
       Array.from({ length: perBatch }, (__, i): readonly [string, bigint] => [keyOf(i), BigInt(batch * perBatch + i)]),
     );
-    const expected = (count: number): unknown[][] => {
+    const expected = (through: number): unknown[][] => {
       const groups = new Map<string, [bigint, bigint, bigint]>();
-      for (const [key, value] of batches.slice(0, count).flat()) {
+      for (const [key, value] of batches.slice(0, through).flat()) {
         const known = groups.get(key);
         groups.set(key, known ? [known[0], value, known[2] + 1n] : [value, value, 1n]);
       }
