@@ -4,7 +4,8 @@
  */
 import { afterEach, expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName, observeFailpoints } from "../../src/base/failpoint.ts";
-import { type Column, type DataFrame, functions as F } from "../../src/index.ts";
+import type { Column, DataFrame } from "../../src/index.ts";
+import { functions as F } from "../../src/index.ts";
 import { Gone, type Process } from "./machine.ts";
 import { Scenario } from "./scenario.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
