@@ -84,8 +84,8 @@ function written(layout: RowLayout, put: readonly { keys: TestRow; values: TestR
   const chunks = new ChunkWriter(testPorts(new MemoryFileSystem()), buffer, target);
   const stager = new ChunkStager(kernels, [store]);
   const staging = new Uint8Array(1 << 20);
-  for (let begins = true, isDone = false; !isDone; begins = false) {
-    const slice = stager.slice(staging, begins);
+  for (let begins: "changed" | "no" = "changed", isDone = false; !isDone; begins = "no") {
+    const slice = stager.slice(staging, begins, () => false);
     chunks.write([{ ...slice, buffer: staging }], 0);
     isDone = slice.isDone;
   }
