@@ -116,6 +116,10 @@ export interface ExchangeBlock {
   readonly worker: number;
   readonly address: number;
   readonly bytes: number;
+  /** All rows of which it holds some: those with these top bits of the remixed hash. */
+  readonly group: number;
+  /** How many bits that are; 0: rows are not grouped. */
+  readonly groupsLog2: number;
 }
 
 export interface ScanReply {
@@ -152,7 +156,7 @@ export interface TaskResult {
   /** Rows behind each counted step of the stage. */
   readonly stepRows: readonly number[];
   /** Per destination worker: blocks for the next stage. */
-  readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
+  readonly lanes: readonly (readonly Omit<ExchangeBlock, "worker">[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */
   readonly batches: readonly { readonly address: number; readonly bytes: number }[];
   /** What the sink's writer returned. */

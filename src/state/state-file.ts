@@ -294,9 +294,9 @@ class Reader {
     return { header, end };
   }
 
+  /** After `readHeader`: what has a header is longer than a footer. */
   readFooter(): { frames: number; crc32c: number; footerAt: number } {
     const footerAt = this.#size - FOOTER_BYTES;
-    if (footerAt < 0) this.corrupt(this.#size, "the file ends too early");
     const bytes = this.at(footerAt, FOOTER_BYTES, this.#size);
     if (bytes.readUInt32LE(0) !== FOOTER_MAGIC) this.corrupt(footerAt, "the footer is missing");
     const crc32c = bytes.readUInt32LE(16);

@@ -85,6 +85,10 @@ export class QueryState {
     return this.#stores.get(aggregate)!.handle;
   }
 
+  memoryBytes(aggregate: number): number {
+    return this.#stores.get(aggregate)!.metrics().memoryBytes;
+  }
+
   begin(epoch: number): void {
     this.#changeBytes = 0;
     for (const [aggregate, store] of this.#stores) {

@@ -238,11 +238,12 @@ export function readInput(spark: Session, directory: string, filesPerTrigger: nu
 
 const KEYS = ["a", "b", "c", "ключ", "", null, "a longer key that is not kept inline"];
 
-/** Rows of the input file with this number: later ones have later times, with some rows that come late. */
+/** Rows of the input file with this number: later ones have later times, with some rows, and files, that come late. */
 export function randomRows(dice: Dice, number: number): Row[] {
   const base = 1_700_000_000 + number * 7;
+  const lateness = dice.chance(0.1) ? 1 : 0.1;
   return Array.from({ length: dice.between(1, 12) }, (): Row => {
-    const isLate = dice.chance(0.1);
+    const isLate = dice.chance(lateness);
     const second = dice.chance(0.03) ? null : base + (isLate ? -dice.below(40) : dice.below(11));
     return { second, key: dice.pick(KEYS), value: dice.chance(0.1) ? null : dice.between(-1000, 1000) };
   });

@@ -3,7 +3,7 @@ export * from "./memory";
 export * from "./exchange";
 export * from "./flat-table";
 export * from "./hash-table";
-export { store_touch, table_touch } from "./touch";
+export { store_touch, store_warm, table_touch } from "./touch";
 export * from "./column-batch";
 export * from "./column-copy";
 export * from "./gather";
