@@ -8,6 +8,7 @@ import type { Value } from "../columnar/values.ts";
 import type { CompiledStage } from "../compile/pipeline.ts";
 import type { BatchAttempt } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
+import type { StateSchema } from "../state/state-metadata.ts";
 import type { ChunkName } from "../state/chunk-key.ts";
 import type { PassBegin, StagedSlice } from "../state/chunk-stager.ts";
 import type { ChunkStoreTarget, StagedWrite } from "../state/chunk-writer.ts";
@@ -87,6 +88,8 @@ export interface CheckpointTarget {
   readonly inode: number;
   /** Of the machine. */
   readonly bootId: string;
+  /** That state files may have, from the checkpoint's first to the one that is written now; empty: there is no state. */
+  readonly schemas: readonly StateSchema[];
 }
 
 /** What happens to rows that leave the last stage. */

@@ -19,6 +19,8 @@ export interface ChunkStoreTarget extends Omit<ChunkStoreIdentity, "shape"> {
   readonly path: string;
   readonly bootId: string;
   readonly operators: readonly StoredOperator[];
+  /** Of the rows in the chunks. */
+  readonly schema: number;
 }
 
 /** Below the checkpoint. */
@@ -42,7 +44,8 @@ export class ChunkWriter {
     this.#buffer = buffer;
     this.#target = target;
     this.#directory = `${target.path}/${CHUNKS_DIRECTORY}`;
-    this.#identity = { queryId: target.queryId, inode: target.inode, shape: JSON.stringify(target.operators, bigintText) };
+    const { queryId, inode, operators, schema } = target;
+    this.#identity = { queryId, inode, shape: JSON.stringify(schema === 0 ? operators : { schema, operators }, bigintText) };
     this.#version = this.#emptyVersion();
   }
 

@@ -252,7 +252,7 @@ describe("chunk store on LMDB", () => {
     const path = join(directory, String(cases++));
     ports.files.makeDirectorySync(path);
     const operators = [{ operatorId: 7, partitionCount: PARTITIONS, rowBytes: 0, widthMicros: BUCKET_MICROS }];
-    const target: ChunkStoreTarget = { path, queryId: QUERY, inode: 5, bootId: "boot", operators };
+    const target: ChunkStoreTarget = { path, queryId: QUERY, inode: 5, bootId: "boot", operators, schema: 0 };
     const harness = new Harness({ partitionCount: PARTITIONS }, ports);
     harness.begin();
     for (let i = 0; i < 3000; i++) harness.upsert([minute(i % 4), BigInt(i), "name"], `text ${i}`);

@@ -17,6 +17,7 @@ export * from "./crc32c";
 export { frame_crc } from "./state-frame";
 export * from "./hash-table";
 export * from "./memory";
+export { frame_migrate } from "./migrate-frame";
 export * from "./state-store";
 export * from "./store-scan";
 export { store_duplicates, store_pass_first, store_pass_new } from "./row-operator";
