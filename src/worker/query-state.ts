@@ -12,7 +12,8 @@ import type { PaneWindows } from "./pane-windows.ts";
 import { loadChunks } from "../state/chunk-loader.ts";
 import { ChunkStager, type PassBegin, type StagedSlice } from "../state/chunk-stager.ts";
 import { CHUNKS_DIRECTORY } from "../state/chunk-writer.ts";
-import { restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
+import { migratingTargets } from "../state/frame-migration.ts";
+import { type FrameTarget, restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
 import { StateStore } from "../state/state-store.ts";
 
 /** Where `checkpoint/checkpoint.ts` looks for them. */
@@ -82,6 +83,10 @@ export class QueryState {
   /** Address that generated code and scan kernels take. */
   storeAddress(aggregate: number): number {
     return this.#stores.get(aggregate)!.handle;
+  }
+
+  memoryBytes(aggregate: number): number {
+    return this.#stores.get(aggregate)!.metrics().memoryBytes;
   }
 
   begin(epoch: number): void {
@@ -157,13 +162,16 @@ export class QueryState {
    * only. Throws `STATE_CHUNK_STORE_DAMAGED` among others; the state is then unusable.
    */
   restore({ snapshot, changes }: StateStart, chunksBatch: number | null): void {
+    const stores = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
+    const targets = migratingTargets(this.#kernels, this.#checkpoint.schemas, stores);
+    const read = (kind: StateFileHeader["kind"], file: ChangeFile, batchId: number): void => this.#read(kind, file, batchId, targets);
     if (chunksBatch !== null) this.#loadChunks();
     else if (snapshot) {
-      for (const file of snapshot.files) this.#read("snapshot", file, snapshot.batchId);
+      for (const file of snapshot.files) read("snapshot", file, snapshot.batchId);
       for (const store of this.#stores.values()) store.endSnapshot(snapshot.files[0]?.path ?? this.#checkpoint.path);
     }
     for (const { batchId, files } of changes) {
-      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) this.#read("changes", file, batchId);
+      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) read("changes", file, batchId);
     }
   }
 
@@ -184,7 +192,15 @@ export class QueryState {
   #write({ batchId, attempt, epoch }: BatchParameters["attempt"]): ChangeFile {
     const directory = `${this.#checkpoint.path}/${CHANGES_DIRECTORY}`;
     const path = `${CHANGES_DIRECTORY}/${batchId}-${this.#workerIndex}-${attempt}`;
-    const header: StateFileHeader = { kind: "changes", queryId: this.#checkpoint.queryId, epoch, batchId, attempt };
+    const schema = this.#checkpoint.schemas.at(-1)!.schema;
+    const header: StateFileHeader = {
+      kind: "changes",
+      queryId: this.#checkpoint.queryId,
+      epoch,
+      batchId,
+      attempt,
+      ...(schema > 0 && { schema }),
+    };
     try {
       this.#makeDirectory(directory);
       const { lengthBytes, fileCrc32c } = this.#writeFile(`${this.#checkpoint.path}/${path}`, header, (store, writer) =>
@@ -218,12 +234,13 @@ export class QueryState {
     }
   }
 
-  #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number): void {
+  #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number, targets: ReadonlyMap<number, FrameTarget>): void {
     const absolute = `${this.#checkpoint.path}/${path}`;
     const file = this.#ports.files.openReadSync(absolute);
-    const byOperator = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
+    const { queryId } = this.#checkpoint;
+    const schemas = this.#checkpoint.schemas.map(({ schema }) => schema);
     try {
-      restoreStateFile(this.#buffer, file, { path: absolute, kind, queryId: this.#checkpoint.queryId, batchId }, byOperator);
+      restoreStateFile(this.#buffer, file, { path: absolute, kind, queryId, batchId, schemas }, targets);
     } finally {
       file.close();
     }
