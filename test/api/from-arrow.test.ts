@@ -21,14 +21,26 @@ test("a frame of all types goes to Arrow and comes back", async () => {
     "ts TIMESTAMP, nt TIMESTAMP_NTZ, iv INTERVAL DAY TO SECOND, ym INTERVAL YEAR TO MONTH, a ARRAY<STRING>, m MAP<STRING, INT>, " +
     "st STRUCT<x: INT, y: ARRAY<STRUCT<z: BIGINT>>>";
   const values = [
-    ...[null, true, -1, 300, -70_000, 2n ** 62n, 0.5, 0.1, "ß😀", new Uint8Array([0, 255])],
-    ...[
-      new Decimal(-(10n ** 30n), 2),
-      new Decimal(-1500n, 3),
-      LocalDate.parse("1969-12-31"),
-      Timestamp.parse("0001-01-01T00:00:00.000001Z"),
-    ],
-    ...[TimestampNtz.parse("9999-12-31T23:59:59.999999"), null, null, ["x", null], new Map([["k", 7]]), { x: 1, y: [{ z: 2n }, null] }],
+    null,
+    true,
+    -1,
+    300,
+    -70_000,
+    2n ** 62n,
+    0.5,
+    0.1,
+    "ß😀",
+    new Uint8Array([0, 255]),
+    new Decimal(-(10n ** 30n), 2),
+    new Decimal(-1500n, 3),
+    LocalDate.parse("1969-12-31"),
+    Timestamp.parse("0001-01-01T00:00:00.000001Z"),
+    TimestampNtz.parse("9999-12-31T23:59:59.999999"),
+    null,
+    null,
+    ["x", null],
+    new Map([["k", 7]]),
+    { x: 1, y: [{ z: 2n }, null] },
   ];
   const nulls = values.map(() => null);
   const frame = spark().createDataFrame([values, nulls, values], schema);
