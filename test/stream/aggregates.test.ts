@@ -68,18 +68,15 @@ everyWay("texts: min, max, first, last, by another column", () => {
 
 everyWay("arguments that several aggregates compute alike, with and without filters", () => {
   const input = memoryStream(spark(), "k INT, n INT, m INT, s STRING");
-  const frame = input
-    .toDF()
-    .groupBy("k")
-    .agg(
-      F.expr("max(n) FILTER (WHERE n * 2 + m > 100)").as("filtered"),
-      F.expr("sum(n * 2 + m) FILTER (WHERE m > 0)").as("some"),
-      F.expr("sum(n * 2 + m)").as("all"),
-      F.expr("max_by(s || '!', n * 2 + m)").as("most"),
-      F.expr("min_by(m, n * 2 + m)").as("least"),
-      // The quotient is never computed where the ordering is null.
-      F.expr("max_by(10 div m, n * 2 + m)").as("quotient"),
-    );
+  const frame = input.toDF().groupBy("k").agg(
+    F.expr("max(n) FILTER (WHERE n * 2 + m > 100)").as("filtered"),
+    F.expr("sum(n * 2 + m) FILTER (WHERE m > 0)").as("some"),
+    F.expr("sum(n * 2 + m)").as("all"),
+    F.expr("max_by(s || '!', n * 2 + m)").as("most"),
+    F.expr("min_by(m, n * 2 + m)").as("least"),
+    // The quotient is never computed where the ordering is null.
+    F.expr("max_by(10 div m, n * 2 + m)").as("quotient"),
+  );
   return {
     frame,
     options: { outputMode: "update" },
