@@ -13,7 +13,6 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
 import type { PhysicalProgram, Stage, StageSink } from "../plan/physical/program.ts";
 import type {
-  ChangesReply,
   BatchParameters,
   CheckpointTarget,
   ExchangeBlock,
@@ -26,7 +25,7 @@ import type {
   StateReply,
   TaskResult,
 } from "../protocol/messages.ts";
-import type { EventTimeStats } from "./batch-runner.ts";
+import type { ChangeFile, EventTimeStats } from "./batch-runner.ts";
 import { runSessionStep } from "./session-step.ts";
 import { type StageStatistics, stageStatistics } from "./stage-statistics.ts";
 import { type MemorySet, settle, type WorkerPool } from "./worker-pool.ts";
@@ -47,9 +46,12 @@ export interface StagesResult {
   readonly observed: readonly ScanReply["observed"][];
   /** Per stateful operator, in program order: the replies of all workers. */
   readonly state: ReadonlyMap<number, readonly StateReply[]>;
-  /** Change files by worker; none of a query without state. */
-  readonly changes: readonly ChangesReply[];
+  /** Written, and not durable before `sync`; none of a query without state. */
+  readonly changeFiles: readonly ChangeFile[];
 }
+
+const DONE = Promise.resolve();
+const NO_FILES: Promise<readonly ChangeFile[]> = Promise.resolve([]);
 
 let nextQueryNumber = 0;
 
@@ -112,10 +114,11 @@ export class LoadedQuery {
   }
 
   /**
-   * Runs all stages over `sources` (one entry per source of the program) and has the changes of state written. Workers take commands in order,
-   * so `begin` travels with the first stage and `changes` with the last: a command that nothing waits for costs no time of its own.
+   * Runs all stages over `sources` (one entry per source of the program) and, once `isPlanned` has resolved, has the changes of state written.
+   * Workers take commands in order, so `begin` travels with the first stage and `changes` with the last: a command that nothing waits for costs
+   * no time of its own.
    */
-  async run(batch: BatchParameters, sources: readonly SourceSplits[]): Promise<StagesResult> {
+  async run(batch: BatchParameters, sources: readonly SourceSplits[], isPlanned: Promise<void> = DONE): Promise<StagesResult> {
     const begun = this.#pool.all({ kind: "begin", query: this.number, batch });
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
@@ -124,7 +127,7 @@ export class LoadedQuery {
     let statistics: readonly ScanReply[] = [];
     const stages: StageStatistics[] = [];
     const made = [...sources];
-    let changes: readonly ChangesReply[] = [];
+    let changeFiles: readonly ChangeFile[] = [];
     const lastMerge = this.program.stages.findLast(({ input }) => input.kind === "merge");
     for (const stage of this.program.stages) {
       let tasks: readonly TaskOfWorker[];
@@ -137,9 +140,9 @@ export class LoadedQuery {
       } else {
         const { operator } = stage.input;
         const merged = this.#merge(stage, sent.get(operator) ?? []);
-        const [replies, written] = await settle([merged, stage === lastMerge ? this.#writeChanges() : Promise.resolve([])]);
+        const [replies, written] = await settle([merged, stage === lastMerge ? this.#writeChanges(isPlanned) : NO_FILES]);
         statistics = replies;
-        changes = written;
+        changeFiles = written;
         const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
         if (stateReplies.length > 0) state.set(operator, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
@@ -156,7 +159,7 @@ export class LoadedQuery {
       observed,
       state,
       stages,
-      changes,
+      changeFiles,
     };
   }
 
@@ -181,17 +184,28 @@ export class LoadedQuery {
 
   async unload(): Promise<void> {
     // State lives in the heap, not in arenas: its memory goes with the query.
-    const keepMemory = !this.program.operators.some(({ state }) => state);
+    const keepMemory = !this.#hasState;
     await this.#pool.all({ kind: "unload", query: this.number, keepMemory });
     if (keepMemory && this.#memorySet) this.#pool.returnMemories(this.#memorySet);
     this.#memories = [];
     this.#memorySet = null;
   }
 
-  async #writeChanges(): Promise<readonly ChangesReply[]> {
-    if (!this.program.operators.some(({ state }) => state)) return [];
+  /** Makes the change files of the batch durable. Resolves to the milliseconds that the slowest worker took for its own. */
+  async sync(): Promise<number> {
+    if (!this.#hasState) return 0;
+    return Math.max(...(await this.#pool.all({ kind: "sync", query: this.number })));
+  }
+
+  get #hasState(): boolean {
+    return this.program.operators.some(({ state }) => state);
+  }
+
+  async #writeChanges(isPlanned: Promise<void>): Promise<readonly ChangeFile[]> {
+    if (!this.#hasState) return [];
+    await isPlanned;
     failpoint("before-change-files");
-    return this.#pool.all({ kind: "changes", query: this.number });
+    return (await this.#pool.all({ kind: "changes", query: this.number })).flat();
   }
 
   async #scan(stage: Stage, sources: readonly SourceSplits[]): Promise<{ tasks: TaskOfWorker[]; replies: readonly ScanReply[] }> {

@@ -105,7 +105,9 @@ export class ChunkWriter {
       throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path: this.#directory, reason: `chunk ${digits} has changed` });
     }
     frames.end();
-    return writer.finish();
+    const finished = writer.finish();
+    file.sync();
+    return finished;
   }
 
   /** Flushes everything, so that it outlives a power failure, and gives the store back. */

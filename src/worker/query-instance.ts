@@ -20,13 +20,12 @@ import {
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_POOL, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
-import type { StateStart } from "../coordinator/batch-runner.ts";
+import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
 import type {
   BatchParameters,
-  ChangesReply,
   Command,
   ExchangeBlock,
   MergeReply,
@@ -228,9 +227,13 @@ export class QueryInstance {
   }
 
   /** After a stage that failed nothing is written: the command was on its way already. */
-  writeChanges(): ChangesReply {
-    if (this.#hasFailed) return { files: [], commitMs: 0 };
-    return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
+  writeChanges(): readonly ChangeFile[] {
+    if (this.#hasFailed) return [];
+    return this.#state?.writeChanges(this.#batch!) ?? [];
+  }
+
+  sync(): number {
+    return this.#state?.sync() ?? 0;
   }
 
   commit(): StateSize {
