@@ -2,6 +2,7 @@
  * A physical program loaded in all workers of a pool: compiled once, its stages run in order over the splits of a batch. Batch queries
  * and streaming queries alike go through it. Main thread.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import type { TableBatches } from "./tail.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { compileStage } from "../compile/pipeline.ts";
@@ -275,7 +276,7 @@ interface TaskOfWorker {
 /** A copy in shared memory of its own: the batch may go back to workers as the rows of a frame. */
 function shareCopy(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  copy.set(bytes);
+  copyBytes(copy, 0, bytes);
   return copy;
 }
 

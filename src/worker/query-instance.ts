@@ -1,6 +1,7 @@
 /**
  * A query in one worker: its own memory, kernels, stages, static tables and state. In a worker; commands come one at a time.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
@@ -150,7 +151,7 @@ export class QueryInstance {
       kernels.exports["arena_reset"]!(ARENA_SPLIT);
       const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, batch.length) as number) >>> 0;
       if (copy === 0) throw outOfMemory(kernels);
-      kernels.bytes().set(batch, copy);
+      copyBytes(kernels.bytes(), copy, batch);
       let row = 0;
       for (let block = kernels.exports["batch_block"]!(copy, row); block !== 0; block = kernels.exports["batch_block"]!(copy, row)) {
         stage.call(`build${index}`, block);
