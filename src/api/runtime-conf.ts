@@ -77,8 +77,9 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     check: isBoolean,
   },
   "spark.sql.streaming.stateStore.maintenanceInterval": {
-    description: "Time between two background copies of changed state; what is younger is redone at a restart.",
-    default: "2s",
+    description:
+      "Longest time between two background copies of changed state; what is younger is redone at a restart. Copies come sooner where redo would take half a second.",
+    default: "60s",
     check: isDuration,
   },
   "spark.sql.streaming.stateStore.minDeltasForSnapshot": {

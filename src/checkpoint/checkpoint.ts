@@ -156,10 +156,11 @@ export class Checkpoint {
 
   /** The commit point: gives the prepared record its name. */
   async commit(record: CommitRecord): Promise<void> {
-    await this.checkOwner();
-    failpoint("before-commits-log");
-    await this.commits.publish(preparedName(record.batchId, record.attempt), record.batchId);
-    failpoint("after-commits-log");
+    await this.#asOwner(async () => {
+      failpoint("before-commits-log");
+      await this.commits.publish(preparedName(record.batchId, record.attempt), record.batchId);
+      failpoint("after-commits-log");
+    });
     this.#state.committed(record);
     this.#recentCommits.set(record.batchId, record);
     this.#sweep();
@@ -184,10 +185,11 @@ export class Checkpoint {
 
   /** Adds `offsets/N`. */
   async addOffsets(record: OffsetRecord): Promise<void> {
-    await this.checkOwner();
-    failpoint("before-offsets-log");
-    await this.offsets.add(record);
-    failpoint("after-offsets-log");
+    await this.#asOwner(async () => {
+      failpoint("before-offsets-log");
+      await this.offsets.add(record);
+      failpoint("after-offsets-log");
+    });
   }
 
   /** Notes that an attempt of this run failed: what it left in the state directories goes after the next commit. */
@@ -246,6 +248,17 @@ export class Checkpoint {
         failpoint("during-sweep");
       }
     });
+  }
+
+  /** Who lost the checkpoint is told so, and not what became of the files meanwhile. */
+  async #asOwner(write: () => Promise<void>): Promise<void> {
+    await this.checkOwner();
+    try {
+      await write();
+    } catch (error) {
+      await this.checkOwner();
+      throw error;
+    }
   }
 
   async #commitRecordOf(batchId: number): Promise<CommitRecord | null> {

@@ -104,7 +104,11 @@ export class StageRunner implements BatchRunner {
       ),
       eventTime: result.eventTime,
       stateOperators: downstreamFirst(program).flatMap(
-        (operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions) ?? [],
+        (operator) =>
+          stateMetrics(operator, result.state.get(operator.index) ?? [], {
+            partitions: program.partitions,
+            storeFailures: this.#parts.snapshots?.failures ?? 0,
+          }) ?? [],
       ),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
       changeFiles: result.changeFiles,
@@ -184,10 +188,10 @@ const heedsWatermark = (operator: KeyedOperator): boolean =>
 function stateMetrics(
   { kind, state }: KeyedOperator,
   replies: readonly StateReply[],
-  queryPartitions: number,
+  query: { readonly partitions: number; readonly storeFailures: number },
 ): StateOperatorMetrics | null {
   if (!state) return null;
-  const partitions = kind === "limit" ? 1 : queryPartitions;
+  const partitions = kind === "limit" ? 1 : query.partitions;
   const sum = (pick: (reply: StateReply) => number): number => replies.reduce((total, reply) => total + pick(reply), 0);
   const custom = [...new Set(replies.flatMap((reply) => Object.keys(reply.customMetrics)))];
   const slowest = (pick: (reply: StateReply) => number): number => Math.round(Math.max(0, ...replies.map(pick)));
@@ -205,6 +209,7 @@ function stateMetrics(
     numStateStoreInstances: partitions,
     customMetrics: {
       stateOnCurrentVersionSizeBytes: sum((reply) => reply.memoryBytes),
+      ...(query.storeFailures > 0 && { numChunkStoreFailures: query.storeFailures }),
       ...Object.fromEntries(custom.map((name) => [name, sum((reply) => reply.customMetrics[name] ?? 0)])),
     },
   };

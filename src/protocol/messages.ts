@@ -9,7 +9,7 @@ import type { CompiledStage } from "../compile/pipeline.ts";
 import type { BatchAttempt } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
 import type { ChunkName } from "../state/chunk-key.ts";
-import type { StagedSlice } from "../state/chunk-stager.ts";
+import type { PassBegin, StagedSlice } from "../state/chunk-stager.ts";
 import type { ChunkStoreTarget, StagedWrite } from "../state/chunk-writer.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
@@ -57,7 +57,7 @@ export type Command =
   | { readonly kind: "commit"; readonly query: QueryNumber }
   | { readonly kind: "abort"; readonly query: QueryNumber }
   /** Copies changed chunks into the buffer, which is shared; null while a batch is open. */
-  | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: boolean }
+  | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: PassBegin }
   /** To the thread that writes chunk stores; of one query, in the order of `ChunkWriter`'s methods. */
   | { readonly kind: "chunks"; readonly query: QueryNumber; readonly target: ChunkStoreTarget; readonly request: ChunkRequest }
   /** `keepMemory`: the memory is empty but for what the query put into arenas, and goes to a later query. */

@@ -179,7 +179,7 @@ export class ChunkWriter {
   }
 
   #transact(removed: readonly ChunkName[], entries: readonly ChunkEntry[], changes: Partial<ChunkStoreVersion>): void {
-    const environment = this.#open();
+    const environment = this.#writable(() => this.#open());
     let { chunks, checksum } = this.#version;
     const forget = (key: Buffer): void => {
       const before = this.#checksums.get(key.toString("hex"));
@@ -201,14 +201,18 @@ export class ChunkWriter {
     const version: ChunkStoreVersion = { ...this.#version, isClean: false, bootId: this.#target.bootId, ...changes, chunks, checksum };
     const removes = [...removed.map((name) => chunkKey("chunk", name)), ...removedKeys];
     failpoint("before-chunk-transaction");
+    this.#writable(() => environment.write(removes, [...entries, { key: VERSION_KEY, value: Buffer.from(JSON.stringify(version)) }]));
+    failpoint("after-chunk-transaction");
+    this.#version = version;
+  }
+
+  #writable<T>(action: () => T): T {
     try {
-      environment.write(removes, [...entries, { key: VERSION_KEY, value: Buffer.from(JSON.stringify(version)) }]);
+      return action();
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
       throw new CheckpointError("STATE_CHUNK_STORE_FAILED", { path: this.#directory, reason: (cause as Error).message }, { cause });
     }
-    failpoint("after-chunk-transaction");
-    this.#version = version;
   }
 }
 

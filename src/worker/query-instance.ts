@@ -36,7 +36,7 @@ import type {
   StateSize,
   TaskResult,
 } from "../protocol/messages.ts";
-import type { StagedSlice } from "../state/chunk-stager.ts";
+import type { PassBegin, StagedSlice } from "../state/chunk-stager.ts";
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
@@ -216,6 +216,7 @@ export class QueryInstance {
     const { [stage]: plan } = program.stages;
     const operator = program.operators[(plan!.input as { operator: number }).operator]!;
     const context = this.#taskContext();
+    this.#state?.touch();
     if (operator.kind === "aggregate") return new MergeTask(context, instance, plan!, operator, memories, this.#state).run(blocks);
     const senders = program.stages.filter(({ sink }) => sink.kind === "shuffle" && sink.operator === operator.index);
     const lateRows = senders.reduce((sum, { index }) => sum + this.#stages[index]!.context(CONTEXT_LATE_ROWS), 0);
@@ -250,7 +251,7 @@ export class QueryInstance {
     return null;
   }
 
-  stage(buffer: Uint8Array, begins: boolean): StagedSlice | null {
+  stage(buffer: Uint8Array, begins: PassBegin): StagedSlice | null {
     return this.#state?.stage(buffer, begins) ?? null;
   }
 

@@ -1,7 +1,7 @@
 /**
  * Looks for a bug in the engine that this file was built with: simulated lives, dying in all states, damage, races, in rounds of rising seeds.
- * `node hunt.js <rounds>`; ends with code 0 when it found none, else prints what went wrong and ends with 1. Run by `test/mutation` over engines
- * with a bug in them.
+ * `node hunt.js <first> <last>` does these rounds; ends with code 0 when it found none, else prints what went wrong and ends with 1. Run by
+ * `test/mutation` over engines with a bug in them.
  */
 import { Dice } from "./dice.ts";
 import { brokenOff, drawDamage, survive } from "./damage.ts";
@@ -32,7 +32,7 @@ process.once("unhandledRejection", (error) => {
   process.exit(1);
 });
 try {
-  for (let seed = 1; seed <= Number(process.argv[2]); seed++) {
+  for (let seed = Number(process.argv[2]); seed <= Number(process.argv[3]); seed++) {
     await round(seed).catch((error: unknown) => {
       throw new Error(`round ${seed}: ${String(error)}`, { cause: error });
     });

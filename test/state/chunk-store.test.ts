@@ -159,6 +159,24 @@ describe("chunk store", () => {
 
 const QUERY = header("changes", 0).queryId;
 
+test("a store that was lost is made anew from all chunks, also from those that have not changed since", () => {
+  const ports = { ...testPorts(new MemoryFileSystem()), chunks: new MemoryChunks() };
+  const harness = new Harness({ partitionCount: PARTITIONS }, ports);
+  const batch = (keys: number): void => {
+    harness.begin();
+    for (let i = 0; i < keys; i++) harness.upsert([minute(i % 4), BigInt(i), "name"], `text ${i} of ${keys}`);
+    harness.end("commit");
+  };
+  batch(3000);
+  harness.pass(newChunkWriter(ports, harness.kernels, PARTITIONS), 0);
+  batch(3);
+  // It knows nothing of the store of the first, as after the death of the thread that wrote it.
+  harness.pass(newChunkWriter(ports, newKernels(), PARTITIONS), 1, 1 << 20, undefined, "all");
+  const reopened = newChunkWriter(ports, newKernels(), PARTITIONS);
+  expect(reopened.open(1, -1)).toBe(1);
+  expect(contentsOf(restart(ports, "/checkpoint/state/chunks", 2, 1, []))).toEqual(harness.model);
+});
+
 describe("chunk store on LMDB", () => {
   let directory: string;
   beforeAll(() => (directory = mkdtempSync(join(tmpdir(), "millrace-chunks-"))));
