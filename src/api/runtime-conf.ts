@@ -111,6 +111,12 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "120s",
     check: isDuration,
   },
+  "millrace.state.migrate": {
+    description:
+      "Whether a changed program may start where that makes an aggregate begin empty in groups that exist, or loses the state of one that is gone.",
+    default: "false",
+    check: isBoolean,
+  },
   "millrace.windowPanes.enabled": {
     description: "Whether overlapping windows share partial aggregates (panes). A checkpoint keeps to what it was started with.",
     default: "true",

@@ -32,6 +32,8 @@ export class Checkpoint {
   readonly offsets: OffsetLog;
   readonly commits: CommitLog;
   readonly inventory: CheckpointInventory;
+  /** Of the state that this run writes (`operator-metadata.ts`). */
+  stateSchema = 0;
   readonly #files: FileSystem;
   readonly #lock: CheckpointLock;
   readonly #state: StateFiles;
@@ -93,6 +95,12 @@ export class Checkpoint {
     }
   }
 
+  /** The newest planned batch, if there is no commit record of it; else null. */
+  get unfinishedBatch(): number | null {
+    const newest = this.inventory.offsetBatches.at(-1);
+    return newest === undefined || this.inventory.commitBatches.includes(newest) ? null : newest;
+  }
+
   /** Number of this start. */
   get epoch(): number {
     return this.#lock.epoch;
@@ -144,7 +152,7 @@ export class Checkpoint {
     fields: Pick<CommitRecord, "batchId" | "attempt" | "nextBatchWatermarkMs" | "receipt">,
     own: readonly ChangeFile[],
   ): Promise<CommitRecord> {
-    return { ...fields, epoch: this.epoch, ...(await this.#state.after(fields.batchId, this.epoch, own)) };
+    return { ...fields, epoch: this.epoch, stateSchema: this.stateSchema, ...(await this.#state.after(fields.batchId, this.epoch, own)) };
   }
 
   /** Writes the record so that it can be adopted (`isDurable`), or only so that `commit` is quick. */

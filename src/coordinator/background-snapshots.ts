@@ -231,7 +231,8 @@ export class BackgroundSnapshots {
 
   async #send(request: ChunkRequest): Promise<ChunkReply> {
     this.#isOpen = true;
-    const target = { ...this.#checkpoint, operators: this.#operators };
+    const { path, queryId, inode, bootId, schemas } = this.#checkpoint;
+    const target = { path, queryId, inode, bootId, operators: this.#operators, schema: schemas.at(-1)?.schema ?? 0 };
     return await this.#pool.writer.send({ kind: "chunks", query: this.#query, target, request });
   }
 }

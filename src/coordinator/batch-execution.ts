@@ -22,8 +22,9 @@ export interface BatchParts {
 }
 
 /**
- * Runs and commits a batch, whose offsets are durable when `isPlanned` resolves. `nextWatermarkMs` turns what the batch saw into the watermark that the commit record carries. Rejects when
- * the query has to end; the batch is then undone, or, when the sink may hold it, left for recovery to decide.
+ * Runs and commits a batch, whose offsets are durable when `isPlanned` resolves. `nextWatermarkMs` turns what the batch saw into the watermark
+ * that the commit record carries. Rejects when the query has to end; the batch is then undone, or, when the sink may hold it, left for recovery to
+ * decide.
  */
 export async function executeBatch(
   parts: BatchParts,

@@ -8,6 +8,7 @@ import type { Value } from "../columnar/values.ts";
 import type { CompiledStage } from "../compile/pipeline.ts";
 import type { BatchAttempt } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
+import type { StateSchema } from "../state/state-metadata.ts";
 import type { ChunkName } from "../state/chunk-key.ts";
 import type { PassBegin, StagedSlice } from "../state/chunk-stager.ts";
 import type { ChunkStoreTarget, StagedWrite } from "../state/chunk-writer.ts";
@@ -89,6 +90,8 @@ export interface CheckpointTarget {
   readonly inode: number;
   /** Of the machine. */
   readonly bootId: string;
+  /** That state files may have, from the checkpoint's first to the one that is written now; empty: there is no state. */
+  readonly schemas: readonly StateSchema[];
 }
 
 /** What happens to rows that leave the last stage. */
@@ -115,6 +118,10 @@ export interface ExchangeBlock {
   readonly worker: number;
   readonly address: number;
   readonly bytes: number;
+  /** All rows of which it holds some: those with these top bits of the remixed hash. */
+  readonly group: number;
+  /** How many bits that are; 0: rows are not grouped. */
+  readonly groupsLog2: number;
 }
 
 export interface ScanReply {
@@ -151,7 +158,7 @@ export interface TaskResult {
   /** Rows behind each counted step of the stage. */
   readonly stepRows: readonly number[];
   /** Per destination worker: blocks for the next stage. */
-  readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
+  readonly lanes: readonly (readonly Omit<ExchangeBlock, "worker">[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */
   readonly batches: readonly { readonly address: number; readonly bytes: number }[];
   /** What the sink's writer returned. */

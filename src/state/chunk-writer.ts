@@ -20,6 +20,8 @@ export interface ChunkStoreTarget extends Omit<ChunkStoreIdentity, "shape"> {
   readonly path: string;
   readonly bootId: string;
   readonly operators: readonly StoredOperator[];
+  /** Of the rows in the chunks. */
+  readonly schema: number;
 }
 
 /** Below the checkpoint. */
@@ -43,7 +45,8 @@ export class ChunkWriter {
     this.#buffer = buffer;
     this.#target = target;
     this.#directory = `${target.path}/${CHUNKS_DIRECTORY}`;
-    this.#identity = { queryId: target.queryId, inode: target.inode, shape: JSON.stringify(target.operators, bigintText) };
+    const { queryId, inode, operators, schema } = target;
+    this.#identity = { queryId, inode, shape: JSON.stringify(schema === 0 ? operators : { schema, operators }, bigintText) };
     this.#version = this.#emptyVersion();
   }
 
@@ -73,7 +76,11 @@ export class ChunkWriter {
 
   /** The chunks are in the workers' memory. */
   loaded(): void {
-    this.#ports.files.removeSync(`${this.#directory}/${LOADING_MARK}`);
+    try {
+      this.#ports.files.removeSync(`${this.#directory}/${LOADING_MARK}`);
+    } catch {
+      // The next start does without the store.
+    }
   }
 
   /** One transaction: `removed` go, then `chunks` come, whose bytes are in `buffer`; none holds anything of a batch after `newestBatchId`. */
@@ -128,8 +135,20 @@ export class ChunkWriter {
     this.#environment = null;
     this.#checksums.clear();
     this.#version = this.#emptyVersion();
-    this.#ports.chunks.remove(this.#directory);
-    this.#ports.files.removeSync(this.#directory);
+    this.#reach(() => {
+      this.#ports.chunks.remove(this.#directory);
+      this.#ports.files.removeSync(this.#directory);
+    });
+  }
+
+  /** What the disk refuses is an error of the chunk store. */
+  #reach<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
+      throw new CheckpointError("STATE_CHUNK_STORE_FAILED", { path: this.#directory, reason: (cause as Error).message }, { cause });
+    }
   }
 
   #emptyVersion(): ChunkStoreVersion {
@@ -158,8 +177,10 @@ export class ChunkWriter {
   #open(): ChunkEnvironment {
     if (this.#environment) return this.#environment;
     this.discard();
-    this.#ports.files.makeDirectorySync(this.#directory);
-    return (this.#environment = this.#ports.chunks.open(this.#directory));
+    return (this.#environment = this.#reach(() => {
+      this.#ports.files.makeDirectorySync(this.#directory);
+      return this.#ports.chunks.open(this.#directory);
+    }));
   }
 
   /** The two entries of a chunk. */

@@ -23,6 +23,8 @@ export interface StateFileHeader {
   readonly batchId: number;
   /** Id of the attempt that wrote the file. */
   readonly attempt: string;
+  /** Which of the checkpoint's state schemas the rows have (`state-metadata.ts`); absent: the first. */
+  readonly schema?: number;
 }
 
 /** What the commit record says about a file. */
@@ -172,10 +174,15 @@ export interface StateFileExpectation {
   readonly batchId: number;
   /** From the commit record, where there is one. */
   readonly seal?: StateFileSeal;
+  /** Schemas that the targets take; absent: the first only. */
+  readonly schemas?: readonly number[];
 }
 
 /** Takes frames of the partitions that it owns. */
-export type FrameTarget = Pick<StateStore, "ownsPartition" | "applyFrame">;
+export interface FrameTarget extends Pick<StateStore, "ownsPartition"> {
+  /** `schema`: that of the frame's file. Returns the kernel's code. */
+  applyFrame(address: number, length: number, schema: number): number;
+}
 
 /**
  * Reads a file and hands the frames of owned partitions to the stores they belong to (by operator id). Throws a CheckpointError
@@ -203,7 +210,7 @@ export function restoreStateFile(
     if (!store) reader.corrupt(position, `the frame belongs to an operator that the query does not have (${bytes.readUInt32LE(8)})`);
     if (store.ownsPartition(bytes.readUInt32LE(12))) {
       reader.at(position, length, footerAt);
-      const code = store.applyFrame(buffer.address + reader.offsetOf(position), length);
+      const code = store.applyFrame(buffer.address + reader.offsetOf(position), length, header.schema ?? 0);
       if (code === APPLY_OUT_OF_MEMORY) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `the state in ${expected.path}` });
       if (code !== 0) reader.corrupt(position, APPLY_REASONS[code] ?? `code ${code}`);
     }
@@ -277,12 +284,17 @@ class Reader {
         throw new CheckpointError("STATE_FILE_FOREIGN", { path: this.#expected.path, field, found, wanted });
       }
     }
+    const { schema = 0 } = header;
+    const { schemas = [0], path } = this.#expected;
+    if (!schemas.includes(schema)) {
+      throw new CheckpointError("STATE_SCHEMA_OF_OTHER_PROGRAM", { path, found: String(schema), wanted: schemas.join(", ") });
+    }
     return { header, end };
   }
 
+  /** After `readHeader`: what has a header is longer than a footer. */
   readFooter(): { frames: number; crc32c: number; footerAt: number } {
     const footerAt = this.#size - FOOTER_BYTES;
-    if (footerAt < 0) this.corrupt(this.#size, "the file ends too early");
     const bytes = this.at(footerAt, FOOTER_BYTES, this.#size);
     if (bytes.readUInt32LE(0) !== FOOTER_MAGIC) this.corrupt(footerAt, "the footer is missing");
     const crc32c = bytes.readUInt32LE(16);

@@ -54,7 +54,12 @@ export class MergeTask {
     const started = ports.clock.monotonicMs();
     const startedCalls = this.#instance.calls;
     let emittedRows = 0;
-    for (const block of blocks) this.#merge(block);
+    let group = -1;
+    blocks.forEach((block, index) => {
+      if (stateful && block.groupsLog2 > 0 && block.group !== group) this.#warm(store, blocks, index);
+      group = block.group;
+      this.#merge(block);
+    });
     if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex)
       this.#instance.call("initial");
     const merged = ports.clock.monotonicMs();
@@ -103,6 +108,14 @@ export class MergeTask {
     } finally {
       kernels.exports["arena_reset"]!(ARENA_SPLIT);
     }
+  }
+
+  /** Has what the rows of the group that begins at `index` will read loaded. */
+  #warm(store: number, blocks: readonly ExchangeBlock[], index: number): void {
+    const { group, groupsLog2 } = blocks[index]!;
+    let bytes = 0;
+    for (let i = index; i < blocks.length && blocks[i]!.group === group; i++) bytes += blocks[i]!.bytes;
+    this.#context.kernels.exports["store_warm"]!(store, group, groupsLog2, bytes);
   }
 
   #merge({ worker, address, bytes }: ExchangeBlock): void {

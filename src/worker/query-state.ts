@@ -12,7 +12,8 @@ import type { PaneWindows } from "./pane-windows.ts";
 import { loadChunks } from "../state/chunk-loader.ts";
 import { ChunkStager, type PassBegin, type StagedSlice } from "../state/chunk-stager.ts";
 import { CHUNKS_DIRECTORY } from "../state/chunk-writer.ts";
-import { restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
+import { migratingTargets } from "../state/frame-migration.ts";
+import { type FrameTarget, restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
 import { StateStore } from "../state/state-store.ts";
 import { explained } from "./write-failure.ts";
 
@@ -87,6 +88,10 @@ export class QueryState {
   /** Address that generated code and scan kernels take. */
   storeAddress(aggregate: number): number {
     return this.#stores.get(aggregate)!.handle;
+  }
+
+  memoryBytes(aggregate: number): number {
+    return this.#stores.get(aggregate)!.metrics().memoryBytes;
   }
 
   begin(epoch: number): void {
@@ -177,13 +182,16 @@ export class QueryState {
    * only. Throws `STATE_CHUNK_STORE_DAMAGED` among others; the state is then unusable.
    */
   restore({ snapshot, changes }: StateStart, chunksBatch: number | null): void {
+    const stores = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
+    const targets = migratingTargets(this.#kernels, this.#checkpoint.schemas, stores);
+    const read = (kind: StateFileHeader["kind"], file: ChangeFile, batchId: number): void => this.#read(kind, file, batchId, targets);
     if (chunksBatch !== null) this.#loadChunks();
     else if (snapshot) {
-      for (const file of snapshot.files) this.#read("snapshot", file, snapshot.batchId);
+      for (const file of snapshot.files) read("snapshot", file, snapshot.batchId);
       for (const store of this.#stores.values()) store.endSnapshot(snapshot.files[0]?.path ?? this.#checkpoint.path);
     }
     for (const { batchId, files } of changes) {
-      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) this.#read("changes", file, batchId);
+      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) read("changes", file, batchId);
     }
   }
 
@@ -203,7 +211,15 @@ export class QueryState {
 
   #write({ batchId, attempt, epoch }: BatchParameters["attempt"]): ChangeFile {
     const path = `${CHANGES_DIRECTORY}/${batchId}-${this.#workerIndex}-${attempt}`;
-    const header: StateFileHeader = { kind: "changes", queryId: this.#checkpoint.queryId, epoch, batchId, attempt };
+    const schema = this.#checkpoint.schemas.at(-1)!.schema;
+    const header: StateFileHeader = {
+      kind: "changes",
+      queryId: this.#checkpoint.queryId,
+      epoch,
+      batchId,
+      attempt,
+      ...(schema > 0 && { schema }),
+    };
     return explained(path, () => {
       this.#makeDirectory(`${this.#checkpoint.path}/${CHANGES_DIRECTORY}`);
       const file = this.#ports.files.createSync(`${this.#checkpoint.path}/${path}`);
@@ -237,12 +253,13 @@ export class QueryState {
     this.#hasDirectory = true;
   }
 
-  #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number): void {
+  #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number, targets: ReadonlyMap<number, FrameTarget>): void {
     const absolute = `${this.#checkpoint.path}/${path}`;
     const file = this.#ports.files.openReadSync(absolute);
-    const byOperator = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
+    const { queryId } = this.#checkpoint;
+    const schemas = this.#checkpoint.schemas.map(({ schema }) => schema);
     try {
-      restoreStateFile(this.#buffer, file, { path: absolute, kind, queryId: this.#checkpoint.queryId, batchId }, byOperator);
+      restoreStateFile(this.#buffer, file, { path: absolute, kind, queryId, batchId, schemas }, targets);
     } finally {
       file.close();
     }

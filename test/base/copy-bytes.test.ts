@@ -12,9 +12,9 @@ test("copies exactly the bytes that are given, between shared memory and heap, a
       bytes.forEach((byte, index) => (source[from + index] = byte));
       const target = makeTarget(at + bytes.length + 8).fill(0xa5);
       copyBytes(target, at, source.subarray(from));
-      expect([...target.slice(0, at)]).toEqual(Array.from({ length: at }, () => 0xa5));
-      expect([...target.slice(at, at + bytes.length)]).toEqual([...bytes]);
-      expect([...target.slice(at + bytes.length)]).toEqual(Array.from({ length: 8 }, () => 0xa5));
+      expect(Array.from(target.slice(0, at))).toEqual(Array.from({ length: at }, () => 0xa5));
+      expect(Array.from(target.slice(at, at + bytes.length))).toEqual(Array.from(bytes));
+      expect(Array.from(target.slice(at + bytes.length))).toEqual(Array.from({ length: 8 }, () => 0xa5));
     }),
   );
 });
@@ -22,5 +22,5 @@ test("copies exactly the bytes that are given, between shared memory and heap, a
 test("more than there is room for is refused and writes nothing", () => {
   const target = new Uint8Array(new SharedArrayBuffer(8));
   expect(() => copyBytes(target, 4, new Uint8Array(5).fill(1))).toThrow(RangeError);
-  expect([...target]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+  expect(Array.from(target)).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
 });

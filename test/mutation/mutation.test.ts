@@ -1,6 +1,6 @@
 /**
  * Plants bugs in the commit protocol, one at a time, and has them found: tests of the tests. A bug has to be found by the simulator
- * (`test/sim/hunt.ts`) or by the tests of the file that it is in. MILLRACE_LONG=1: every bug; MILLRACE_MUTANT=<part of a name>: those; otherwise a few
+ * (`test/sim/hunt.ts`) or by the tests of the file that it is in. MILLRACE_LONG=1: every bug; MILLRACE_MUTANT=<regular expression>: those; otherwise a few
  * that are quickly found.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -23,7 +23,7 @@ beforeAll(() => void (engine = new PlantedEngine()));
 afterAll(() => engine.remove());
 
 function wanted(mutants: readonly Mutant[]): readonly Mutant[] {
-  if (only !== undefined) return mutants.filter(({ name }) => name.includes(only));
+  if (only !== undefined) return mutants.filter(({ name }) => new RegExp(only).test(name));
   return isLong ? mutants : mutants.filter(({ name }) => SAMPLE.some((start) => name.startsWith(start)));
 }
 

@@ -78,7 +78,7 @@ interface HarnessOptions {
 
 export function newChunkWriter(ports: Ports, kernels: Kernels, partitionCount: number): ChunkWriter {
   const operators = [{ operatorId: 7, partitionCount, rowBytes: timedLayout.rowBytes, widthMicros: BUCKET_MICROS }];
-  const target = { path: "/checkpoint", queryId: header("changes", 0).queryId, inode: 1, bootId: "boot", operators };
+  const target = { path: "/checkpoint", queryId: header("changes", 0).queryId, inode: 1, bootId: "boot", operators, schema: 0 };
   return new ChunkWriter(ports, new StateBuffer(kernels), target);
 }
 

@@ -85,6 +85,7 @@ import {
   S_UNDO,
   S_UNLINKED,
   S_UPDATED,
+  S_WARM,
   UNDO_HEADER,
   UNDO_REMOVED,
   UNDO_REMOVED_LATER,
@@ -152,6 +153,7 @@ export function store_set_evict_rows_max(state: usize, rows: u32): void {
 /** Starts a batch. `epoch` is never 0 and differs from that of every earlier batch of this process. */
 export function store_begin(state: usize, epoch: u32): void {
   store<u32>(state, epoch, S_EPOCH);
+  store<u32>(state, 0, S_WARM);
   forgetBatch(state);
 }
 

@@ -25,6 +25,7 @@ export const S_UNLINKED: u32 = 68; // of these, rows removed one by one
 export const S_DUPLICATES: u32 = 72; // rows held back by store_pass_new
 export const S_KEPT_UNTIL: u32 = 76; // 1 = the bucket is decided by a value
 export const S_EVICT_ROWS_MAX: u32 = 80; // tables that the watermark cuts through and that have more rows stay whole
+export const S_WARM: u32 = 104; // 1: what the next rows will read has been loaded (store_warm)
 export const STORE_BYTES: u32 = 128;
 
 // Partition entry, 40 bytes: tables sorted by bucket, and the one used last; the filter of key-filter.ts.
