@@ -243,6 +243,11 @@ class Reader {
     throw new CheckpointError(condition, { path: this.#expected.path, offset: String(offset), reason });
   }
 
+  #newer(version: number): CheckpointError {
+    const parameters = { fileName: this.#expected.path, matchVersion: `v${FORMAT_VERSION}`, version: `v${version}` };
+    return new CheckpointError("UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION", parameters);
+  }
+
   offsetOf(position: number): number {
     return position - this.#windowStart;
   }
@@ -269,13 +274,13 @@ class Reader {
   readHeader(): { header: StateFileHeader; end: number } {
     const fixed = this.at(0, HEADER_FIXED_BYTES, this.#size);
     if (!fixed.subarray(0, 8).equals(MAGIC)) this.corrupt(0, "the file does not begin as a state file");
-    const version = fixed.readUInt32LE(8);
-    if (version !== FORMAT_VERSION) this.corrupt(8, `the format version is ${version}, this Millrace reads ${FORMAT_VERSION}`);
     const jsonBytes = fixed.readUInt32LE(12);
     const end = HEADER_FIXED_BYTES + jsonBytes + 8;
     if (end > HEADER_BYTES_MAX) this.corrupt(12, "the header is too long");
     const bytes = this.at(0, end, this.#size);
     if (this.#buffer.crc(0, end - 8, 0) !== bytes.readUInt32LE(end - 8)) this.corrupt(0, "the checksum of the header is wrong");
+    const version = bytes.readUInt32LE(8);
+    if (version > FORMAT_VERSION) throw this.#newer(version);
     this.headerCrc = this.#buffer.crc(0, end, 0);
     const header = JSON.parse(bytes.toString("utf8", HEADER_FIXED_BYTES, end - 8)) as StateFileHeader;
     for (const field of ["kind", "queryId", "batchId"] as const) {
