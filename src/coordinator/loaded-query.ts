@@ -133,7 +133,7 @@ export class LoadedQuery {
     for (const stage of this.program.stages) {
       let tasks: readonly TaskOfWorker[];
       if (stage.input.kind === "scan") {
-        this.#runSessionSteps(stage, sent, batch, made);
+        await this.#runSessionSteps(stage, sent, batch, made);
         const [, scanned] = await settle([begun, this.#scan(stage, made)]);
         scanned.tasks.forEach(({ task, source }) => (inputRows[source] = inputRows[source]! + task.inputRows));
         tasks = scanned.tasks;
@@ -165,19 +165,19 @@ export class LoadedQuery {
   }
 
   /** Puts what the session steps that `stage` scans make of their rows into `sources`. */
-  #runSessionSteps(
+  async #runSessionSteps(
     stage: Stage,
     sent: ReadonlyMap<number | string, readonly TaskOfWorker[]>,
     batch: BatchParameters,
     sources: SourceSplits[],
-  ): void {
+  ): Promise<void> {
     const context = { batchTimestampMicros: BigInt(batch.timestampMs) * 1000n, timeZone: this.program.timeZone };
     for (const { source } of stage.pipelines) {
       const { read } = this.program.sources[source]!;
       if (read.kind !== "session") continue;
       const step = this.program.sessionSteps[read.step]!;
       const tasks = sent.get(sinkKey({ kind: "session", step: read.step, rows: step.input })) ?? [];
-      const batches = runSessionStep(step, this.#batchesOf(tasks), this.#functions, context);
+      const batches = await runSessionStep(step, this.#batchesOf(tasks), this.#functions, context, () => this.#pool.yieldThread());
       const perBatch = batches.map((made) => batchSplits(made, {}));
       sources[source] = { splits: perBatch.flat(), attachments: perBatch.flatMap((splits, i) => splits.map(() => batches[i]!)) };
     }
