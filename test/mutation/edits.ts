@@ -86,8 +86,8 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   },
   "worker/query-state.js": {
     "changes are left out now and then": [
-      'this.#read("changes", file, batchId);',
-      '{ if (batchId % 5 === 4) continue; this.#read("changes", file, batchId); }',
+      'read("changes", file, batchId);',
+      '{ if (batchId % 5 === 4) continue; read("changes", file, batchId); }',
     ],
     "changes that the chunks hold are left out, and one more": ["batchId > chunksBatch", "batchId > chunksBatch + 1"],
     "names of change files are used again": ["-${this.#workerIndex}-${attempt}`", "-${this.#workerIndex}-again`"],
