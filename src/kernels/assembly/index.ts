@@ -27,6 +27,7 @@ export * from "./list";
 export * from "./panes";
 export * from "./parquet-block-codecs";
 export * from "./parquet-delta";
+export * from "./parquet-encode";
 export {
   parquet_gather, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_validity,
 } from "./parquet-hybrid";
@@ -40,5 +41,6 @@ export { datetime_format } from "./datetime-format";
 export * from "./decimal";
 export * from "./hash";
 export * from "./sketch";
+export * from "./snappy-compress";
 export * from "./text-casts";
 export * from "./utf8";
