@@ -85,7 +85,10 @@ export async function surviveWorkerDeath<T>(
   }
 }
 
-/** S2 and S3. A batch whose worker died starts again from the committed state, as a new attempt. */
+/**
+ * S2 and S3. A batch whose worker died, or that found the chunk store damaged (which goes away then), starts again from the committed state, as a
+ * new attempt.
+ */
 async function runAttempts(parts: BatchParts, batchId: number, input: Omit<BatchInput, "attempt">) {
   const { random, checkpoint, runner } = parts;
   for (let tries = 1; ; tries++) {
@@ -95,7 +98,7 @@ async function runAttempts(parts: BatchParts, batchId: number, input: Omit<Batch
       return { attempt, output: await runner.run({ ...input, attempt }) };
     } catch (error) {
       await undo(parts, attempt);
-      if (tries === ATTEMPTS_MAX || !isWorkerDeath(error)) throw error;
+      if (tries === ATTEMPTS_MAX || !(isWorkerDeath(error) || isDamagedChunkStore(error))) throw error;
     }
   }
 }
@@ -131,6 +134,10 @@ async function publish(
   }
   failpoint("after-sink-commit");
   return record;
+}
+
+function isDamagedChunkStore(error: unknown): boolean {
+  return error instanceof MillraceError && error.condition === "STATE_CHUNK_STORE_DAMAGED";
 }
 
 /** After a failed fsync what the sink says it holds may be gone with the next power loss. */

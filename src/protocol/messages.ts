@@ -87,6 +87,8 @@ export interface CheckpointTarget {
   readonly inode: number;
   /** Of the machine. */
   readonly bootId: string;
+  /** For the state of all workers. */
+  readonly memoryLimitBytes: number;
 }
 
 /** What happens to rows that leave the last stage. */
@@ -175,6 +177,7 @@ export interface StateReply {
 
 /** Of one worker. */
 export interface StateSize {
+  /** In memory and out of it. */
   readonly stateBytes: number;
   /** Of the batch's change files. */
   readonly changeBytes: number;
