@@ -6,14 +6,15 @@ import { MillraceError } from "../base/errors.ts";
 import { CheckpointReader } from "../checkpoint/checkpoint-reader.ts";
 import { effectiveConf, loggedConf } from "../checkpoint/offset-log.ts";
 import { layoutsFor, withoutState } from "../checkpoint/operator-metadata.ts";
-import type { RowField } from "../columnar/row-layout.ts";
+import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import { simpleString } from "../columnar/types.ts";
 import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
-import { parseStateMetadata, type StateOperatorMetadata } from "../state/state-metadata.ts";
+import type { StateOperatorMetadata } from "../state/state-metadata.ts";
+import { pairAggregates, startText, typesText } from "../state/state-migration.ts";
 import { refuseState } from "./async-progress-options.ts";
 import type { QueryHandle, StartRequest } from "./executor.ts";
 import type { LocalExecutor } from "./local-executor.ts";
-import { checkedForStart, checkpointLocation, sessionConf, sourceKey, statefulOperators } from "./streaming-start.ts";
+import { checkedForStart, checkpointLocation, mayLoseState, sessionConf, sourceKey, statefulOperators } from "./streaming-start.ts";
 
 /** A field of state rows: its type in the checkpoint and in the program; null where it is not. */
 export interface FieldComparison {
@@ -29,6 +30,17 @@ export interface OperatorComparison {
   readonly wanted: string | null;
   readonly keys: readonly FieldComparison[];
   readonly values: readonly FieldComparison[];
+  /** What becomes of the aggregates, in the order of the program; those that are gone last. */
+  readonly aggregates: readonly AggregateComparison[];
+}
+
+/** An aggregate as SQL text, in the checkpoint and in the program; null where it is not. */
+export interface AggregateComparison {
+  readonly stored: string | null;
+  readonly wanted: string | null;
+  readonly fate: "kept" | "widened" | "new" | "lost";
+  /** Types of its state; for a new one what it begins with in groups that exist. */
+  readonly detail: string;
 }
 
 export interface StartComparison {
@@ -59,8 +71,8 @@ export async function compareStart(executor: LocalExecutor, plan: LogicalPlan, r
   );
   if (asyncIntervalMs !== null) refuseState(program);
   const wanted = statefulOperators(program);
-  const text = newest && (await reader!.text("operators/state"));
-  const stored = text ? parseStateMetadata(text, `${path}/operators/state`) : [];
+  const schemas = newest ? await reader!.stateSchemas(await reader!.commits.latest()) : [];
+  const stored = schemas.at(-1)?.operators ?? [];
   const streams = new Map(
     program.sources.flatMap(({ isStreaming, read }) => (isStreaming ? [[sourceKey(read as Read), read as Read]] : [])),
   );
@@ -75,7 +87,7 @@ export async function compareStart(executor: LocalExecutor, plan: LogicalPlan, r
     sources: { stored: newest?.offsets.length ?? 0, wanted: [...streams.values()].map(describeRead) },
     settings,
     operators: newest ? compareOperators(stored, wanted) : [],
-    refusal: newest ? refusalOf(stored, wanted, newest.offsets.length, streams.size) : null,
+    refusal: newest ? refusalOf(stored, wanted, newest.offsets.length, streams.size, mayLoseState(executor)) : null,
   };
 }
 
@@ -93,12 +105,13 @@ function refusalOf(
   wanted: readonly StateOperatorMetadata[],
   storedSources: number,
   sources: number,
+  mayLose: boolean,
 ): StartComparison["refusal"] {
   try {
     if (storedSources !== sources)
       throw new MillraceError("STREAMING_SOURCE_COUNT_CHANGED", { expected: String(storedSources), actual: String(sources) });
     if (stored.length === 0 && wanted.length > 0) throw withoutState(wanted);
-    if (stored.length > 0) layoutsFor(stored, wanted);
+    if (stored.length > 0) layoutsFor(stored, wanted, mayLose);
     return null;
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error;
@@ -116,7 +129,17 @@ function compareOperators(stored: readonly StateOperatorMetadata[], wanted: read
       wanted: now?.operatorName ?? null,
       keys: compareFields(before?.layout.keys ?? [], now?.layout.keys ?? []),
       values: compareFields(before?.layout.values ?? [], now?.layout.values ?? []),
+      aggregates: before && now ? compareAggregates(before.layout, now.layout) : [],
     };
+  });
+}
+
+function compareAggregates(stored: RowLayout, wanted: RowLayout): AggregateComparison[] {
+  return pairAggregates(stored, wanted).map(({ stored: before, wanted: now }): AggregateComparison => {
+    if (before === null) return { stored: null, wanted: now!.call, fate: "new", detail: startText(now!, wanted) };
+    if (now === null) return { stored: before.call, wanted: null, fate: "lost", detail: typesText(before, stored) };
+    const [was, is] = [typesText(before, stored), typesText(now, wanted)];
+    return { stored: before.call, wanted: now.call, fate: was === is ? "kept" : "widened", detail: was === is ? is : `${was} to ${is}` };
   });
 }
 

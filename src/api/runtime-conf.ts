@@ -77,8 +77,9 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     check: isBoolean,
   },
   "spark.sql.streaming.stateStore.maintenanceInterval": {
-    description: "Time between two background copies of changed state; what is younger is redone at a restart.",
-    default: "2s",
+    description:
+      "Longest time between two background copies of changed state; what is younger is redone at a restart. Copies come sooner where redo would take half a second.",
+    default: "60s",
     check: isDuration,
   },
   "spark.sql.streaming.stateStore.minDeltasForSnapshot": {
@@ -115,6 +116,12 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     description: "A worker that works for so long without a sign of life counts as dead and is replaced. 0: never.",
     default: "120s",
     check: isDuration,
+  },
+  "millrace.state.migrate": {
+    description:
+      "Whether a changed program may start where that makes an aggregate begin empty in groups that exist, or loses the state of one that is gone.",
+    default: "false",
+    check: isBoolean,
   },
   "millrace.windowPanes.enabled": {
     description: "Whether overlapping windows share partial aggregates (panes). A checkpoint keeps to what it was started with.",

@@ -13,7 +13,7 @@ import { effectiveConf } from "../checkpoint/offset-log.ts";
 import { agreeOnLayouts } from "../checkpoint/operator-metadata.ts";
 import { localPath } from "../connectors/file/file-listing.ts";
 import { ConnectorOptions } from "../connectors/options.ts";
-import type { SinkProvider } from "../connectors/sink.ts";
+import type { SinkProvider, StreamSink } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import { AsyncProgress } from "../coordinator/async-progress.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
@@ -32,7 +32,7 @@ import type { CheckpointTarget, OutputTarget } from "../protocol/messages.ts";
 import { asyncProgressIntervalMs, asyncProgressOptions, refuseState } from "./async-progress-options.ts";
 import type { ExplainMode, QueryHandle, StartRequest } from "./executor.ts";
 import { explainText } from "./explain-text.ts";
-import type { StateOperatorMetadata } from "../state/state-metadata.ts";
+import type { StateOperatorMetadata, StateSchema } from "../state/state-metadata.ts";
 import type { LocalExecutor } from "./local-executor.ts";
 
 const CHECKPOINT_OPTION = "checkpointLocation";
@@ -53,32 +53,38 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     const partitions = Number(conf.get("spark.sql.shuffle.partitions"));
     const planned = await executor.plan(executor.optimize(analyzed.plan), request.outputMode, partitions);
     if (asyncIntervalMs !== null) refuseState(planned);
-    const program = await withStoredLayouts(planned, checkpoint, new DirectoryLogStore(ports.files, writer, `${location.path}/operators`));
+    const schema = schemaOf(tailOutput(planned.output, planned.tail));
+    const openSink = async () =>
+      await provider.create({
+        ports,
+        options: sinkOptions(provider, request),
+        path: request.path,
+        schema,
+        partitionBy: request.partitionBy,
+        outputMode: request.outputMode,
+        queryName: request.name,
+        queryId: checkpoint.queryId,
+        attachments: { ...request.attachments, memoryTables: executor.memoryTables },
+        timeZone: executor.timeZone,
+        openLog: (directory) => new DirectoryLogStore(ports.files, new AtomicFiles(ports, directory), directory),
+      });
+    // Whether its last batch counts is for the sink to say, and with it which state there is.
+    const early = checkpoint.unfinishedBatch === null ? null : await openSink();
+    const operatorLog = new DirectoryLogStore(ports.files, writer, `${location.path}/operators`);
+    const committedSchema = await stateSchemaNow(checkpoint, early);
+    const { program, schemas } = await withStoredLayouts(planned, checkpoint, operatorLog, committedSchema, mayLoseState(executor));
     const { sources, bindings } = await openSources(
       executor,
       program,
       (index) => new DirectoryLogStore(ports.files, writer, `${location.path}/sources/${index}`),
     );
-    const schema = schemaOf(tailOutput(program.output, program.tail));
-    const sink = await provider.create({
-      ports,
-      options: sinkOptions(provider, request),
-      path: request.path,
-      schema,
-      partitionBy: request.partitionBy,
-      outputMode: request.outputMode,
-      queryName: request.name,
-      queryId: checkpoint.queryId,
-      attachments: { ...request.attachments, memoryTables: executor.memoryTables },
-      timeZone: executor.timeZone,
-      openLog: (directory) => new DirectoryLogStore(ports.files, new AtomicFiles(ports, directory), directory),
-    });
+    const sink = early ?? (await openSink());
     const output: OutputTarget =
       sink.delivery.kind === "main"
         ? { kind: "main" }
         : { kind: "writer", writer: sink.delivery.writer, settings: sink.delivery.settings, schema };
     const target = {
-      ...(await checkpointTarget(ports, checkpoint)),
+      ...(await checkpointTarget(ports, checkpoint, schemas)),
       memoryLimitBytes: await memoryLimitBytes(ports.files, sessionConf(executor)),
     };
     const query = new LoadedQuery(executor.pool, program, functions, output, target);
@@ -195,19 +201,42 @@ export class LocalQuery implements QueryHandle {
 }
 
 /** The checkpoint as workers are told of it. */
-async function checkpointTarget(ports: Ports, { path, queryId, owner }: Checkpoint): Promise<Omit<CheckpointTarget, "memoryLimitBytes">> {
-  return { path, queryId, bootId: owner.bootId, inode: (await ports.files.stat(path))!.inode };
+async function checkpointTarget(
+  ports: Ports,
+  { path, queryId, owner }: Checkpoint,
+  schemas: readonly StateSchema[],
+): Promise<Omit<CheckpointTarget, "memoryLimitBytes">> {
+  return { path, queryId, bootId: owner.bootId, inode: (await ports.files.stat(path))!.inode, schemas };
 }
 
-/** The program with the row layouts that the checkpoint's state has. */
-async function withStoredLayouts(program: PhysicalProgram, checkpoint: Checkpoint, log: DirectoryLogStore): Promise<PhysicalProgram> {
+/** Schema of the state that recovery will find: that of the last batch which is committed or will be adopted. Null: none has been. */
+async function stateSchemaNow(checkpoint: Checkpoint, sink: StreamSink | null): Promise<number | null> {
+  const unfinished = checkpoint.unfinishedBatch;
+  const attempt = unfinished === null || sink === null ? null : await sink.lookup(unfinished);
+  const adoptable = attempt === null ? null : await checkpoint.adoptable(unfinished!, attempt);
+  return (adoptable ?? (await checkpoint.commits.latest()))?.stateSchema ?? null;
+}
+
+/** The program with the row layouts that it shares with the checkpoint's state, and the schemas that state files may have. */
+async function withStoredLayouts(
+  program: PhysicalProgram,
+  checkpoint: Checkpoint,
+  log: DirectoryLogStore,
+  committedSchema: number | null,
+  mayLose: boolean,
+): Promise<{ program: PhysicalProgram; schemas: readonly StateSchema[] }> {
+  const isNew = checkpoint.inventory.offsetBatches.length === 0;
   const wanted = statefulOperators(program);
-  const layouts = await agreeOnLayouts(log, wanted, checkpoint.path, checkpoint.inventory.offsetBatches.length === 0);
+  const { layouts, schemas } = await agreeOnLayouts({ log, wanted, path: checkpoint.path, isNew, committedSchema, mayLose });
+  checkpoint.stateSchema = schemas.at(-1)?.schema ?? 0;
   const operators = program.operators.map((operator) =>
     operator.state ? { ...operator, layout: layouts.get(operator.state.operatorId) ?? operator.layout } : operator,
   );
-  return { ...program, operators };
+  return { program: { ...program, operators }, schemas };
 }
+
+/** Whether the program has agreed to aggregates that begin empty and to state that is lost. */
+export const mayLoseState = ({ settings }: LocalExecutor): boolean => settings.conf.get("millrace.state.migrate")?.toLowerCase() === "true";
 
 /** What the state metadata of a checkpoint says about the operators of a program. */
 export function statefulOperators(program: PhysicalProgram): readonly StateOperatorMetadata[] {

@@ -257,18 +257,29 @@ class NodeFile implements SyncFile {
 
 /**
  * Binds an abstract unix socket named after the directory's device and inode. The kernel frees the name when the process dies,
- * however it dies, and no path or symbolic link leads around it.
+ * however it dies, and no path or symbolic link leads around it. The directory stays open meanwhile: were it removed, another one could get
+ * its inode.
  */
 async function lockBySocket(directory: string): Promise<DirectoryLock | null> {
-  const { dev, ino } = await statAsync(directory);
-  const server = createServer((socket) => socket.destroy());
-  const isBound = await new Promise<boolean>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
-    server.listen({ path: `\0millrace-${dev}-${ino}` }, () => resolve(true));
-  });
-  if (!isBound) return null;
-  server.unref();
-  return { owner: processIdentity(), release: () => new Promise((resolve) => void server.close(() => resolve())) };
+  const descriptor = await openAsync(directory, constants.O_RDONLY);
+  try {
+    const { dev, ino } = fstatSync(descriptor);
+    const server = createServer((socket) => socket.destroy());
+    const isBound = await new Promise<boolean>((resolve, reject) => {
+      server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
+      server.listen({ path: `\0millrace-${dev}-${ino}` }, () => resolve(true));
+    });
+    if (isBound) {
+      server.unref();
+      const unbind = (): Promise<void> => new Promise((resolve) => void server.close(() => resolve()));
+      return { owner: processIdentity(), release: () => unbind().then(() => closeAsync(descriptor)) };
+    }
+  } catch (error) {
+    await closeAsync(descriptor);
+    throw error;
+  }
+  await closeAsync(descriptor);
+  return null;
 }
 
 /** Where there are no abstract sockets: an exclusive file with the owner's identity, taken over when that process is gone. */

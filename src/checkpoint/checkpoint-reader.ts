@@ -4,10 +4,12 @@
  */
 import { CheckpointError } from "../base/errors.ts";
 import type { FileSystem, Ports, ProcessIdentity } from "../base/ports.ts";
+import type { StateSchema } from "../state/state-metadata.ts";
 import { AtomicFiles } from "./atomic-file.ts";
 import { type BatchFiles, commitLog, type CommitLog, type CommitRecord, decodeChangeIndex } from "./commit-log.ts";
 import { batchIdsAmong } from "./metadata-log.ts";
 import { offsetLog, type OffsetLog } from "./offset-log.ts";
+import { currentChain, readSchemas } from "./operator-metadata.ts";
 import { readQueryId } from "./query-metadata.ts";
 
 export class CheckpointReader {
@@ -50,6 +52,13 @@ export class CheckpointReader {
       indexed.push(...decodeChangeIndex(fileName, await this.#files.readFile(fileName), this.queryId, lastBatch));
     }
     return [...indexed, ...changes];
+  }
+
+  /** Schemas of the state after the batch of `record` (the newest there are, if there is none), the first one first; none: no operator has state. */
+  async stateSchemas(record: Pick<CommitRecord, "stateSchema"> | null): Promise<readonly StateSchema[]> {
+    const names = (await this.filesIn("operators")).map(({ name }) => name);
+    const known = await readSchemas(names, (name) => this.text(`operators/${name}`), this.path);
+    return known.length === 0 ? [] : currentChain(known, record?.stateSchema ?? null, this.path);
   }
 
   /** Every state file that a record counts on, relative to the checkpoint. */

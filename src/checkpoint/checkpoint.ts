@@ -32,6 +32,8 @@ export class Checkpoint {
   readonly offsets: OffsetLog;
   readonly commits: CommitLog;
   readonly inventory: CheckpointInventory;
+  /** Of the state that this run writes (`operator-metadata.ts`). */
+  stateSchema = 0;
   readonly #files: FileSystem;
   readonly #lock: CheckpointLock;
   readonly #state: StateFiles;
@@ -93,6 +95,12 @@ export class Checkpoint {
     }
   }
 
+  /** The newest planned batch, if there is no commit record of it; else null. */
+  get unfinishedBatch(): number | null {
+    const newest = this.inventory.offsetBatches.at(-1);
+    return newest === undefined || this.inventory.commitBatches.includes(newest) ? null : newest;
+  }
+
   /** Number of this start. */
   get epoch(): number {
     return this.#lock.epoch;
@@ -144,7 +152,7 @@ export class Checkpoint {
     fields: Pick<CommitRecord, "batchId" | "attempt" | "nextBatchWatermarkMs" | "receipt">,
     own: readonly ChangeFile[],
   ): Promise<CommitRecord> {
-    return { ...fields, epoch: this.epoch, ...(await this.#state.after(fields.batchId, this.epoch, own)) };
+    return { ...fields, epoch: this.epoch, stateSchema: this.stateSchema, ...(await this.#state.after(fields.batchId, this.epoch, own)) };
   }
 
   /** Writes the record so that it can be adopted (`isDurable`), or only so that `commit` is quick. */
@@ -156,10 +164,11 @@ export class Checkpoint {
 
   /** The commit point: gives the prepared record its name. */
   async commit(record: CommitRecord): Promise<void> {
-    await this.checkOwner();
-    failpoint("before-commits-log");
-    await this.commits.publish(preparedName(record.batchId, record.attempt), record.batchId);
-    failpoint("after-commits-log");
+    await this.#asOwner(async () => {
+      failpoint("before-commits-log");
+      await this.commits.publish(preparedName(record.batchId, record.attempt), record.batchId);
+      failpoint("after-commits-log");
+    });
     this.#state.committed(record);
     this.#recentCommits.set(record.batchId, record);
     this.#sweep();
@@ -184,10 +193,11 @@ export class Checkpoint {
 
   /** Adds `offsets/N`. */
   async addOffsets(record: OffsetRecord): Promise<void> {
-    await this.checkOwner();
-    failpoint("before-offsets-log");
-    await this.offsets.add(record);
-    failpoint("after-offsets-log");
+    await this.#asOwner(async () => {
+      failpoint("before-offsets-log");
+      await this.offsets.add(record);
+      failpoint("after-offsets-log");
+    });
   }
 
   /** Notes that an attempt of this run failed: what it left in the state directories goes after the next commit. */
@@ -246,6 +256,17 @@ export class Checkpoint {
         failpoint("during-sweep");
       }
     });
+  }
+
+  /** Who lost the checkpoint is told so, and not what became of the files meanwhile. */
+  async #asOwner(write: () => Promise<void>): Promise<void> {
+    await this.checkOwner();
+    try {
+      await write();
+    } catch (error) {
+      await this.checkOwner();
+      throw error;
+    }
   }
 
   async #commitRecordOf(batchId: number): Promise<CommitRecord | null> {

@@ -33,6 +33,8 @@ export interface CommitRecord {
   readonly attempt: string;
   readonly nextBatchWatermarkMs: number;
   readonly receipt: { readonly rows: number };
+  /** Schema of the state after the batch (`operators/state-<n>`); 0: that of the first start. */
+  readonly stateSchema: number;
   /** Snapshots of the whole state, at most two, older first. */
   readonly snapshots: readonly BatchFiles[];
   /** Lists of earlier change files, in batch order, so that a record stays small however many batches there are after a snapshot. */
@@ -45,15 +47,23 @@ export type CommitLog = MetadataLog<CommitRecord>;
 
 export function commitLog(files: FileSystem, writer: AtomicFiles, checkpointPath: string, queryId: string): CommitLog {
   return new MetadataLog<CommitRecord>(files, writer, `${checkpointPath}/commits`, queryId, {
-    encode: ({ batchId, epoch, attempt, nextBatchWatermarkMs, receipt, snapshots, indexes, changes }) =>
+    encode: ({ batchId, epoch, attempt, nextBatchWatermarkMs, receipt, stateSchema, snapshots, indexes, changes }) =>
       encodeLogFile(
         { nextBatchWatermarkMs },
         { queryId, batchId },
-        { epoch, attempt, receipt, snapshots: snapshots.map(toRow), indexes, changes: changes.map(toRow) },
+        {
+          epoch,
+          attempt,
+          receipt,
+          ...(stateSchema > 0 && { stateSchema }),
+          snapshots: snapshots.map(toRow),
+          indexes,
+          changes: changes.map(toRow),
+        },
         [],
       ),
     decode: ({ metadata, millrace }, batchId) => {
-      const { epoch, attempt, receipt, indexes } = millrace as unknown as CommitRecord;
+      const { epoch, attempt, receipt, indexes, stateSchema = 0 } = millrace as unknown as CommitRecord;
       const rows = millrace as unknown as { snapshots: readonly BatchFilesRow[]; changes: readonly BatchFilesRow[] };
       return {
         batchId,
@@ -61,6 +71,7 @@ export function commitLog(files: FileSystem, writer: AtomicFiles, checkpointPath
         attempt,
         nextBatchWatermarkMs: Number(metadata["nextBatchWatermarkMs"]),
         receipt,
+        stateSchema,
         snapshots: rows.snapshots.map(fromRow),
         indexes,
         changes: rows.changes.map(fromRow),

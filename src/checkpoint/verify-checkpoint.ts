@@ -5,7 +5,7 @@
 import { MillraceError } from "../base/errors.ts";
 import type { FileSystem, Ports, SyncFile } from "../base/ports.ts";
 import { checkStateFile } from "../state/state-file-check.ts";
-import { parseStateMetadata } from "../state/state-metadata.ts";
+import { parseStateSchema } from "../state/state-metadata.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
 import type { BatchFiles, CommitRecord } from "./commit-log.ts";
 import { damagedFile } from "./log-file.ts";
@@ -98,8 +98,10 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
     });
   }
 
-  const operators = await reader.text("operators/state");
-  if (operators !== null) await attempt("operators/state", () => parseStateMetadata(operators, `${path}/operators/state`));
+  for (const { name } of await reader.filesIn("operators")) {
+    const file = `operators/${name}`;
+    await attempt(file, async () => parseStateSchema((await reader.text(file)) ?? "", `${path}/${file}`));
+  }
   let sourceLogFiles = 0;
   for (const source of await reader.sourceDirectories()) {
     for (const { name } of await reader.filesIn(`sources/${source}`)) {

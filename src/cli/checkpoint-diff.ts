@@ -3,7 +3,7 @@
  * program, without its streaming queries. Main thread.
  */
 import { resolve } from "node:path";
-import type { FieldComparison, OperatorComparison, StartComparison } from "../api/compare-start.ts";
+import type { AggregateComparison, FieldComparison, OperatorComparison, StartComparison } from "../api/compare-start.ts";
 import { IllegalArgumentError } from "../base/errors.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-code.ts";
 import { runProgram } from "./run.ts";
@@ -46,12 +46,25 @@ function comparisonText({ batches, sources, settings, operators, refusal }: Star
   return lines;
 }
 
-function operatorText({ operatorId, stored, wanted, keys, values }: OperatorComparison): string[] {
+function operatorText({ operatorId, stored, wanted, keys, values, aggregates }: OperatorComparison): string[] {
   if (wanted === null) return [`operator ${operatorId} (${stored}): lost, the program has no such operator`];
   if (stored === null) return [`operator ${operatorId} (${wanted}): new, the checkpoint has no state of it`];
   const heading = stored === wanted ? `operator ${operatorId} (${stored})` : `operator ${operatorId}: ${stored} is ${wanted} now`;
-  const fields = [...keys.map((field) => ["key", field] as const), ...values.map((field) => ["value", field] as const)];
-  return [heading, ...fields.map(([part, field]) => `  ${part.padEnd(6)}${fieldText(field)}`)];
+  // Aggregates say more than the fields that they are kept in.
+  const shown = aggregates.length > 0 ? [] : values;
+  const fields = [...keys.map((field) => ["key", field] as const), ...shown.map((field) => ["value", field] as const)];
+  return [heading, ...fields.map(([part, field]) => `  ${part.padEnd(6)}${fieldText(field)}`), ...aggregates.map(aggregateText)];
+}
+
+function aggregateText({ stored, wanted, fate, detail }: AggregateComparison): string {
+  switch (fate) {
+    case "new":
+      return `  ${wanted}: new, starts with ${detail} in groups that exist`;
+    case "lost":
+      return `  ${stored}: lost (${detail})`;
+    default:
+      return `  ${wanted}: ${stored === wanted ? "" : `goes on with the state of ${stored}, `}${fate} (${detail})`;
+  }
 }
 
 function fieldText({ name, stored, wanted }: FieldComparison): string {

@@ -4,7 +4,6 @@ import { isAlive, nodePorts } from "../base/node-ports.ts";
 import type { ProcessIdentity } from "../base/ports.ts";
 import { CheckpointReader } from "../checkpoint/checkpoint-reader.ts";
 import type { BatchFiles } from "../checkpoint/commit-log.ts";
-import { parseStateMetadata } from "../state/state-metadata.ts";
 import { EXIT_OK } from "./exit-code.ts";
 import { bytesText, grouped, type Terminal } from "./terminal.ts";
 
@@ -64,7 +63,7 @@ export async function describeCheckpoint(path: string): Promise<CheckpointDescri
   const commit = await reader.commits.latest();
   const newestPlanned = await reader.offsets.latest();
   const finished = commit && (await reader.offsets.get(commit.batchId));
-  const operators = await reader.text("operators/state");
+  const operators = (await reader.stateSchemas(commit)).at(-1)?.operators ?? [];
   const group = ({ batchId, files }: BatchFiles): FileGroup => ({
     batchId,
     files: files.map(({ path: file, lengthBytes }) => ({ path: file, sizeBytes: lengthBytes })),
@@ -89,16 +88,13 @@ export async function describeCheckpoint(path: string): Promise<CheckpointDescri
     batchTime: newestPlanned && new Date(newestPlanned.batchTimestampMs).toISOString(),
     rowsOut: commit?.receipt.rows ?? null,
     conf: newestPlanned?.conf ?? {},
-    operators:
-      operators === null
-        ? []
-        : parseStateMetadata(operators, `${path}/operators/state`).map(({ operatorId, operatorName, partitionCount, layout }) => ({
-            operatorId,
-            operatorName,
-            partitions: partitionCount,
-            keys: layout.keys.map(({ name }) => name),
-            values: layout.values.map(({ name }) => name),
-          })),
+    operators: operators.map(({ operatorId, operatorName, partitionCount, layout }) => ({
+      operatorId,
+      operatorName,
+      partitions: partitionCount,
+      keys: layout.keys.map(({ name }) => name),
+      values: layout.values.map(({ name }) => name),
+    })),
     snapshots: (commit?.snapshots ?? []).map(group),
     changes: commit ? (await reader.changesOf(commit)).map(group) : [],
     sources,

@@ -13,8 +13,9 @@ type Part =
 
 export type DateTimePattern = readonly Part[];
 
-const MONTHS = "January February March April May June July August September October November December".split(" ");
-const WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(" ");
+export const MONTHS = "January February March April May June July August September October November December".split(" ");
+/** From Monday on. */
+export const WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(" ");
 const LETTERS = "yuMLdDHhkKmsSaEQqGXxZzVO";
 const known = new Map<string, DateTimePattern>();
 

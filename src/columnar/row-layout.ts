@@ -51,6 +51,23 @@ export interface RowLayout {
   readonly bucket: RowBucket | null;
   /** Absent: the rows are no panes. */
   readonly panes?: RowPanes;
+  /** What the values are buffers of; absent where they are none. */
+  readonly aggregates?: readonly RowAggregate[];
+}
+
+/** The buffers of one aggregate: by its call they are found again in state that an earlier version of the program has left. */
+export interface RowAggregate {
+  /** As SQL text: `sum(price) FILTER (WHERE (channel = 'web'))`. */
+  readonly call: string;
+  /** The same without casts: an argument that has become wider is still that argument. */
+  readonly castless: string;
+  /** Types of the arguments, where the bytes of a buffer depend on them (lists, sketches); else empty. */
+  readonly encoding: string;
+  /** First value field, and how many. */
+  readonly firstField: number;
+  readonly fieldCount: number;
+  /** Values of these fields in a group that no row has got to yet; none for lists and sketches, which are empty. */
+  readonly initial: readonly (bigint | number | boolean | null)[];
 }
 
 /**

@@ -3,6 +3,7 @@
  * Gregorian calendar. Functions of TIMESTAMP are local time, so they are inlined for UTC only.
  */
 import type { DataType } from "../columnar/types.ts";
+import type { Call } from "../plan/expr/expression.ts";
 import {
   type Civil,
   emitCivil,
@@ -14,10 +15,11 @@ import {
   emitTruncateWeek,
   pushDaysInMonth,
 } from "./calendar.ts";
+import { datetimeProgram } from "./datetime-program.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
 import { integerBits } from "./inline-arithmetic.ts";
-import { type InlineConditions, type InlineFunction, type InlineFunctions, strictFunction } from "./inline-function.ts";
+import { emitKernelCheck, type InlineConditions, type InlineFunction, type InlineFunctions, strictFunction } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
 import type { CompiledValue } from "./value.ts";
 
@@ -282,6 +284,20 @@ const unixTimestamp: InlineFunction = {
   },
 };
 
+const programOf = ({ args: [, pattern] }: Call): Uint8Array | null =>
+  pattern?.kind === "literal" && typeof pattern.value === "string" ? datetimeProgram(pattern.value) : null;
+
+/** `date_format` with a pattern that is known beforehand. */
+const formatTimestamp: InlineFunction = strictFunction(
+  (conditions) => isLocal(conditions) && conditions.isUtc && programOf(conditions.call) !== null,
+  ({ f, module, args, call, fail }) => {
+    args[0]!.push();
+    module.pushLiteralView(f, programOf(call)!);
+    f.call(module.kernel("datetime_format", ["i64", "i64"], ["i64"]));
+    emitKernelCheck(f, fail);
+  },
+);
+
 export const datetimeFunctions: InlineFunctions = {
   year,
   month,
@@ -300,6 +316,7 @@ export const datetimeFunctions: InlineFunctions = {
   add_months: addMonths,
   date_trunc: truncateTimestamp,
   trunc: truncateDate,
+  date_format: formatTimestamp,
   unix_date: reinterpret("date"),
   date_from_unix_date: reinterpret("integer"),
   unix_seconds: toEpoch(MICROS_PER_SECOND),

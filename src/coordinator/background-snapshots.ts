@@ -12,7 +12,7 @@ import { isWorkerDeath } from "./worker-death.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface SnapshotSettings {
-  /** From the start of one pass to that of the next. */
+  /** From the start of one pass to that of the next, at most, while state changes. */
   readonly intervalMs: number;
   /** Little state gets a snapshot file after so many batches that changed it. */
   readonly minDeltas: number;
@@ -23,8 +23,8 @@ export interface SnapshotFile {
   readonly files: readonly ChangeFile[];
 }
 
-/** Per worker: what it copies between two batches; about 2 ms. */
-const SLICE_BYTES = 8 << 20;
+/** Per worker: what it copies at a time, at most. */
+const SLICE_BYTES = 16 << 20;
 /** State up to this size gets snapshot files by the number of batches instead of bytes. */
 const SMALL_STATE_BYTES = 4 << 20;
 
@@ -34,6 +34,15 @@ interface Logged {
   /** Batches that changed state. */
   readonly batches: number;
 }
+
+/** A pass begins when the redo of what was logged since the last one would take a restart so long. */
+const REDO_MS_MAX = 500;
+/** Change files that one worker redoes in a millisecond. */
+const REDO_BYTES_PER_MS = 250_000;
+/** Opening and checking a file. */
+const REDO_MS_PER_FILE = 0.1;
+/** After a failure of the chunk store, before it is begun anew. */
+const RETRY_MS = 10_000;
 
 export class BackgroundSnapshots {
   readonly #pool: WorkerPool;
@@ -54,8 +63,10 @@ export class BackgroundSnapshots {
   #epoch = 0;
   #commitSeen: () => void = () => {};
   #isEnding = false;
-  /** The store could not be written: this run goes on without. */
-  #isGivenUp = false;
+  /** The store is empty, or not there: the next pass copies all chunks. */
+  #isAnew = false;
+  #failures = 0;
+  #retryMs = Number.NEGATIVE_INFINITY;
   #file: SnapshotFile | null = null;
   #failure: unknown = null;
 
@@ -93,7 +104,9 @@ export class BackgroundSnapshots {
     this.#sinceFile = { bytes: bytesOf(changes.flatMap(({ files }) => files)), batches: changes.length };
     this.#sincePass = this.#sinceFile;
     const isThere = (await this.#ports.files.stat(`${this.#checkpoint.path}/state/chunks`)) !== undefined;
-    if (!isThere || this.#isGivenUp) return null;
+    // Workers that load nothing have nothing staged either.
+    this.#isAnew = false;
+    if (!isThere) return null;
     const { batchId } = await this.#send({ kind: "open", committedBatch, oldestBatch: snapshot?.batchId ?? -1 });
     return batchId;
   }
@@ -117,10 +130,21 @@ export class BackgroundSnapshots {
     this.#committedBatch = batchId;
     this.#epoch = epoch;
     this.#commitSeen();
-    const isDue = this.#sincePass.batches > 0 && this.#ports.clock.monotonicMs() - this.#passStartMs >= this.#settings.intervalMs;
-    if (this.#pass === null && isDue && !this.#isGivenUp && !this.#isEnding) {
+    if (this.#pass === null && this.#isPassDue(this.#ports.clock.monotonicMs()) && !this.#isEnding) {
       this.#pass = this.#runPass(batchId).finally(() => (this.#pass = null));
     }
+  }
+
+  #isPassDue(nowMs: number): boolean {
+    const { bytes, batches } = this.#sincePass;
+    if (batches === 0 || nowMs < this.#retryMs) return false;
+    const redoMs = bytes / (this.#pool.size * REDO_BYTES_PER_MS) + batches * REDO_MS_PER_FILE;
+    return redoMs >= REDO_MS_MAX || nowMs - this.#passStartMs >= this.#settings.intervalMs;
+  }
+
+  /** Passes of this run that could not be written; change files then stay until one can. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** A snapshot file that has been finished since the last call. Throws what went wrong with one. */
@@ -155,12 +179,20 @@ export class BackgroundSnapshots {
       this.#file = { batchId, files: [file!] };
       this.#sinceFile = { bytes: this.#sinceFile.bytes - before.bytes, batches: this.#sinceFile.batches - before.batches };
     } catch (error) {
-      // The batch in which a worker died loads the state again; a new pass begins after it.
+      // The batch in which a worker died loads the state again. A new writer's thread knows no store, so it begins one.
+      this.#isAnew = true;
       if (isWorkerDeath(error)) return;
-      this.#isGivenUp = true;
-      if (!isOfChunkStore(error)) this.#failure = error;
       await this.#send({ kind: "discard" }).catch(() => undefined);
+      if (!isOfChunkStore(error)) this.#failure = error;
+      else this.#failed(error as MillraceError);
     }
+  }
+
+  #failed({ condition, message }: MillraceError): void {
+    this.#retryMs = this.#ports.clock.monotonicMs() + Math.min(RETRY_MS, this.#settings.intervalMs);
+    if (this.#failures++ > 0) return;
+    const kept = "The query goes on; its change files are kept, and redone at a restart, until the store can be written.";
+    process.emitWarning(`${message} ${kept}`, { type: "MillraceWarning", code: condition });
   }
 
   /** Whether all that had changed up to `batchId` has got into the chunk store. The first slices are asked for at once. */
@@ -170,7 +202,8 @@ export class BackgroundSnapshots {
       this.#buffers = Array.from({ length: this.#pool.size }, () => new Uint8Array(new SharedArrayBuffer(size)));
     }
     const retired = [];
-    for (let begins = true, isDone = false; !isDone; begins = false) {
+    const first = this.#isAnew ? "all" : "changed";
+    for (let begins: Extract<Command, { kind: "stage" }>["begins"] = first, isDone = false; !isDone; begins = "no") {
       const nextCommit = new Promise<void>((resolve) => (this.#commitSeen = resolve));
       const slices = await this.#pool.each((index) => ({ kind: "stage", query: this.#query, buffer: this.#buffers[index]!, begins }));
       const staged = slices.flatMap((slice, index) => (slice ? [{ ...slice, buffer: this.#buffers[index]! }] : []));
@@ -186,18 +219,20 @@ export class BackgroundSnapshots {
       if (this.#isEnding && !isDone) return false;
       if (staged.length < slices.length) await nextCommit;
     }
+    this.#isAnew = false;
     await this.#send({ kind: "endPass", batchId, retired });
     return true;
   }
 
   #isFileDue({ bytes, batches }: Logged): boolean {
-    if (bytes > Math.max(this.#stateBytes, SMALL_STATE_BYTES)) return true;
+    if (bytes > Math.max(2 * this.#stateBytes, SMALL_STATE_BYTES)) return true;
     return batches >= this.#settings.minDeltas && this.#stateBytes <= SMALL_STATE_BYTES;
   }
 
   async #send(request: ChunkRequest): Promise<ChunkReply> {
     this.#isOpen = true;
-    const target = { ...this.#checkpoint, operators: this.#operators };
+    const { path, queryId, inode, bootId, schemas } = this.#checkpoint;
+    const target = { path, queryId, inode, bootId, operators: this.#operators, schema: schemas.at(-1)?.schema ?? 0 };
     return await this.#pool.writer.send({ kind: "chunks", query: this.#query, target, request });
   }
 }

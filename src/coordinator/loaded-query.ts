@@ -209,13 +209,15 @@ export class LoadedQuery {
     return { tasks, replies };
   }
 
-  /** Every worker merges what the tasks wrote for it, in task order. */
+  /** Every worker merges what the tasks wrote for it, in task order; where all have grouped their rows alike, group by group. */
   async #merge(stage: Stage, tasks: readonly TaskOfWorker[]): Promise<readonly MergeReply[]> {
     return this.#pool.each((destination) => ({
       kind: "merge" as const,
       query: this.number,
       stage: stage.index,
-      blocks: tasks.flatMap(({ task, worker }): ExchangeBlock[] => (task.lanes[destination] ?? []).map((block) => ({ worker, ...block }))),
+      blocks: byGroup(
+        tasks.flatMap(({ task, worker }): ExchangeBlock[] => (task.lanes[destination] ?? []).map((block) => ({ worker, ...block }))),
+      ),
     }));
   }
 
@@ -278,4 +280,9 @@ function mergeEventTime(replies: readonly ScanReply[]): (EventTimeStats | null)[
       averageMs: seen.reduce((sum, stats) => sum + stats.sumMicros, 0) / rows / 1000,
     };
   });
+}
+
+/** Rows of one key stay in their order: all of them are in blocks of one group. */
+function byGroup(blocks: ExchangeBlock[]): readonly ExchangeBlock[] {
+  return blocks.every(({ groupsLog2 }) => groupsLog2 === blocks[0]!.groupsLog2) ? blocks.sort((a, b) => a.group - b.group) : blocks;
 }

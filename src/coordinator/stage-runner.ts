@@ -105,7 +105,12 @@ export class StageRunner implements BatchRunner {
       ),
       eventTime: result.eventTime,
       stateOperators: downstreamFirst(program).flatMap(
-        (operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions, commitMs) ?? [],
+        (operator) =>
+          stateMetrics(operator, result.state.get(operator.index) ?? [], {
+            partitions: program.partitions,
+            commitMs,
+            storeFailures: this.#parts.snapshots?.failures ?? 0,
+          }) ?? [],
       ),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
       changeFiles: result.changes.flatMap(({ files }) => files),
@@ -180,11 +185,10 @@ const heedsWatermark = (operator: KeyedOperator): boolean =>
 function stateMetrics(
   { kind, state }: KeyedOperator,
   replies: readonly StateReply[],
-  queryPartitions: number,
-  commitMs: number,
+  query: { readonly partitions: number; readonly commitMs: number; readonly storeFailures: number },
 ): StateOperatorMetrics | null {
   if (!state) return null;
-  const partitions = kind === "limit" ? 1 : queryPartitions;
+  const partitions = kind === "limit" ? 1 : query.partitions;
   const sum = (pick: (reply: StateReply) => number): number => replies.reduce((total, reply) => total + pick(reply), 0);
   const custom = [...new Set(replies.flatMap((reply) => Object.keys(reply.customMetrics)))];
   const slowest = (pick: (reply: StateReply) => number): number => Math.round(Math.max(0, ...replies.map(pick)));
@@ -195,13 +199,14 @@ function stateMetrics(
     allUpdatesTimeMs: slowest((reply) => reply.updatesMs),
     numRowsRemoved: sum((reply) => reply.rowsRemoved),
     allRemovalsTimeMs: slowest((reply) => reply.removalsMs),
-    commitTimeMs: Math.round(commitMs),
+    commitTimeMs: Math.round(query.commitMs),
     memoryUsedBytes: sum((reply) => reply.memoryBytes),
     numRowsDroppedByWatermark: sum((reply) => reply.rowsDroppedByWatermark),
     numShufflePartitions: partitions,
     numStateStoreInstances: partitions,
     customMetrics: {
       stateOnCurrentVersionSizeBytes: sum((reply) => reply.memoryBytes),
+      ...(query.storeFailures > 0 && { numChunkStoreFailures: query.storeFailures }),
       ...Object.fromEntries(custom.map((name) => [name, sum((reply) => reply.customMetrics[name] ?? 0)])),
     },
   };

@@ -36,7 +36,7 @@ export function readStreamingConf(conf: ReadonlyMap<string, string>): StreamingC
     minBatchesToRetain: read(`${PREFIX}minBatchesToRetain`, 100, toCount),
     staticRefreshIntervalMs: read("millrace.staticRefreshInterval", 0, toMilliseconds),
     snapshots: {
-      intervalMs: read(`${PREFIX}stateStore.maintenanceInterval`, 2000, toMilliseconds),
+      intervalMs: read(`${PREFIX}stateStore.maintenanceInterval`, 60_000, toMilliseconds),
       minDeltas: read(`${PREFIX}stateStore.minDeltasForSnapshot`, 10, toCount),
     },
   };

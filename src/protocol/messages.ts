@@ -8,8 +8,9 @@ import type { Value } from "../columnar/values.ts";
 import type { CompiledStage } from "../compile/pipeline.ts";
 import type { BatchAttempt } from "../connectors/sink.ts";
 import type { JsonValue, Split } from "../connectors/source.ts";
+import type { StateSchema } from "../state/state-metadata.ts";
 import type { ChunkName } from "../state/chunk-key.ts";
-import type { StagedSlice } from "../state/chunk-stager.ts";
+import type { PassBegin, StagedSlice } from "../state/chunk-stager.ts";
 import type { ChunkStoreTarget, StagedWrite } from "../state/chunk-writer.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
@@ -55,7 +56,7 @@ export type Command =
   | { readonly kind: "commit"; readonly query: QueryNumber }
   | { readonly kind: "abort"; readonly query: QueryNumber }
   /** Copies changed chunks into the buffer, which is shared; null while a batch is open. */
-  | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: boolean }
+  | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: PassBegin }
   /** To the thread that writes chunk stores; of one query, in the order of `ChunkWriter`'s methods. */
   | { readonly kind: "chunks"; readonly query: QueryNumber; readonly target: ChunkStoreTarget; readonly request: ChunkRequest }
   /** `keepMemory`: the memory is empty but for what the query put into arenas, and goes to a later query. */
@@ -89,6 +90,8 @@ export interface CheckpointTarget {
   readonly bootId: string;
   /** For the state of all workers. */
   readonly memoryLimitBytes: number;
+  /** That state files may have, from the checkpoint's first to the one that is written now; empty: there is no state. */
+  readonly schemas: readonly StateSchema[];
 }
 
 /** What happens to rows that leave the last stage. */
@@ -115,6 +118,10 @@ export interface ExchangeBlock {
   readonly worker: number;
   readonly address: number;
   readonly bytes: number;
+  /** All rows of which it holds some: those with these top bits of the remixed hash. */
+  readonly group: number;
+  /** How many bits that are; 0: rows are not grouped. */
+  readonly groupsLog2: number;
 }
 
 export interface ScanReply {
@@ -151,7 +158,7 @@ export interface TaskResult {
   /** Rows behind each counted step of the stage. */
   readonly stepRows: readonly number[];
   /** Per destination worker: blocks for the next stage. */
-  readonly lanes: readonly (readonly { readonly address: number; readonly bytes: number }[])[];
+  readonly lanes: readonly (readonly Omit<ExchangeBlock, "worker">[])[];
   /** Encoded rows in the worker's memory, valid until the batch ends. */
   readonly batches: readonly { readonly address: number; readonly bytes: number }[];
   /** What the sink's writer returned. */

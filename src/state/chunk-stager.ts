@@ -11,6 +11,9 @@ import type { Kernels } from "../kernels/load.ts";
 import type { ChunkName } from "./chunk-key.ts";
 import type { StateStore } from "./state-store.ts";
 
+/** How a slice begins a pass: not at all, over what has changed since the last one, or over all chunks, into a store that is empty. */
+export type PassBegin = "no" | "changed" | "all";
+
 /** A chunk in the staging buffer. */
 export interface StagedChunk extends ChunkName {
   /** Where it begins in the buffer. */
@@ -33,7 +36,8 @@ export interface StagedSlice {
 const CURSOR_BYTES = 32;
 const CURSOR_DONE = 24;
 const ENTRY_BYTES = 32;
-const ENTRIES = 256;
+/** Chunks listed at a time: 2 MB, between two looks at the clock. */
+const ENTRIES = 32;
 /** What a chunk grows to before it is split, as a rule. */
 const CHUNK_BYTES_FULL = 65536;
 
@@ -63,17 +67,22 @@ export class ChunkStager {
     this.#codesOf(name).add(name.code);
   }
 
-  /** The next slice: chunks of at most `into.length` bytes, or a larger one alone. `begins`: it is the first of a new pass. */
-  slice(into: Uint8Array, begins: boolean): StagedSlice {
+  /** The next slice: chunks of at most `into.length` bytes, or a larger one alone; fewer once `isTimeUp`. */
+  slice(into: Uint8Array, begins: PassBegin, isTimeUp: () => boolean): StagedSlice {
     const slice = { chunks: [] as StagedChunk[], removed: [] as ChunkName[] };
-    if (begins) {
+    if (begins === "all") {
+      this.#stored.clear();
+      for (const { handle } of this.#stores) this.#kernels.exports["store_unstage"]!(handle);
+    }
+    if (begins !== "no") {
       this.#position = 0;
       this.#retired = [];
       this.#rewind();
       slice.removed.push(...this.#ofGoneTables());
     }
     let used = 0;
-    while (this.#position < this.#stores.length && (used === 0 || into.length - used >= CHUNK_BYTES_FULL)) {
+    const isFull = (): boolean => used > 0 && (into.length - used < CHUNK_BYTES_FULL || isTimeUp());
+    while (this.#position < this.#stores.length && !isFull()) {
       const store = this.#stores[this.#position]!;
       const count = this.#kernels.exports["store_stage"]!(store.handle, this.#cursor, this.#entries, ENTRIES, into.length - used) as number;
       used = this.#take(store, count, into, used, slice);

@@ -19,6 +19,8 @@ export interface ChunkStoreTarget extends Omit<ChunkStoreIdentity, "shape"> {
   readonly path: string;
   readonly bootId: string;
   readonly operators: readonly StoredOperator[];
+  /** Of the rows in the chunks. */
+  readonly schema: number;
 }
 
 /** Below the checkpoint. */
@@ -42,7 +44,8 @@ export class ChunkWriter {
     this.#buffer = buffer;
     this.#target = target;
     this.#directory = `${target.path}/${CHUNKS_DIRECTORY}`;
-    this.#identity = { queryId: target.queryId, inode: target.inode, shape: JSON.stringify(target.operators, bigintText) };
+    const { queryId, inode, operators, schema } = target;
+    this.#identity = { queryId, inode, shape: JSON.stringify(schema === 0 ? operators : { schema, operators }, bigintText) };
     this.#version = this.#emptyVersion();
   }
 
@@ -72,7 +75,11 @@ export class ChunkWriter {
 
   /** The chunks are in the workers' memory. */
   loaded(): void {
-    this.#ports.files.removeSync(`${this.#directory}/${LOADING_MARK}`);
+    try {
+      this.#ports.files.removeSync(`${this.#directory}/${LOADING_MARK}`);
+    } catch {
+      // The next start does without the store.
+    }
   }
 
   /** One transaction: `removed` go, then `chunks` come, whose bytes are in `buffer`; none holds anything of a batch after `newestBatchId`. */
@@ -125,8 +132,20 @@ export class ChunkWriter {
     this.#environment = null;
     this.#checksums.clear();
     this.#version = this.#emptyVersion();
-    this.#ports.chunks.remove(this.#directory);
-    this.#ports.files.removeSync(this.#directory);
+    this.#reach(() => {
+      this.#ports.chunks.remove(this.#directory);
+      this.#ports.files.removeSync(this.#directory);
+    });
+  }
+
+  /** What the disk refuses is an error of the chunk store. */
+  #reach<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
+      throw new CheckpointError("STATE_CHUNK_STORE_FAILED", { path: this.#directory, reason: (cause as Error).message }, { cause });
+    }
   }
 
   #emptyVersion(): ChunkStoreVersion {
@@ -155,8 +174,10 @@ export class ChunkWriter {
   #open(): ChunkEnvironment {
     if (this.#environment) return this.#environment;
     this.discard();
-    this.#ports.files.makeDirectorySync(this.#directory);
-    return (this.#environment = this.#ports.chunks.open(this.#directory));
+    return (this.#environment = this.#reach(() => {
+      this.#ports.files.makeDirectorySync(this.#directory);
+      return this.#ports.chunks.open(this.#directory);
+    }));
   }
 
   /** The two entries of a chunk. */
@@ -176,7 +197,7 @@ export class ChunkWriter {
   }
 
   #transact(removed: readonly ChunkName[], entries: readonly ChunkEntry[], changes: Partial<ChunkStoreVersion>): void {
-    const environment = this.#open();
+    const environment = this.#writable(() => this.#open());
     let { chunks, checksum } = this.#version;
     const forget = (key: Buffer): void => {
       const before = this.#checksums.get(key.toString("hex"));
@@ -198,14 +219,18 @@ export class ChunkWriter {
     const version: ChunkStoreVersion = { ...this.#version, isClean: false, bootId: this.#target.bootId, ...changes, chunks, checksum };
     const removes = [...removed.map((name) => chunkKey("chunk", name)), ...removedKeys];
     failpoint("before-chunk-transaction");
+    this.#writable(() => environment.write(removes, [...entries, { key: VERSION_KEY, value: Buffer.from(JSON.stringify(version)) }]));
+    failpoint("after-chunk-transaction");
+    this.#version = version;
+  }
+
+  #writable<T>(action: () => T): T {
     try {
-      environment.write(removes, [...entries, { key: VERSION_KEY, value: Buffer.from(JSON.stringify(version)) }]);
+      return action();
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
       throw new CheckpointError("STATE_CHUNK_STORE_FAILED", { path: this.#directory, reason: (cause as Error).message }, { cause });
     }
-    failpoint("after-chunk-transaction");
-    this.#version = version;
   }
 }
 

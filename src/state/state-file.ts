@@ -23,6 +23,8 @@ export interface StateFileHeader {
   readonly batchId: number;
   /** Id of the attempt that wrote the file. */
   readonly attempt: string;
+  /** Which of the checkpoint's state schemas the rows have (`state-metadata.ts`); absent: the first. */
+  readonly schema?: number;
 }
 
 /** What the commit record says about a file. */
@@ -174,10 +176,15 @@ export interface StateFileExpectation {
   readonly batchId: number;
   /** From the commit record, where there is one. */
   readonly seal?: StateFileSeal;
+  /** Schemas that the targets take; absent: the first only. */
+  readonly schemas?: readonly number[];
 }
 
 /** Takes frames of the partitions that it owns. */
-export type FrameTarget = Pick<StateStore, "ownsPartition" | "applyFrame">;
+export interface FrameTarget extends Pick<StateStore, "ownsPartition"> {
+  /** `schema`: that of the frame's file. Returns the kernel's code. */
+  applyFrame(address: number, length: number, schema: number): number;
+}
 
 /**
  * Reads a file and hands the frames of owned partitions to the stores they belong to (by operator id). Throws a CheckpointError
@@ -205,7 +212,7 @@ export function restoreStateFile(
     if (!store) reader.corrupt(position, `the frame belongs to an operator that the query does not have (${bytes.readUInt32LE(8)})`);
     if (store.ownsPartition(bytes.readUInt32LE(12))) {
       reader.at(position, length, footerAt);
-      const code = store.applyFrame(buffer.address + reader.offsetOf(position), length);
+      const code = store.applyFrame(buffer.address + reader.offsetOf(position), length, header.schema ?? 0);
       if (code === APPLY_OUT_OF_MEMORY) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `the state in ${expected.path}` });
       if (code !== 0) reader.corrupt(position, APPLY_REASONS[code] ?? `code ${code}`);
     }
@@ -238,6 +245,11 @@ class Reader {
     throw new CheckpointError(condition, { path: this.#expected.path, offset: String(offset), reason });
   }
 
+  #newer(version: number): CheckpointError {
+    const parameters = { fileName: this.#expected.path, matchVersion: `v${FORMAT_VERSION}`, version: `v${version}` };
+    return new CheckpointError("UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION", parameters);
+  }
+
   offsetOf(position: number): number {
     return position - this.#windowStart;
   }
@@ -264,13 +276,13 @@ class Reader {
   readHeader(): { header: StateFileHeader; end: number } {
     const fixed = this.at(0, HEADER_FIXED_BYTES, this.#size);
     if (!fixed.subarray(0, 8).equals(MAGIC)) this.corrupt(0, "the file does not begin as a state file");
-    const version = fixed.readUInt32LE(8);
-    if (version !== FORMAT_VERSION) this.corrupt(8, `the format version is ${version}, this Millrace reads ${FORMAT_VERSION}`);
     const jsonBytes = fixed.readUInt32LE(12);
     const end = HEADER_FIXED_BYTES + jsonBytes + 8;
     if (end > HEADER_BYTES_MAX) this.corrupt(12, "the header is too long");
     const bytes = this.at(0, end, this.#size);
     if (this.#buffer.crc(0, end - 8, 0) !== bytes.readUInt32LE(end - 8)) this.corrupt(0, "the checksum of the header is wrong");
+    const version = bytes.readUInt32LE(8);
+    if (version > FORMAT_VERSION) throw this.#newer(version);
     this.headerCrc = this.#buffer.crc(0, end, 0);
     const header = JSON.parse(bytes.toString("utf8", HEADER_FIXED_BYTES, end - 8)) as StateFileHeader;
     for (const field of ["kind", "queryId", "batchId"] as const) {
@@ -279,12 +291,17 @@ class Reader {
         throw new CheckpointError("STATE_FILE_FOREIGN", { path: this.#expected.path, field, found, wanted });
       }
     }
+    const { schema = 0 } = header;
+    const { schemas = [0], path } = this.#expected;
+    if (!schemas.includes(schema)) {
+      throw new CheckpointError("STATE_SCHEMA_OF_OTHER_PROGRAM", { path, found: String(schema), wanted: schemas.join(", ") });
+    }
     return { header, end };
   }
 
+  /** After `readHeader`: what has a header is longer than a footer. */
   readFooter(): { frames: number; crc32c: number; footerAt: number } {
     const footerAt = this.#size - FOOTER_BYTES;
-    if (footerAt < 0) this.corrupt(this.#size, "the file ends too early");
     const bytes = this.at(footerAt, FOOTER_BYTES, this.#size);
     if (bytes.readUInt32LE(0) !== FOOTER_MAGIC) this.corrupt(footerAt, "the footer is missing");
     const crc32c = bytes.readUInt32LE(16);

@@ -1,11 +1,12 @@
 /**
- * `state/<operator>/metadata` of a checkpoint: which rows the state of an operator has. Written at the first start, compared
- * at every later one. Main thread.
+ * `operators/state` of a checkpoint: which rows the state of each operator has. Written at the first start, compared at every later one. A start of
+ * a changed program that can go on with the state adds `operators/state-<n>`: a schema that follows from an earlier one. Main thread.
  */
 import { CheckpointError } from "../base/errors.ts";
 import { sealText, unsealText } from "../base/sealed-text.ts";
 import { layoutDifference, type RowField, type RowLayout } from "../columnar/row-layout.ts";
 import { simpleString } from "../columnar/types.ts";
+import { planRowMigration, startText, typesText } from "./state-migration.ts";
 
 export interface StateOperatorMetadata {
   readonly operatorId: number;
@@ -16,19 +17,28 @@ export interface StateOperatorMetadata {
   readonly layout: RowLayout;
 }
 
-interface MetadataFile {
+/** The rows of all operators from some batch on. */
+export interface StateSchema {
+  /** 0 is that of the first start. State files and commit records name it. */
+  readonly schema: number;
+  /** The schema that this one follows; null for the first. */
+  readonly parent: number | null;
+  readonly operators: readonly StateOperatorMetadata[];
+}
+
+interface MetadataFile extends Partial<StateSchema> {
   readonly version: 1;
   readonly operators: readonly StateOperatorMetadata[];
 }
 
 /** With a checksum as its last member; bigints are written as `{"$bigint": "…"}`. */
-export function stateMetadataJson(operators: readonly StateOperatorMetadata[]): string {
-  const file: MetadataFile = { version: 1, operators };
+export function stateSchemaJson({ schema, parent, operators }: StateSchema): string {
+  const file: MetadataFile = schema === 0 ? { version: 1, operators } : { version: 1, schema, parent: parent ?? 0, operators };
   return sealText(JSON.stringify(file, (_, value: unknown) => (typeof value === "bigint" ? { $bigint: value.toString() } : value)));
 }
 
-/** Inverse of `stateMetadataJson`; `path` is for the message when the text is damaged or of an unknown version. */
-export function parseStateMetadata(text: string, path: string): readonly StateOperatorMetadata[] {
+/** Inverse of `stateSchemaJson`; `path` is for the message when the text is damaged or of an unknown version. */
+export function parseStateSchema(text: string, path: string): StateSchema {
   const unsealed = unsealText(text);
   if (unsealed === null) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "its checksum is wrong" });
   let file: Partial<MetadataFile>;
@@ -44,31 +54,85 @@ export function parseStateMetadata(text: string, path: string): readonly StateOp
   }
   if (!Array.isArray(file.operators)) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "it lists no operators" });
   if (!unsealed.isSealed) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "its checksum is missing" });
-  return file.operators;
+  const { schema = 0, parent = null, operators } = file;
+  return { schema, parent, operators };
+}
+
+/** From the first schema to `schema`, each followed by the next; null where one is missing. */
+export function schemaChain(all: readonly StateSchema[], schema: number): readonly StateSchema[] | null {
+  const chain: StateSchema[] = [];
+  for (let wanted: number | null = schema; wanted !== null;) {
+    const found = all.find((candidate) => candidate.schema === wanted);
+    if (!found || chain.includes(found)) return null;
+    chain.unshift(found);
+    wanted = found.parent;
+  }
+  return chain;
+}
+
+/** The layout to run with, and what that means for the rows that are there. */
+export interface LayoutAgreement {
+  /** That of the plan with the stored width of time buckets. */
+  readonly layout: RowLayout;
+  /** The rows must be rewritten, or what they are called has changed: the checkpoint needs another schema. */
+  readonly isChanged: boolean;
+  /** Sentences about state that begins empty or is lost: what a program must agree to. */
+  readonly losses: readonly string[];
 }
 
 /**
- * The layout to run with: that of the plan with the stored width of time buckets. Throws
- * STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE or STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE when the stored rows cannot be read so.
+ * How a plan whose rows are `wanted` goes on with rows that are `stored`. Throws `STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE` or
+ * `STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE` when it cannot; `operator` names the operator in these messages.
  */
-export function compatibleLayout(stored: RowLayout, wanted: RowLayout): RowLayout {
+export function compatibleLayout(stored: RowLayout, wanted: RowLayout, operator = "The operator"): LayoutAgreement {
   const part = layoutDifference(stored, wanted)?.part ?? placementDifference(stored, wanted);
   if (part === "key") {
     throw new CheckpointError("STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE", {
       storedKeySchema: fieldsText(stored.keys) + panesText(stored),
       newKeySchema: fieldsText(wanted.keys) + panesText(wanted),
+      difference: `${operator} finds its state by these keys: under others, or other windows, there is none. Start with a new checkpoint, or go back to the program that had the existing ones.`,
     });
   }
-  if (part === "value") {
-    throw new CheckpointError("STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE", {
-      storedValueSchema: fieldsText(stored.values),
-      newValueSchema: fieldsText(wanted.values),
-    });
-  }
-  return {
+  const layout = {
     ...wanted,
     bucket: wanted.bucket && stored.bucket ? { ...wanted.bucket, widthMicros: stored.bucket.widthMicros } : wanted.bucket,
   };
+  if (!wanted.aggregates) {
+    if (part === "value") throw valueDifference(stored, wanted, `${operator} keeps other values. ${REMEDY}`);
+    return { layout, isChanged: false, losses: [] };
+  }
+  if (!stored.aggregates && stored.values.length !== wanted.values.length) {
+    throw valueDifference(stored, wanted, `${operator}: the checkpoint does not say which aggregates it has the state of. ${REMEDY}`);
+  }
+  const { pairs, impossible, isIdentity } = planRowMigration(stored, wanted);
+  if (impossible.length > 0) throw valueDifference(stored, wanted, `${operator} cannot go on: ${impossible.join("; ")}. ${REMEDY}`);
+  const losses = pairs.flatMap(({ stored: before, wanted: now }) => {
+    if (before === null) return [`${now!.call} is new and starts with ${startText(now!, wanted)} in groups that exist`];
+    return now === null ? [`the state of ${before.call} (${typesText(before, stored)}) is lost`] : [];
+  });
+  const isRenamed = stored.aggregates !== undefined && pairs.some((pair) => pair.stored?.call !== pair.wanted?.call);
+  return { layout, isChanged: !isIdentity || isRenamed, losses };
+}
+
+const REMEDY =
+  "Go back to the program before, or take the checkpoint back to a batch that it can go on from (millrace checkpoint rollback), or start with a new checkpoint; millrace checkpoint diff shows everything that differs.";
+
+/** For a program that has not agreed to `losses`. */
+export function withoutConsent(stored: RowLayout, wanted: RowLayout, operator: string, losses: readonly string[]): CheckpointError {
+  const what = losses.join("; ");
+  return valueDifference(
+    stored,
+    wanted,
+    `${operator}: ${what}. To start so, set millrace.state.migrate to true; otherwise go back to the program before. millrace checkpoint diff shows everything that differs.`,
+  );
+}
+
+function valueDifference(stored: RowLayout, wanted: RowLayout, difference: string): CheckpointError {
+  return new CheckpointError("STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE", {
+    storedValueSchema: fieldsText(stored.values),
+    newValueSchema: fieldsText(wanted.values),
+    difference,
+  });
 }
 
 /** Equal types may still lie differently: sketches of another size, other time buckets. */

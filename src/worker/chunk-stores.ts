@@ -53,7 +53,7 @@ export class ChunkStores {
   /** Writes a durable file of all chunks. */
   #snapshot(
     writer: ChunkWriter,
-    { path: root, queryId }: ChunkStoreTarget,
+    { path: root, queryId, schema }: ChunkStoreTarget,
     { batchId, epoch }: { batchId: number; epoch: number },
   ): ChangeFile {
     const { files, random } = this.#ports;
@@ -64,7 +64,14 @@ export class ChunkStores {
       files.makeDirectorySync(`${root}/${SNAPSHOTS_DIRECTORY}`);
       const file = files.createSync(`${root}/${path}`);
       try {
-        const { lengthBytes, fileCrc32c } = writer.snapshot(file, { kind: "snapshot", queryId, epoch, batchId, attempt });
+        const { lengthBytes, fileCrc32c } = writer.snapshot(file, {
+          kind: "snapshot",
+          queryId,
+          epoch,
+          batchId,
+          attempt,
+          ...(schema > 0 && { schema }),
+        });
         for (const directory of [`/${SNAPSHOTS_DIRECTORY}`, "/state", ""]) files.syncDirectorySync(`${root}${directory}`);
         failpoint("after-snapshot");
         return { path, lengthBytes, crc32c: fileCrc32c };

@@ -57,7 +57,7 @@ export class MergeTask {
     const inBytes = blocks.reduce((sum, { bytes }) => sum + bytes, 0);
     const isTight = stateful && this.#state!.beginUpdates(inBytes);
     if (isTight) this.#mergeGrouped(store, blocks);
-    else for (const block of blocks) this.#merge(block);
+    else this.#mergeInOrder(store, blocks);
     if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex)
       this.#instance.call("initial");
     const merged = ports.clock.monotonicMs();
@@ -123,6 +123,23 @@ export class MergeTask {
       state.reclaim();
     });
     kernels.exports["arena_reset"]!(ARENA_SPLIT);
+  }
+
+  #mergeInOrder(store: number, blocks: readonly ExchangeBlock[]): void {
+    let group = -1;
+    blocks.forEach((block, index) => {
+      if (this.#state && block.groupsLog2 > 0 && block.group !== group) this.#warm(store, blocks, index);
+      group = block.group;
+      this.#merge(block);
+    });
+  }
+
+  /** Has what the rows of the group that begins at `index` will read loaded. */
+  #warm(store: number, blocks: readonly ExchangeBlock[], index: number): void {
+    const { group, groupsLog2 } = blocks[index]!;
+    let bytes = 0;
+    for (let i = index; i < blocks.length && blocks[i]!.group === group; i++) bytes += blocks[i]!.bytes;
+    this.#context.kernels.exports["store_warm"]!(store, group, groupsLog2, bytes);
   }
 
   #merge({ worker, address, bytes }: ExchangeBlock): void {

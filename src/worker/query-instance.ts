@@ -23,7 +23,7 @@ import { functionRegistry } from "../functions/registry.ts";
 import type { StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
-import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
+import type { KeyedOperator, PhysicalProgram, Stage } from "../plan/physical/program.ts";
 import type {
   BatchParameters,
   ChangesReply,
@@ -36,7 +36,7 @@ import type {
   StateSize,
   TaskResult,
 } from "../protocol/messages.ts";
-import type { StagedSlice } from "../state/chunk-stager.ts";
+import type { PassBegin, StagedSlice } from "../state/chunk-stager.ts";
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
@@ -44,6 +44,7 @@ import { PaneWindows } from "./pane-windows.ts";
 import { QueryState } from "./query-state.ts";
 import { runRowTask } from "./row-task.ts";
 import { ScanTask } from "./scan-task.ts";
+import { groupsLog2Of } from "./shuffle/partial-aggregate.ts";
 import { StageInstance } from "./stage-instance.ts";
 
 /** What tasks need of the query they belong to. */
@@ -84,6 +85,8 @@ export class QueryInstance {
   #hasFailed = false;
   /** Per stage: rows do not reduce, so partial aggregation is skipped. */
   readonly #direct: boolean[];
+  /** Per stage: rows for the exchange that a task of the last batch had. */
+  readonly #rowsOut: number[];
 
   constructor(load: Extract<Command, { kind: "load" }>, kernels: Kernels, workerIndex: number, workerCount: number, ports: Ports) {
     this.#load = load;
@@ -101,6 +104,7 @@ export class QueryInstance {
     const interpreter = new Interpreter(this.#kernels, functionRegistry, program.timeZone);
     this.#stages = load.stages.map((stage) => new StageInstance(this.#kernels, stage, interpreter));
     this.#direct = load.stages.map(() => false);
+    this.#rowsOut = load.stages.map(() => 0);
     const probeBytes = Math.max(
       64,
       ...[...program.operators, ...program.observed.map(({ aggregate }) => aggregate)].map((operator) => shuffledLayout(operator).rowBytes),
@@ -192,16 +196,25 @@ export class QueryInstance {
 
   scan(stage: number, splits: readonly ScanSplit[], next: Int32Array): ScanReply {
     const instance = this.#stages[stage]!;
-    const task = new ScanTask(this.#taskContext(), instance, this.#load.program.stages[stage]!, this.#direct[stage]!);
+    const plan = this.#load.program.stages[stage]!;
+    const task = new ScanTask(this.#taskContext(), instance, plan, this.#direct[stage]!, this.#groupsLog2(plan));
     try {
       const tasks = task.run(splits, next);
       this.#direct[stage] = task.direct;
+      this.#rowsOut[stage] = task.rowsOutMax;
       return { tasks, ...this.#statistics() };
     } catch (error) {
       instance.discard();
       this.#hasFailed = true;
       throw error;
     }
+  }
+
+  /** Only aggregates: each of their groups comes from one lane, and their order is that of their tables. */
+  #groupsLog2({ index, sink }: Stage): number {
+    const operator = sink.kind === "shuffle" ? this.#load.program.operators[sink.operator]! : null;
+    if (operator?.kind !== "aggregate" || operator.state === null) return 0;
+    return groupsLog2Of(this.#state!.memoryBytes(operator.index), this.#rowsOut[index]! / this.#workerCount);
   }
 
   merge(stage: number, blocks: readonly ExchangeBlock[]): MergeReply {
@@ -221,6 +234,7 @@ export class QueryInstance {
     const { [stage]: plan } = program.stages;
     const operator = program.operators[(plan!.input as { operator: number }).operator]!;
     const context = this.#taskContext();
+    this.#state?.touch();
     if (operator.kind === "aggregate") return new MergeTask(context, instance, plan!, operator, memories, this.#state).run(blocks);
     const senders = program.stages.filter(({ sink }) => sink.kind === "shuffle" && sink.operator === operator.index);
     const lateRows = senders.reduce((sum, { index }) => sum + this.#stages[index]!.context(CONTEXT_LATE_ROWS), 0);
@@ -251,7 +265,7 @@ export class QueryInstance {
     return null;
   }
 
-  stage(buffer: Uint8Array, begins: boolean): StagedSlice | null {
+  stage(buffer: Uint8Array, begins: PassBegin): StagedSlice | null {
     return this.#state?.stage(buffer, begins) ?? null;
   }
 

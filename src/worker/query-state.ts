@@ -11,14 +11,18 @@ import type { BatchParameters, ChangesReply, CheckpointTarget, StateReply, State
 import type { PaneWindows } from "./pane-windows.ts";
 import { loadChunks } from "../state/chunk-loader.ts";
 import { ColdChunks } from "../state/cold-chunks.ts";
-import { ChunkStager, type StagedSlice } from "../state/chunk-stager.ts";
+import { ChunkStager, type PassBegin, type StagedSlice } from "../state/chunk-stager.ts";
 import { CHUNKS_DIRECTORY } from "../state/chunk-writer.ts";
-import { restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
+import { migratingTargets } from "../state/frame-migration.ts";
+import { type FrameTarget, restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
 import { StateStore } from "../state/state-store.ts";
 import { StateMemory } from "./state-memory.ts";
 
 /** Where `checkpoint/checkpoint.ts` looks for them. */
 const CHANGES_DIRECTORY = "state/changes";
+
+/** For what one call copies; with the last listed chunks it takes about half a millisecond more. */
+const SLICE_MS = 3;
 
 /** Rows of a bucket that are looked at one by one; more would make a batch longer the more state there is. */
 const EVICT_ROWS_MAX = 1024;
@@ -36,7 +40,8 @@ export class QueryState {
   readonly #memory: StateMemory;
   readonly #cold: ColdChunks;
   #hasDirectory = false;
-  #isBatchOpen = false;
+  /** A stage of the running batch may have changed rows. */
+  #isTouched = false;
   /** Of the batch. */
   #changeBytes = 0;
 
@@ -86,13 +91,21 @@ export class QueryState {
     return this.#stores.get(aggregate)!.handle;
   }
 
+  memoryBytes(aggregate: number): number {
+    return this.#stores.get(aggregate)!.metrics().memoryBytes;
+  }
+
   begin(epoch: number): void {
-    this.#isBatchOpen = true;
     this.#changeBytes = 0;
     for (const [aggregate, store] of this.#stores) {
       store.begin(epoch);
       this.#panes[aggregate]?.begin(store.handle);
     }
+  }
+
+  /** From now on, up to the end of the batch, chunks hold what may be undone. */
+  touch(): void {
+    this.#isTouched = true;
   }
 
   /** Chunks that may come into memory between two calls of `reclaim`. */
@@ -170,7 +183,7 @@ export class QueryState {
       store.commit();
       this.#panes[aggregate]?.commit();
     }
-    this.#isBatchOpen = false;
+    this.#isTouched = false;
     const stateBytes = [...this.#stores.values()].reduce((sum, store) => {
       const { memoryBytes, coldBytes } = store.metrics();
       return sum + memoryBytes + coldBytes;
@@ -181,14 +194,16 @@ export class QueryState {
   abort(): void {
     this.#cold.setReadOnly(false);
     for (const store of this.#stores.values()) store.abort();
-    this.#isBatchOpen = false;
+    this.#isTouched = false;
   }
 
-  /** Copies the next changed chunks into `buffer`; null while a batch is open, for what it did may be undone. */
-  stage(buffer: Uint8Array, begins: boolean): StagedSlice | null {
-    if (this.#isBatchOpen) return null;
+  /** Copies the next changed chunks into `buffer`; null while they hold what may be undone. */
+  stage(buffer: Uint8Array, begins: PassBegin): StagedSlice | null {
+    if (this.#isTouched) return null;
+    const { clock } = this.#ports;
+    const startedMs = clock.monotonicMs();
     this.#cold.setReadOnly(true);
-    const slice = this.#stager.slice(buffer, begins);
+    const slice = this.#stager.slice(buffer, begins, () => clock.monotonicMs() - startedMs > SLICE_MS);
     this.reclaim();
     this.#cold.setReadOnly(false);
     return slice;
@@ -204,13 +219,16 @@ export class QueryState {
    * only. Throws `STATE_CHUNK_STORE_DAMAGED` among others; the state is then unusable.
    */
   restore({ snapshot, changes }: StateStart, chunksBatch: number | null): void {
+    const stores = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
+    const targets = migratingTargets(this.#kernels, this.#checkpoint.schemas, stores);
+    const read = (kind: StateFileHeader["kind"], file: ChangeFile, batchId: number): void => this.#read(kind, file, batchId, targets);
     if (chunksBatch !== null) this.#loadChunks();
     else if (snapshot) {
-      for (const file of snapshot.files) this.#read("snapshot", file, snapshot.batchId);
+      for (const file of snapshot.files) read("snapshot", file, snapshot.batchId);
       for (const store of this.#stores.values()) store.endSnapshot(snapshot.files[0]?.path ?? this.#checkpoint.path);
     }
     for (const { batchId, files } of changes) {
-      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) this.#read("changes", file, batchId);
+      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) read("changes", file, batchId);
     }
   }
 
@@ -233,7 +251,15 @@ export class QueryState {
   #write({ batchId, attempt, epoch }: BatchParameters["attempt"]): ChangeFile {
     const directory = `${this.#checkpoint.path}/${CHANGES_DIRECTORY}`;
     const path = `${CHANGES_DIRECTORY}/${batchId}-${this.#workerIndex}-${attempt}`;
-    const header: StateFileHeader = { kind: "changes", queryId: this.#checkpoint.queryId, epoch, batchId, attempt };
+    const schema = this.#checkpoint.schemas.at(-1)!.schema;
+    const header: StateFileHeader = {
+      kind: "changes",
+      queryId: this.#checkpoint.queryId,
+      epoch,
+      batchId,
+      attempt,
+      ...(schema > 0 && { schema }),
+    };
     try {
       this.#makeDirectory(directory);
       const { lengthBytes, fileCrc32c } = this.#writeFile(`${this.#checkpoint.path}/${path}`, header, (store, writer) =>
@@ -267,12 +293,13 @@ export class QueryState {
     }
   }
 
-  #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number): void {
+  #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number, targets: ReadonlyMap<number, FrameTarget>): void {
     const absolute = `${this.#checkpoint.path}/${path}`;
     const file = this.#ports.files.openReadSync(absolute);
-    const byOperator = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
+    const { queryId } = this.#checkpoint;
+    const schemas = this.#checkpoint.schemas.map(({ schema }) => schema);
     try {
-      restoreStateFile(this.#buffer, file, { path: absolute, kind, queryId: this.#checkpoint.queryId, batchId }, byOperator);
+      restoreStateFile(this.#buffer, file, { path: absolute, kind, queryId, batchId, schemas }, targets);
       this.reclaim();
     } finally {
       file.close();

@@ -18,12 +18,16 @@ export class ScanTask {
   readonly #stage: Stage;
   /** Whether partial aggregation has turned out useless. */
   direct: boolean;
+  readonly #groupsLog2: number;
+  /** For the exchange, of the task that had most. */
+  rowsOutMax = 0;
 
-  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean) {
+  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean, groupsLog2: number) {
     this.#context = context;
     this.#instance = instance;
     this.#stage = stage;
     this.direct = direct;
+    this.#groupsLog2 = groupsLog2;
   }
 
   run(splits: readonly ScanSplit[], next: Int32Array): TaskResult[] {
@@ -81,7 +85,10 @@ export class ScanTask {
       }
       this.#instance.drain();
       const lanes = partial ? partial.finish() : [];
-      if (partial) this.direct = partial.direct;
+      if (partial) {
+        this.direct = partial.direct;
+        this.rowsOutMax = Math.max(this.rowsOutMax, partial.rowsOut);
+      }
       const finished = output.finish();
       return {
         index,
@@ -110,6 +117,6 @@ export class ScanTask {
   #partialAggregate(pipeline: number): PartialAggregate | null {
     const { sink } = this.#stage;
     if (sink.kind !== "shuffle") return null;
-    return partialAggregate(this.#context, this.#instance, pipeline, sink.operator, this.direct);
+    return partialAggregate(this.#context, this.#instance, pipeline, sink.operator, this.direct, this.#groupsLog2);
   }
 }

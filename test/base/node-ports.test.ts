@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -66,6 +67,35 @@ test("a directory has one lock at a time, whatever path leads to it", async () =
   const second = await files.lockDirectory(directory);
   expect(second).not.toBeNull();
   await second!.release();
+});
+
+test("the lock of a directory that was removed is not in the way of another directory", async () => {
+  const first = await files.lockDirectory(directory);
+  rmSync(directory, { recursive: true });
+  // A file system is free to give it the same inode.
+  mkdirSync(directory);
+  const second = await files.lockDirectory(directory);
+  expect(second).not.toBeNull();
+  await Promise.all([first!.release(), second!.release()]);
+});
+
+test("where there are no abstract sockets a file is the lock, until its owner is gone", async () => {
+  const { platform } = process;
+  Object.defineProperty(process, "platform", { value: "darwin" });
+  try {
+    const first = await files.lockDirectory(directory);
+    expect(await files.lockDirectory(directory)).toBeNull();
+    await first!.release();
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    for (const gone of [{ pid }, { bootId: "of another boot" }]) {
+      writeFileSync(join(directory, ".lock"), JSON.stringify({ ...first!.owner, ...gone }));
+      const taken = await files.lockDirectory(directory);
+      expect(taken?.owner.pid).toBe(process.pid);
+      await taken!.release();
+    }
+  } finally {
+    Object.defineProperty(process, "platform", { value: platform });
+  }
 });
 
 test("a sleep ends when its signal aborts", async () => {

@@ -66,6 +66,7 @@ test("the same program: everything is kept, and settings that the checkpoint fix
         wanted: "stateStoreSave",
         keys: [{ name: "channel", stored: "string", wanted: "string" }],
         values: [{ name: "count.count", stored: "bigint", wanted: "bigint" }],
+        aggregates: [{ stored: "count(1)", wanted: "count(1)", fate: "kept", detail: "bigint" }],
       },
     ],
     refusal: null,
@@ -84,6 +85,25 @@ test("other keys, and other sources, would be refused as a start refuses them", 
     expect(started.code).toBe(1);
     expect(started.stderr).toContain(condition);
   }
+});
+
+test("other aggregates: what is kept, new, widened and lost, and what a start would need", async () => {
+  const changed: Variant = { aggregates: 'F.max("price").as("most"), F.count("*").as("n")' };
+  const refused = await diff(changed);
+  expect({ code: refused.code, condition: refused.comparison.refusal?.condition }).toEqual({
+    code: 1,
+    condition: "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE",
+  });
+  expect(refused.comparison.refusal?.message).toContain("max(price) is new and starts with max = null in groups that exist");
+  expect(refused.comparison.operators[0]!.aggregates).toEqual([
+    { stored: null, wanted: "max(price)", fate: "new", detail: "max = null" },
+    { stored: "count(1)", wanted: "count(1)", fate: "kept", detail: "bigint" },
+  ]);
+  const agreed = await diff(changed, ["--conf", "millrace.state.migrate=true"]);
+  expect({ code: agreed.code, refusal: agreed.comparison.refusal }).toEqual({ code: 0, refusal: null });
+
+  const gone = await millrace(["checkpoint", "diff", checkpoint, program(checkpoint, { aggregates: 'F.min("price")' })]);
+  expect(gone.stdout).toContain("  min(price): new, starts with min = null in groups that exist\n  count(1): lost (bigint)\n");
 });
 
 test("as text, and for a checkpoint that is not there or another program's", async () => {

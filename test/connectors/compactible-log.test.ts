@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { sealText } from "../../src/base/sealed-text.ts";
 import { CompactibleLog, readCompactibleLog } from "../../src/connectors/file/compactible-log.ts";
 import { MemoryLog } from "./reading.ts";
 
@@ -85,6 +86,12 @@ test("a log that began late can be emptied only when nothing was compacted", asy
   await fill(log, 8, 9);
   await log.settle();
   expect(await log.reachesBackTo(3)).toBe(false);
+});
+
+test("a log of another version is refused, whatever its checksum", async () => {
+  const store = new MemoryLog();
+  store.files.set("0", sealText(`v2\n${line(0)}`));
+  await expect(readCompactibleLog(store)).rejects.toMatchObject({ condition: "DATA_SOURCE_LOG_MALFORMED" });
 });
 
 test("every flipped bit and every cut of every file is found", async () => {

@@ -15,10 +15,16 @@ afterEach(() => void kernels.exports["arena_reset"]!(layout.ARENA_BLOCK));
 const decimalTypeOf = fc
   .integer({ min: 1, max: 38 })
   .chain((precision) => fc.integer({ min: 0, max: precision }).map((scale) => decimalType(precision, scale)));
+/** Near the powers of two that decide whether 64 bits are enough, and others. */
+const wholeNumber = fc.oneof(
+  fc.bigInt({ min: -(10n ** 38n), max: 10n ** 38n }),
+  fc.tuple(fc.integer({ min: 0, max: 65 }), fc.integer({ min: -2, max: 2 }), fc.boolean()).map(([bits, more, isNegative]) => {
+    const value = 2n ** BigInt(bits) + BigInt(more);
+    return isNegative ? -value : value;
+  }),
+);
 const valueOf = (type: DecimalType): fc.Arbitrary<bigint> =>
-  fc
-    .tuple(fc.integer({ min: 0, max: type.precision }), fc.bigInt({ min: -(10n ** 38n), max: 10n ** 38n }))
-    .map(([digits, seed]) => seed % 10n ** BigInt(digits));
+  fc.tuple(fc.integer({ min: 0, max: type.precision }), wholeNumber).map(([digits, seed]) => seed % 10n ** BigInt(digits));
 const operand = decimalTypeOf.chain((type) => valueOf(type).map((value) => ({ type, value })));
 
 const outcome = <T>(compute: () => T): T | "error" => {

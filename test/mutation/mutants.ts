@@ -1,234 +1,115 @@
 /**
- * Finds the places of the commit protocol where one line makes the difference, and the bug that each would be: a sync that is left out, a link that
- * overwrites, a check that is skipped, steps in another order. Pure: sources in, edits out.
+ * Finds the places of the commit protocol where one line makes the difference, and the bug that each would be: a sync that is left out, a link
+ * that overwrites, a check that is skipped, steps in another order. Pure: compiled sources in, edits out. The edits of single places are
+ * in `edits.ts`; used by `mutation.test.ts`.
  */
+import { EDITS, EQUIVALENT } from "./edits.ts";
 
 /** One edit of one compiled file. */
 export interface Mutant {
+  /** File, bug and occurrence; unique. */
   readonly name: string;
   /** Relative to the compiled `src`. */
-  readonly file: string;
+  readonly file: ProtocolFile;
+  readonly at: number;
   readonly from: string;
   readonly to: string;
-  /** Which occurrence of `from`, from 0. */
-  readonly occurrence: number;
 }
 
-/** Files of the protocol. */
-const PROTOCOL_FILES = [
-  "base/durable-directory.js",
-  "base/sealed-text.js",
-  "checkpoint/atomic-file.js",
-  "checkpoint/checkpoint-lock.js",
-  "checkpoint/checkpoint.js",
-  "checkpoint/log-file.js",
-  "checkpoint/log-store.js",
-  "checkpoint/metadata-log.js",
-  "checkpoint/state-files.js",
-  "connectors/file/compactible-log.js",
-  "connectors/file/file-sink.js",
-  "connectors/file/file-writer.js",
-  "coordinator/batch-decision.js",
-  "coordinator/batch-execution.js",
-  "coordinator/query-recovery.js",
-  "coordinator/micro-batch-execution.js",
-  "coordinator/stage-runner.js",
-  "state/state-file.js",
-  "worker/query-state.js",
-] as const;
+/** Files of the protocol, each with the tests of its own that look for what no life of a query shows. */
+export const PROTOCOL_FILES = {
+  "base/durable-directory.js": ["checkpoint/checkpoint", "checkpoint/power-loss"],
+  "base/node-ports.js": ["base/node-ports"],
+  "base/sealed-text.js": ["connectors/compactible-log", "state/state-metadata"],
+  "checkpoint/atomic-file.js": ["checkpoint/checkpoint", "checkpoint/power-loss"],
+  "checkpoint/checkpoint-lock.js": ["checkpoint/checkpoint.test"],
+  "checkpoint/checkpoint.js": ["checkpoint/", "coordinator/crash-recovery"],
+  "checkpoint/log-file.js": ["checkpoint/checkpoint.test", "checkpoint/log-file"],
+  "checkpoint/log-store.js": ["checkpoint/power-loss"],
+  "checkpoint/metadata-log.js": ["checkpoint/"],
+  "checkpoint/rollback-checkpoint.js": ["checkpoint/prepared-commit"],
+  "checkpoint/state-files.js": ["checkpoint/checkpoint", "coordinator/crash-recovery"],
+  "connectors/file/compactible-log.js": ["connectors/compactible-log"],
+  "connectors/file/file-sink.js": ["connectors/file-sink"],
+  "connectors/file/file-writer.js": ["connectors/file-sink"],
+  "coordinator/batch-decision.js": ["coordinator/batch-decision"],
+  "coordinator/batch-execution.js": ["coordinator/micro-batch-execution", "coordinator/fencing", "coordinator/crash-recovery"],
+  "coordinator/micro-batch-execution.js": ["coordinator/micro-batch-execution"],
+  "coordinator/query-recovery.js": ["coordinator/"],
+  "state/chunk-writer.js": ["state/chunk-store"],
+  "state/state-file.js": ["state/state-file"],
+  "worker/chunk-stores.js": ["state/chunk-store"],
+  "worker/query-state.js": ["state/state-file", "coordinator/crash-recovery"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type ProtocolFile = keyof typeof PROTOCOL_FILES;
 
 interface Rule {
   readonly what: string;
   readonly pattern: RegExp;
-  readonly to: (match: string) => string;
-  readonly files: RegExp;
+  readonly to: string;
+  readonly files?: RegExp;
 }
 
-/** Every match of these in the files is a mutant. */
+/** What raises an error; not of arguments of the program. */
+const RAISING = String.raw`(?:throw (?!new (?:Analysis|IllegalArgument)Error|cause)[^;]+;|(?:this|reader)\.corrupt\([^;]*\);|corrupt\([^;]*\);)`;
+
+/** Every match of these is a mutant. */
 const RULES: readonly Rule[] = [
   {
     what: "a sync is left out",
-    pattern: /^ +(?:await )?[\w.#]+\.(?:sync|syncDirectory|syncDirectorySync)\([^;]*\);$/gm,
-    to: () => ";",
-    files: /./,
+    pattern: /(?<![\w.#])[\w.#]+\.(?:sync|syncDirectory|syncDirectorySync)\((?:[^()]|\([^()]*\))*\)/g,
+    to: "undefined",
   },
-  {
-    what: "a sync beside another call is left out",
-    pattern: /(?<=, )files\.syncDirectory\(directory\)/g,
-    to: () => "undefined",
-    files: /./,
-  },
-  { what: "a link overwrites", pattern: /files\.link\(/g, to: () => "files.rename(", files: /./ },
-  {
-    what: "the owner is not checked",
-    pattern: /^ +await (?:this|checkpoint)\.checkOwner\(\);$/gm,
-    to: () => ";",
-    files: /./,
-  },
+  { what: "a sync is left out", pattern: /\b(?:fdatasync|fsync)(?:Async|Sync)\([^()]*\)/g, to: "undefined" },
+  { what: "a link overwrites", pattern: /files\.link\(/g, to: "files.rename(" },
+  { what: "a link overwrites", pattern: /linkAsync\(from/g, to: "renameAsync(from", files: /node-ports/ },
+  { what: "a new file overwrites", pattern: /"wx"/g, to: '"w"', files: /node-ports/ },
+  { what: "the owner is not checked", pattern: /await (?:this|checkpoint)\.checkOwner\(\)/g, to: "undefined" },
   {
     what: "an error is not raised",
-    pattern:
-      /(?<=^ +)if \([^\n]*\)\s+(?:throw (?!new (?:Analysis|IllegalArgument)Error)[^;]+;|this\.corrupt\([^;]*\);|corrupt\([^;]*\);)/gm,
-    to: () => ";",
-    files:
-      /^(?:base\/sealed|checkpoint\/(?:atomic-file|checkpoint-lock|log-file)|state\/state-file|connectors\/file\/(?:compactible-log|file-sink))/,
+    pattern: new RegExp(String.raw`(?<=^ +)if \([^\n]*\)\s+(?:${RAISING}|\{\s+${RAISING}\s+\}(?=\n))`, "gm"),
+    to: ";",
+    files: /sealed|atomic-file|checkpoint-lock|log-file|state-file\.|compactible-log|file-sink|chunk-writer/,
   },
-  {
-    what: "what failed is not undone",
-    pattern: /^ +(?:if \([^\n]*\)\s+)?await undo\([^;]*\);$/gm,
-    to: () => ";",
-    files: /batch-execution/,
-  },
+  { what: "what failed is not undone", pattern: /await undo\([^;]*\)/g, to: "undefined", files: /batch-execution/ },
 ];
 
-/** Bugs of order, of names and of decisions. */
-const EDITS: readonly Omit<Mutant, "occurrence">[] = [
-  edit(
-    "the prepared record is written after the sink's commit",
-    "coordinator/batch-execution.js",
-    "await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);",
-    "await sink.commit(attempt, output.sink); await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);",
-  ),
-  edit(
-    "the batch is committed before the sink has it",
-    "coordinator/batch-execution.js",
-    'failpoint("before-sink-commit");',
-    "await checkpoint.commit(record); return record;",
-  ),
-  edit("a new attempt starts from the state of the failed one", "coordinator/batch-execution.js", "if (tries > 1)", "if (false)"),
-  edit("an error of a commit is taken for success", "coordinator/batch-execution.js", "held !== attempt.attempt", "held === undefined"),
-  edit("an error of a commit is taken for failure", "coordinator/batch-execution.js", "if (held === null)", "if (true)"),
-  edit("a committed attempt is run again", "coordinator/batch-decision.js", "sinkAttempt !== null && isAttemptAdoptable", "false"),
-  edit(
-    "whatever the sink holds is adopted",
-    "coordinator/batch-decision.js",
-    "sinkAttempt !== null && isAttemptAdoptable",
-    "sinkAttempt !== null",
-  ),
-  edit("an uncommitted batch is skipped", "coordinator/batch-decision.js", "newestCommit === newest", "newestCommit >= newest - 1"),
-  edit(
-    "a batch that runs again takes the watermark of the one before",
-    "coordinator/query-recovery.js",
-    "watermarkMs: rerun.batchWatermarkMs",
-    "watermarkMs: previous?.batchWatermarkMs ?? 0",
-  ),
-  edit(
-    "the watermark of the commit is forgotten",
-    "coordinator/query-recovery.js",
-    "Math.max(offsets.batchWatermarkMs, commit.nextBatchWatermarkMs)",
-    "offsets.batchWatermarkMs",
-  ),
-  edit(
-    "the late watermark is that of the next batch",
-    "coordinator/query-recovery.js",
-    "lateWatermarkMs: offsets.batchWatermarkMs",
-    "lateWatermarkMs: Math.max(offsets.batchWatermarkMs, commit.nextBatchWatermarkMs)",
-  ),
-  edit(
-    "state is loaded one batch too old",
-    "coordinator/query-recovery.js",
-    "await restoreState(checkpoint, runner, batchId);",
-    "await runner.restore({ ...(await checkpoint.stateStart(batchId)), changes: (await checkpoint.stateStart(batchId)).changes.slice(0, -1) });",
-  ),
-  edit(
-    "change files are applied twice",
-    "worker/query-state.js",
-    'this.#read("changes", file, batchId);',
-    '{ this.#read("changes", file, batchId); if (batchId % 5 === 4) return; }',
-  ),
-  edit(
-    "names of change files are used again",
-    "worker/query-state.js",
-    "-${this.#workerIndex}-${attempt}`",
-    "-${this.#workerIndex}-again`",
-  ),
-  edit("names of temporary files are used again", "checkpoint/atomic-file.js", ".${name}.${this.#ports.random.uuid()}", ".${name}"),
-  edit(
-    "a failed sync is tried again",
-    "checkpoint/atomic-file.js",
-    "await write();",
-    'await write().catch((error) => (error.code === "EIO" ? undefined : Promise.reject(error)));',
-  ),
-  edit("a failed sync of state is ignored", "state/state-file.js", "this.#file.sync();", "try { this.#file.sync(); } catch {}"),
-  edit("the epoch does not rise", "checkpoint/checkpoint-lock.js", "(epochs.at(-1) ?? -1) + 1", "epochs.at(-1) ?? 0"),
-  edit(
-    "only the next epoch is looked at",
-    "checkpoint/checkpoint-lock.js",
-    "own !== undefined && next === undefined",
-    "next === undefined",
-  ),
-  edit("the lock is not asked for", "checkpoint/checkpoint-lock.js", "lock === null", "false"),
-  edit("the sweep takes what is listed", "checkpoint/checkpoint.js", "if (listed.has(file.slice(this.path.length + 1)))", "if (false)"),
-  edit("what the older snapshot needs is purged", "checkpoint/state-files.js", "batchId <= before)", "batchId <= before + 3)"),
-  edit(
-    "changes after a snapshot are left out",
-    "checkpoint/state-files.js",
-    "batchId > snapshot.batchId",
-    "batchId > snapshot.batchId + 1",
-  ),
-  edit(
-    "a prepared record is adopted whatever its files are",
-    "checkpoint/checkpoint.js",
-    "(await this.#state.areWhole(own?.files ?? [])) ? record : null",
-    "record",
-  ),
-  edit("the checksum of a log is not compared", "checkpoint/log-file.js", "computed !== stored", "false"),
-  edit("the checksum of a text is not compared", "base/sealed-text.js", "match[1] === checksum(text)", "true"),
-  edit("the checksum of a frame chain is not compared", "state/state-file.js", "if (seal && (", "if (false && seal && ("),
-  edit("a batch is published twice", "connectors/file/file-sink.js", "batch.batchId <= (await this.#log.latest())", "false"),
-  edit(
-    "what lookup finds is not made durable",
-    "connectors/file/file-sink.js",
-    "await makeDurable(this.#files, join(this.#directory, MANIFEST_DIRECTORY));",
-    ";",
-  ),
-  edit(
-    "any query's receipt counts",
-    "connectors/file/file-sink.js",
-    "receipt?.queryId !== this.#queryId",
-    "receipt === null || receipt === undefined",
-  ),
-  edit(
-    "offsets are written when the batch has run",
-    "coordinator/micro-batch-execution.js",
-    "await checkpoint.addOffsets(record);",
-    "queueMicrotask(() => void checkpoint.addOffsets(record));",
-  ),
-];
-
-function edit(name: string, file: (typeof PROTOCOL_FILES)[number], from: string, to: string): Omit<Mutant, "occurrence"> {
-  return { name, file, from, to };
-}
-
-/** All mutants of the compiled sources; throws when an edit has lost its place. */
-export function findMutants(read: (file: string) => string): readonly Mutant[] {
-  const found: Mutant[] = [];
-  for (const file of PROTOCOL_FILES) {
+/** All mutants of the compiled sources but those that are no bugs; throws when an edit has lost its place. */
+export function findMutants(read: (file: ProtocolFile) => string): readonly Mutant[] {
+  const equivalent = new Set(Object.keys(EQUIVALENT));
+  const found = (Object.keys(PROTOCOL_FILES) as ProtocolFile[]).flatMap((file) => {
     const text = read(file);
-    for (const { what, pattern, to, files } of RULES) {
-      if (!files.test(file)) continue;
-      for (const match of text.matchAll(pattern)) {
-        const [from] = match;
-        const before = text.slice(0, match.index);
-        found.push({
-          name: `${what}: ${from.trim().replace(/\s+/g, " ").slice(0, 100)}`,
-          file,
-          from,
-          to: to(from),
-          occurrence: before.split(from).length - 1,
-        });
-      }
-    }
-  }
-  for (const each of EDITS) {
-    if (!read(each.file).includes(each.from)) throw new Error(`no place for the bug "${each.name}" in ${each.file}: ${each.from}`);
-    found.push({ ...each, occurrence: 0 });
-  }
-  return found;
+    return [...matches(file, text), ...edited(file, text)];
+  });
+  const bugs = found.filter(({ name }) => !equivalent.delete(name));
+  if (equivalent.size > 0) throw new Error(`no such mutants: ${[...equivalent].join("; ")}`);
+  const twice = bugs.find(({ name }, index) => bugs.findIndex((other) => other.name === name) !== index);
+  if (twice) throw new Error(`two mutants are called ${twice.name}`);
+  return bugs;
 }
 
-export function applyMutant(text: string, { from, to, occurrence }: Mutant): string {
-  let at = -1;
-  for (let seen = 0; seen <= occurrence; seen++) at = text.indexOf(from, at + 1);
+function matches(file: ProtocolFile, text: string): readonly Mutant[] {
+  const seen = new Map<string, number>();
+  return RULES.filter(({ files }) => files?.test(file) ?? true).flatMap(({ what, pattern, to }) =>
+    [...text.matchAll(pattern)].map((match) => {
+      const [from] = match;
+      const name = `${file}: ${what}: ${from.replace(/\s+/g, " ").slice(0, 100)}`;
+      const occurrence = seen.get(name) ?? 0;
+      seen.set(name, occurrence + 1);
+      return { name: occurrence === 0 ? name : `${name} (${occurrence})`, file, at: match.index, from, to };
+    }),
+  );
+}
+
+function edited(file: ProtocolFile, text: string): readonly Mutant[] {
+  return Object.entries(EDITS[file] ?? {}).map(([what, [from, to]]) => {
+    const at = text.indexOf(from);
+    if (at < 0) throw new Error(`no place for the bug "${what}" in ${file}: ${from}`);
+    return { name: `${file}: ${what}`, file, at, from, to };
+  });
+}
+
+export function applyMutant(text: string, { at, from, to }: Mutant): string {
   return text.slice(0, at) + to + text.slice(at + from.length);
 }

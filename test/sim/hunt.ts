@@ -1,7 +1,7 @@
 /**
- * Looks for a bug in the engine that this file was built with: simulated lives, dying in all states, damage, races, in rounds of rising seeds.
- * `node hunt.js <rounds>`; ends with code 0 when it found none, else prints what went wrong and ends with 1. Run by `test/mutation` over engines
- * with a bug in them.
+ * Looks for a bug in the engine that this file was built with: simulated lives, power losses, damage, races, in rounds of rising seeds.
+ * `node hunt.js <first> <last>` does these rounds; ends with code 0 when it found none, else prints what went wrong and ends with 1. Run by
+ * `test/mutation` over engines with a bug in them.
  */
 import { Dice } from "./dice.ts";
 import { brokenOff, drawDamage, survive } from "./damage.ts";
@@ -12,8 +12,22 @@ import { WORKLOADS } from "./workloads.ts";
 /** Damage is a matter of one file, so that many of them cost as much as one life. */
 const DAMAGED_PER_ROUND = 6;
 
+const POWER_LOSSES_PER_ROUND = 6;
+
+/** A short life that dies, whose machine loses power, and that goes on. */
+async function losePower(seed: number): Promise<void> {
+  const dice = new Dice(seed);
+  const scenario = new Scenario(WORKLOADS[seed % WORKLOADS.length]!, seed);
+  scenario.addFiles(6);
+  const after = dice.between(5, 250);
+  await scenario.run({ prepare: (process) => (process.diskFault = { kind: "kill", after }) });
+  scenario.disk.losePower(dice, { blockBytes: 512, blocks: dice.pick([0, 0.5]), names: dice.pick([0, 0.5]) });
+  await scenario.expectExact();
+}
+
 async function round(seed: number): Promise<void> {
   await simulate(seed);
+  for (let each = 0; each < POWER_LOSSES_PER_ROUND; each++) await losePower(seed * POWER_LOSSES_PER_ROUND + each);
   for (let each = 0; each < DAMAGED_PER_ROUND; each++) {
     const dice = new Dice(seed * DAMAGED_PER_ROUND + each);
     const scenario = await brokenOff(dice.below(97));
@@ -32,7 +46,7 @@ process.once("unhandledRejection", (error) => {
   process.exit(1);
 });
 try {
-  for (let seed = 1; seed <= Number(process.argv[2]); seed++) {
+  for (let seed = Number(process.argv[2]); seed <= Number(process.argv[3]); seed++) {
     await round(seed).catch((error: unknown) => {
       throw new Error(`round ${seed}: ${String(error)}`, { cause: error });
     });

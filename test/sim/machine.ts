@@ -35,6 +35,8 @@ export class Process implements Owner {
   isPaused = false;
   diskFault: DiskFault | null = null;
   workerFault: WorkerFault | null = null;
+  /** Transactions of the chunk store that are to fail, as on a full disk. */
+  chunkFaults = 0;
   /** Faults that took effect in this process: without one it must not fail. */
   faultsSuffered = 0;
   readonly ports: Ports;
@@ -139,6 +141,10 @@ export class Process implements Owner {
           ...environment,
           write: (removed, put) => {
             change(`transaction ${removed.length} ${put.length}`);
+            if (this.chunkFaults > 0) {
+              this.chunkFaults--;
+              throw systemError("ENOSPC", "write", directory);
+            }
             environment.write(removed, put);
           },
         };

@@ -29,6 +29,7 @@ export async function startQuery({ ports, startThread }: Process, settings: Quer
   conf.set("millrace.memory.limit", memoryLimit);
   conf.set("spark.sql.streaming.stateStore.maintenanceInterval", "0");
   conf.set("spark.sql.streaming.stateStore.minDeltasForSnapshot", "3");
+  conf.set("millrace.state.migrate", "true");
   const executor = new LocalExecutor({ appName: "simulated", workers, conf }, ports, undefined, startThread);
   executor.connectors.addSink(store.provider);
   const writer = workload

@@ -2,6 +2,7 @@
  * A short life of a query under control, for tests that go through all states there are: files that lie ready, a start that works through
  * them until it has ended or is killed at a chosen point, and starts after that.
  */
+import type { StreamingQuery } from "../../src/index.ts";
 import { TestSink } from "../../src/testing/test-sink.ts";
 import { Dice } from "./dice.ts";
 import { Disk } from "./disk.ts";
@@ -30,6 +31,8 @@ export class Scenario {
   readonly #workload: Workload;
   readonly #store = new TestSink();
   #files = 0;
+  /** Of the query that ended last without an error. */
+  lastProgress: Awaited<ReturnType<StreamingQuery["lastProgress"]>> = null;
 
   constructor(workload: Workload, seed: number) {
     this.dice = new Dice(seed);
@@ -78,7 +81,10 @@ export class Scenario {
       history: this.history,
     });
     query
-      .then((started) => started.awaitTermination())
+      .then(async (started) => {
+        await started.awaitTermination();
+        this.lastProgress = await started.lastProgress();
+      })
       .then(
         () => (run.ended = { error: null }),
         (error: unknown) => (run.ended = { error }),

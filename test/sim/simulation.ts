@@ -38,6 +38,7 @@ const EXCUSED: ReadonlySet<string> = new Set([
   "CHECKPOINT_WRITE_FAILED",
   "CHECKPOINT_POISONED",
   "TASK_WRITE_FAILED",
+  "STATE_CHUNK_STORE_FAILED",
   "WORKER_DIED",
   "CONCURRENT_CHECKPOINT_USE",
   "CONCURRENT_STREAM_LOG_UPDATE",
@@ -202,9 +203,9 @@ class Simulation {
     if (violation) throw violation;
     const condition = conditionOf(error);
     if (!EXCUSED.has(condition)) throw new Violation(`the query ended with ${String(error)}`, { cause: error });
-    // Three deaths in one batch end a query, or one while the program's own function waits for a worker.
-    const isOneDeath = condition === "WORKER_DIED" && process.faultsSuffered < 3 && this.#workload.sink !== "foreachBatch";
-    if (isOneDeath) throw new Violation(`it did not get over the death of a worker: ${String(error)}`);
+    // Three deaths in one batch end a query.
+    if (condition === "WORKER_DIED" && process.faultsSuffered < 3)
+      throw new Violation(`it did not get over the death of a worker: ${String(error)}`);
     const isZombieAbout = this.#faults.zombie !== undefined && condition.startsWith("CONCURRENT");
     if (process.faultsSuffered === 0 && !isZombieAbout) throw new Violation(`without a fault the query ended with ${String(error)}`);
   }

@@ -221,6 +221,64 @@ const chained: Workload = {
   },
 };
 
+const distinctPairs: Workload = {
+  name: "distinct",
+  sink: "store",
+  outputMode: "append",
+  columns: ["key", "rest"],
+  query: (input) => input.select("key", col("value").mod(5).as("rest")).distinct(),
+  model: () => {
+    const seen = new Set<string>();
+    return {
+      batch(rows) {
+        const fresh = new Map<string, OutputRow>();
+        for (const { key, value } of rows) {
+          const row: OutputRow = [key, value === null ? null : value % 5];
+          const id = JSON.stringify(row);
+          if (!seen.has(id)) fresh.set(id, row);
+          seen.add(id);
+        }
+        return [...fresh.values()];
+      },
+    };
+  },
+};
+
+/** Rows that the watermark leaves, of each id the first one until `expiry`, seconds; the id of a row. */
+function deduplicated(
+  name: string,
+  apply: (input: DataFrame<any>) => DataFrame<any>,
+  idOf: (row: Row) => string,
+  expiry: (second: number) => number,
+): Workload {
+  return {
+    name,
+    sink: "files",
+    outputMode: "append",
+    columns: ["start", "key"],
+    query: (input) => apply(input.filter("ts IS NOT NULL").withWatermark("ts", DELAY)).select(seconds("ts"), "key"),
+    model: () => {
+      const watermark = new Watermark();
+      const kept = new Map<string, number>();
+      return {
+        batch(rows) {
+          watermark.begin();
+          const passed: OutputRow[] = [];
+          for (const row of rows) {
+            const { second, key } = row;
+            if (second === null || (watermark.late > 0 && second <= watermark.late) || kept.has(idOf(row))) continue;
+            kept.set(idOf(row), expiry(second));
+            passed.push([second, key]);
+          }
+          watermark.end(rows);
+          for (const [id, until] of kept) if (watermark.late > 0 && until <= watermark.late) kept.delete(id);
+          return passed;
+        },
+      };
+    },
+  };
+}
+
 export const WORKLOADS: readonly Workload[] = [
   filtered,
   windowed("tumbling windows", 10, 10),
@@ -229,6 +287,19 @@ export const WORKLOADS: readonly Workload[] = [
   totalsByKey("update", "store"),
   totalsByKey("complete", "foreachBatch"),
   chained,
+  distinctPairs,
+  deduplicated(
+    "duplicates by key and time dropped",
+    (input) => input.dropDuplicates(["key", "ts"]),
+    ({ key, second }) => JSON.stringify([key, second]),
+    (second) => second,
+  ),
+  deduplicated(
+    "duplicates by key dropped within the watermark",
+    (input) => input.dropDuplicatesWithinWatermark("key"),
+    ({ key }) => JSON.stringify(key),
+    (second) => second + DELAY_S,
+  ),
 ];
 
 /** The input of a query. */
@@ -238,11 +309,12 @@ export function readInput(spark: Session, directory: string, filesPerTrigger: nu
 
 const KEYS = ["a", "b", "c", "ключ", "", null, "a longer key that is not kept inline"];
 
-/** Rows of the input file with this number: later ones have later times, with some rows that come late. */
+/** Rows of the input file with this number: later ones have later times, with some rows, and files, that come late. */
 export function randomRows(dice: Dice, number: number): Row[] {
   const base = 1_700_000_000 + number * 7;
+  const lateness = dice.chance(0.1) ? 1 : 0.1;
   return Array.from({ length: dice.between(1, 12) }, (): Row => {
-    const isLate = dice.chance(0.1);
+    const isLate = dice.chance(lateness);
     const second = dice.chance(0.03) ? null : base + (isLate ? -dice.below(40) : dice.below(11));
     return { second, key: dice.pick(KEYS), value: dice.chance(0.1) ? null : dice.between(-1000, 1000) };
   });

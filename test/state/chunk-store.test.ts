@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nodePorts } from "../../src/base/node-ports.ts";
 import type { Ports } from "../../src/base/ports.ts";
+import { spaceRange, VERSION_KEY } from "../../src/state/chunk-key.ts";
 import { loadChunks } from "../../src/state/chunk-loader.ts";
 import { type ChunkStoreTarget, ChunkWriter } from "../../src/state/chunk-writer.ts";
 import { restoreStateFile, StateBuffer } from "../../src/state/state-file.ts";
@@ -172,6 +173,86 @@ describe("chunk store", () => {
 
 const QUERY = header("changes", 0).queryId;
 
+test("a store that was lost is made anew from all chunks, also from those that have not changed since", () => {
+  const ports = { ...testPorts(new MemoryFileSystem()), chunks: new MemoryChunks() };
+  const harness = new Harness({ partitionCount: PARTITIONS }, ports);
+  const batch = (keys: number): void => {
+    harness.begin();
+    for (let i = 0; i < keys; i++) harness.upsert([minute(i % 4), BigInt(i), "name"], `text ${i} of ${keys}`);
+    harness.end("commit");
+  };
+  batch(3000);
+  harness.pass(newChunkWriter(ports, harness.kernels, PARTITIONS), 0);
+  batch(3);
+  // It knows nothing of the store of the first, as after the death of the thread that wrote it.
+  harness.pass(newChunkWriter(ports, newKernels(), PARTITIONS), 1, 1 << 20, undefined, "all");
+  const reopened = newChunkWriter(ports, newKernels(), PARTITIONS);
+  expect(reopened.open(1, -1)).toBe(1);
+  expect(contentsOf(restart(ports, "/checkpoint/state/chunks", 2, 1, []))).toEqual(harness.model);
+});
+
+describe("the record of what a store is worth", () => {
+  /** A store in memory with some state in it, and what its environment was asked for at the end. */
+  function closed() {
+    const calls: string[] = [];
+    const memory = new MemoryChunks();
+    const chunks: Ports["chunks"] = {
+      remove: (directory) => memory.remove(directory),
+      open: (directory) => {
+        const environment = memory.open(directory);
+        return {
+          ...environment,
+          write: (removed, put) => {
+            environment.write(removed, put);
+            calls.push(Buffer.from(put.at(-1)!.value).includes('"isClean":true') ? "write that it is clean" : "write");
+          },
+          sync: () => void calls.push("sync"),
+        };
+      },
+    };
+    const ports = { ...testPorts(new MemoryFileSystem()), chunks };
+    const harness = new Harness({ partitionCount: PARTITIONS }, ports);
+    harness.begin();
+    for (let i = 0; i < 100; i++) harness.upsert([minute(i % 4), BigInt(i), "name"], `text ${i}`);
+    harness.end("commit");
+    const writer = newChunkWriter(ports, harness.kernels, PARTITIONS);
+    harness.pass(writer, 4);
+    calls.length = 0;
+    writer.close();
+    const entries = memory.entries.get("/checkpoint/state/chunks")!;
+    return { calls, entries, open: () => newChunkWriter(ports, newKernels(), PARTITIONS).open(4, -1) };
+  }
+
+  test("it is called clean when all is on the disk, and so is that", () => {
+    expect(closed().calls).toEqual(["sync", "write that it is clean", "sync"]);
+  });
+
+  const version = Buffer.from(VERSION_KEY).toString("hex");
+  const checksums = (entries: Map<string, Uint8Array>): string[] => {
+    const [from, to] = spaceRange("checksum").map((key) => Buffer.from(key).toString("hex")) as [string, string];
+    return [...entries.keys()].filter((key) => key >= from && key < to);
+  };
+  const changes: [string, (entries: Map<string, Uint8Array>) => void][] = [
+    [
+      "of a newer format",
+      (entries) => {
+        const text = Buffer.from(entries.get(version)!).toString();
+        expect(text).toContain('"format":1');
+        entries.set(version, Buffer.from(text.replace('"format":1', '"format":2')));
+      },
+    ],
+    ["without one of its chunks", (entries) => void entries.delete(checksums(entries)[0]!)],
+    ["with another chunk's checksum", (entries) => void entries.set(checksums(entries)[0]!, Buffer.from([1, 2, 3, 4]))],
+  ];
+  test.each(changes)("a store is thrown away that is %s", (_name, change) => {
+    const { entries, open } = closed();
+    change(entries);
+    expect(open()).toBe(null);
+  });
+
+  test("as it is, it is loaded", () => expect(closed().open()).toBe(4));
+});
+
 describe("chunk store on LMDB", () => {
   let directory: string;
   beforeAll(() => (directory = mkdtempSync(join(tmpdir(), "millrace-chunks-"))));
@@ -184,7 +265,7 @@ describe("chunk store on LMDB", () => {
     const path = join(directory, String(cases++));
     ports.files.makeDirectorySync(path);
     const operators = [{ operatorId: 7, partitionCount: PARTITIONS, rowBytes: 0, widthMicros: BUCKET_MICROS }];
-    const target: ChunkStoreTarget = { path, queryId: QUERY, inode: 5, bootId: "boot", operators };
+    const target: ChunkStoreTarget = { path, queryId: QUERY, inode: 5, bootId: "boot", operators, schema: 0 };
     const harness = new Harness({ partitionCount: PARTITIONS }, ports);
     harness.begin();
     for (let i = 0; i < 3000; i++) harness.upsert([minute(i % 4), BigInt(i), "name"], `text ${i}`);

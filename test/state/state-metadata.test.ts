@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { rowLayout, type RowLayout } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
-import { compatibleLayout, parseStateMetadata, stateMetadataJson } from "../../src/state/state-metadata.ts";
+import { compatibleLayout, parseStateSchema, schemaChain, stateSchemaJson } from "../../src/state/state-metadata.ts";
 import { timedLayout } from "./store-harness.ts";
 
 const layoutOf = (keyType: typeof LongType, valueType: typeof LongType): RowLayout =>
@@ -10,23 +10,31 @@ const layoutOf = (keyType: typeof LongType, valueType: typeof LongType): RowLayo
 describe("state metadata", () => {
   test("comes back from its JSON as it was", () => {
     const operators = [{ operatorId: 0, operatorName: "stateStoreSave", partitionCount: 16, layout: timedLayout }];
-    expect(parseStateMetadata(stateMetadataJson(operators), "metadata")).toEqual(operators);
+    const first = { schema: 0, parent: null, operators };
+    const later = { schema: 3, parent: 1, operators };
+    for (const schema of [first, later]) expect(parseStateSchema(stateSchemaJson(schema), "metadata")).toEqual(schema);
   });
 
   test("every flipped bit and every cut is found", () => {
-    const whole = Buffer.from(stateMetadataJson([{ operatorId: 0, operatorName: "dedupe", partitionCount: 16, layout: timedLayout }]));
+    const whole = Buffer.from(
+      stateSchemaJson({
+        schema: 2,
+        parent: 0,
+        operators: [{ operatorId: 0, operatorName: "dedupe", partitionCount: 16, layout: timedLayout }],
+      }),
+    );
     for (let bit = 0; bit < 8 * whole.length; bit++) {
       const bytes = Buffer.from(whole);
       bytes[bit >> 3]! ^= 1 << (bit & 7);
-      expect(() => parseStateMetadata(bytes.toString(), "metadata")).toThrow("STATE_METADATA_CORRUPT");
+      expect(() => parseStateSchema(bytes.toString(), "metadata")).toThrow("STATE_METADATA_CORRUPT");
     }
     for (let length = 0; length < whole.length; length++) {
-      expect(() => parseStateMetadata(whole.toString("utf8", 0, length), "metadata")).toThrow("STATE_METADATA_CORRUPT");
+      expect(() => parseStateSchema(whole.toString("utf8", 0, length), "metadata")).toThrow("STATE_METADATA_CORRUPT");
     }
   });
 
   test.each(["", "{", "null", '{"version":2,"operators":[]}', '{"version":1}'])("refuses %j", (text) => {
-    expect(() => parseStateMetadata(text, "/c/state/0/metadata")).toThrow(/STATE_METADATA_CORRUPT.*\/c\/state\/0\/metadata/);
+    expect(() => parseStateSchema(text, "/c/state/0/metadata")).toThrow(/STATE_METADATA_CORRUPT.*\/c\/state\/0\/metadata/);
   });
 
   test("other key or value types are refused with Spark's conditions", () => {
@@ -38,10 +46,18 @@ describe("state metadata", () => {
     );
   });
 
+  test("schemas follow each other, and one that does not lead to the first is none", () => {
+    const schema = (number: number, parent: number | null) => ({ schema: number, parent, operators: [] });
+    const all = [schema(3, 1), schema(0, null), schema(2, 0), schema(1, 0), schema(5, 4), schema(6, 7), schema(7, 6)];
+    expect(schemaChain(all, 3)?.map(({ schema: number }) => number)).toEqual([0, 1, 3]);
+    expect(schemaChain(all, 0)?.map(({ schema: number }) => number)).toEqual([0]);
+    for (const broken of [4, 5, 6]) expect(schemaChain(all, broken)).toBeNull();
+  });
+
   test("the stored width of time buckets wins, for change files refer to it", () => {
     const withWidth = (widthMicros: bigint): RowLayout =>
       rowLayout([{ name: "t", dataType: TimestampType }], [], { keyIndex: 0, widthMicros });
-    expect(compatibleLayout(withWidth(60n), withWidth(90n)).bucket?.widthMicros).toBe(60n);
+    expect(compatibleLayout(withWidth(60n), withWidth(90n)).layout.bucket?.widthMicros).toBe(60n);
   });
 
   test("inline bytes of another size are another value schema", () => {

@@ -84,7 +84,7 @@ interface HarnessOptions {
 
 export function newChunkWriter(ports: Ports, kernels: Kernels, partitionCount: number): ChunkWriter {
   const operators = [{ operatorId: 7, partitionCount, rowBytes: timedLayout.rowBytes, widthMicros: BUCKET_MICROS }];
-  const target = { path: "/checkpoint", queryId: header("changes", 0).queryId, inode: 1, bootId: "boot", operators };
+  const target = { path: "/checkpoint", queryId: header("changes", 0).queryId, inode: 1, bootId: "boot", operators, schema: 0 };
   return new ChunkWriter(ports, new StateBuffer(kernels), target);
 }
 
@@ -212,11 +212,17 @@ export class Harness {
   }
 
   /** A pass over all chunks that have changed, in slices of `sliceBytes`, into `writer`; `between` slices batches may run. */
-  pass(writer: ChunkWriter, batchId: number, sliceBytes = 1 << 20, between: () => number = () => batchId): void {
+  pass(
+    writer: ChunkWriter,
+    batchId: number,
+    sliceBytes = 1 << 20,
+    between: () => number = () => batchId,
+    first: "changed" | "all" = "changed",
+  ): void {
     const buffer = new Uint8Array(sliceBytes);
-    for (let begins = true; ; begins = false) {
+    for (let begins: "changed" | "all" | "no" = first; ; begins = "no") {
       const newest = between();
-      const { chunks, removed, retired, isDone } = this.stager.slice(buffer, begins);
+      const { chunks, removed, retired, isDone } = this.stager.slice(buffer, begins, () => false);
       writer.write([{ chunks, removed, buffer }], newest);
       if (!isDone) continue;
       writer.endPass(batchId, retired);

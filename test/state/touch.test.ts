@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { ARENA_BATCH, ROW_NEXT } from "../../src/columnar/memory-layout.ts";
+import { ARENA_BATCH, ROW_HASH, ROW_NEXT } from "../../src/columnar/memory-layout.ts";
 import { Harness } from "./store-harness.ts";
 
 test("rows of an exchange block are touched in groups up to its end; state and late buckets stay as they are", () => {
   const harness = new Harness({ partitionCount: 4 });
   const { exports } = harness.kernels;
-  const exchange = exports["exchange_new"]!(harness.codec.layoutAddress, 1, 4) as number;
+  const exchange = exports["exchange_new"]!(harness.codec.layoutAddress, 1, 4, 0) as number;
   harness.begin();
   for (let i = 0; i < 5000; i++) harness.upsert([0n, BigInt(i % 1700), "n"], "t");
   const before = harness.contents();
@@ -14,7 +14,7 @@ test("rows of an exchange block are touched in groups up to its end; state and l
     expect(exports["exchange_write"]!(exchange, row, 0)).toBe(1);
   }
   let rows = 0;
-  let block = exports["exchange_first"]!(exchange, 0) as number;
+  let block = exports["exchange_first"]!(exchange, 0, 0) as number;
   while (block !== 0) {
     const end = block + 16 + harness.kernels.view().getUint32(block + 4, true);
     let touched = block + 16;
@@ -31,3 +31,42 @@ test("rows of an exchange block are touched in groups up to its end; state and l
   expect(harness.store.metrics().rows).toBe(1700);
   exports["arena_reset"]!(ARENA_BATCH);
 });
+
+test.each([0, 3, 6])(
+  "an exchange of 2^%i groups: each holds the rows of its hashes, in their order, and a store that was warmed is not changed",
+  (log2) => {
+    const harness = new Harness({ partitionCount: 4 });
+    const { exports } = harness.kernels;
+    const destinations = 2;
+    const exchange = exports["exchange_new"]!(harness.codec.layoutAddress, destinations, 4, log2) as number;
+    harness.begin();
+    for (let i = 0; i < 3000; i++) harness.upsert([0n, BigInt(i % 1700), "n"], "t");
+    const before = harness.contents();
+    const written: number[] = [];
+    for (let i = 0; i < 3000; i++) {
+      const row = harness.codec.write([0n, BigInt(i), "n".repeat(i % 50)], [1n, "t", ""]);
+      written.push(harness.kernels.view().getUint32(row + ROW_HASH, true));
+      expect(exports["exchange_write"]!(exchange, row, 0)).toBe(1);
+    }
+    const groupOf = (hash: number): number => Number(BigInt.asUintN(64, BigInt(hash) * 0x9e3779b97f4a7c15n) >> BigInt(64 - log2));
+    for (let destination = 0; destination < destinations; destination++) {
+      for (let group = 0; group < 2 ** log2; group++) {
+        exports["store_warm"]!(harness.store.handle, group, log2, 1e9);
+        const view = harness.kernels.view();
+        const hashes: number[] = [];
+        for (
+          let block = exports["exchange_first"]!(exchange, destination, group) as number;
+          block !== 0;
+          block = view.getUint32(block, true)
+        ) {
+          const end = block + 16 + view.getUint32(block + 4, true);
+          for (let row = block + 16; row < end; row += view.getUint32(row + ROW_NEXT, true))
+            hashes.push(view.getUint32(row + ROW_HASH, true));
+        }
+        expect(hashes).toEqual(written.filter((hash) => (hash & 3) % destinations === destination && groupOf(hash) === group));
+      }
+    }
+    expect(harness.contents()).toEqual(before);
+    exports["arena_reset"]!(ARENA_BATCH);
+  },
+);

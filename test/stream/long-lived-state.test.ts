@@ -76,6 +76,39 @@ test("many keys with long texts, in several splits, restarted on more workers", 
   );
 });
 
+test.each([1, 2, 3])(
+  "state larger than a processor's cache: rows come by groups of keys, each key's in their order (%i workers)",
+  async (workers) => {
+    const input = memoryStream(spark(), "key STRING, v BIGINT");
+    const keys = 36_000;
+    // Twice each key, so far apart that they do not meet before the exchange.
+    const perBatch = 2 * keys;
+    const keyOf = (row: number): string => `${"long ".repeat(50)}${(row * 7919) % keys}`;
+    const batches = Array.from({ length: 3 }, (_, batch) =>
+      Array.from({ length: perBatch }, (__, i): readonly [string, bigint] => [keyOf(i), BigInt(batch * perBatch + i)]),
+    );
+    const expected = (through: number): unknown[][] => {
+      const groups = new Map<string, [bigint, bigint, bigint]>();
+      for (const [key, value] of batches.slice(0, through).flat()) {
+        const known = groups.get(key);
+        groups.set(key, known ? [known[0], value, known[2] + 1n] : [value, value, 1n]);
+      }
+      return [...groups].map(([key, values]) => [key, ...values]);
+    };
+    await testStream(
+      input.toDF().groupBy("key").agg(F.first("v").as("f"), F.last("v").as("l"), count("*").as("n")),
+      { outputMode: "update" },
+      startStream({ workers }),
+      ...batches.slice(0, 2).flatMap((rows, batch) => [addData(input, ...rows), checkLastBatch(...expected(batch + 1))]),
+      stopStream(),
+      startStream({ workers: 2 }),
+      addData(input, ...batches[2]!),
+      checkLastBatch(...expected(3)),
+      stateRows({ total: keys, updated: keys }),
+    );
+  },
+);
+
 test("many queries at once share the workers and nothing else", async () => {
   const run = async (query: number): Promise<void> => {
     const input = memoryStream(spark(), "key INT, v INT");

@@ -27,7 +27,7 @@ const EAGER = { "spark.sql.streaming.stateStore.maintenanceInterval": 0 };
 /** Each worker has so little memory that its state gets a quarter of this. */
 const WORKER_BYTES = 160_000;
 const tight = (workers: number) => ({ workers, conf: { ...EAGER, "millrace.memory.limit": WORKER_BYTES * workers } });
-const roomy = (workers: number) => ({ workers, conf: { ...EAGER, "millrace.memory.limit": "4g" } });
+const roomy = (workers: number) => ({ workers, conf: { ...EAGER, "millrace.memory.limit": 2 ** 32 } });
 
 interface StateNumbers {
   readonly memoryUsedBytes: number;

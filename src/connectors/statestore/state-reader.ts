@@ -9,7 +9,8 @@ import { physicalWidthBytes } from "../../columnar/types.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import { outOfMemory } from "../../kernels/out-of-memory.ts";
 import { checkStateFile } from "../../state/state-file-check.ts";
-import { parseStateMetadata } from "../../state/state-metadata.ts";
+import { parseStateSchema } from "../../state/state-metadata.ts";
+import { migratingTargets } from "../../state/frame-migration.ts";
 import { type FrameTarget, restoreStateFile, StateBuffer } from "../../state/state-file.ts";
 import { StateStore } from "../../state/state-store.ts";
 import { allocate, copyIn, newBlock, setColumn } from "../block-memory.ts";
@@ -57,6 +58,7 @@ class PartitionState {
   readonly #buffer: StateBuffer;
   readonly #parts: { readonly key: RowPart; readonly value: RowPart };
   readonly #targets: ReadonlyMap<number, FrameTarget>;
+  readonly #schemas: readonly number[];
   readonly #metrics = { rows: 0, bytes: 0, malformed: 0 };
   /** Cursor of a scan, then pairs of row and base. */
   readonly #scan: number;
@@ -67,7 +69,8 @@ class PartitionState {
     const { kernels } = context;
     this.#plan = plan;
     this.#context = context;
-    const operators = parseStateMetadata(plan.operators, "operators/state");
+    const schemas = plan.schemas.map((text) => parseStateSchema(text, "operators/state"));
+    const { operators } = schemas.at(-1)!;
     const { operatorId, layout, partitionCount } = operators.find((operator) => operator.operatorId === plan.operatorId)!;
     const [workerIndex, workerCount] = [plan.partition, partitionCount];
     this.#store = new StateStore(kernels, { operatorId, layout, partitionCount, workerIndex, workerCount, dropsLateRows: false });
@@ -81,7 +84,9 @@ class PartitionState {
         return this.#store.applyFrame(address, length);
       },
     };
-    this.#targets = new Map(operators.map((operator) => [operator.operatorId, operator.operatorId === operatorId ? own : other]));
+    const targets = new Map(operators.map((operator) => [operator.operatorId, operator.operatorId === operatorId ? own : other]));
+    this.#schemas = schemas.map(({ schema }) => schema);
+    this.#targets = migratingTargets(kernels, schemas, targets);
     this.#scan = allocate(kernels, 16 + 8 * BLOCK_ROWS_MAX);
     kernels.bytes().fill(0, this.#scan, this.#scan + 16);
   }
@@ -143,7 +148,7 @@ class PartitionState {
 
   #read(kind: "changes" | "snapshot", { path, batchId }: StateSplitFile): void {
     const file = this.#open(path);
-    const expected = { path, kind, queryId: this.#plan.queryId, batchId };
+    const expected = { path, kind, queryId: this.#plan.queryId, batchId, schemas: this.#schemas };
     try {
       // The feed looks into frames before they are applied, so their checksums come first.
       if (this.#plan.feedFrom !== null && batchId >= this.#plan.feedFrom) checkStateFile(file, path, expected);

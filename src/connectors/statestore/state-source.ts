@@ -5,7 +5,7 @@
 import { AnalysisError, CheckpointError, IllegalArgumentError } from "../../base/errors.ts";
 import { CheckpointReader } from "../../checkpoint/checkpoint-reader.ts";
 import type { BatchFiles, CommitRecord } from "../../checkpoint/commit-log.ts";
-import { parseStateMetadata, type StateOperatorMetadata, stateMetadataJson } from "../../state/state-metadata.ts";
+import { type StateOperatorMetadata, type StateSchema, stateSchemaJson } from "../../state/state-metadata.ts";
 import { localPath } from "../file/file-listing.ts";
 import { booleanOption, choiceOption, integerOption, type OptionSpecs, stringOption } from "../options.ts";
 import type { SourceContext, SourceProvider, Split } from "../source.ts";
@@ -35,8 +35,8 @@ export type StateSplitFile = { readonly path: string; readonly batchId: number }
 export type StateSplit = Split & {
   readonly reader: "statestore";
   readonly queryId: string;
-  /** `stateMetadataJson` of all operators: their state shares files. */
-  readonly operators: string;
+  /** `stateSchemaJson` of all that the files may have, the one that is read last. Of all operators: their state shares files. */
+  readonly schemas: readonly string[];
   readonly operatorId: number;
   readonly partition: number;
   readonly snapshot: readonly StateSplitFile[];
@@ -53,7 +53,7 @@ export const stateStoreSource: SourceProvider = {
     return context.options.get<boolean>("readChangeFeed") ? changeFeedSchema(layout) : stateSchema(layout);
   },
   async planBatch(context) {
-    const { reader, operators, operator } = await openState(context);
+    const { reader, schemas, operator } = await openState(context);
     const { last, feedFrom } = await batchRange(context, reader);
     const snapshotBatch = context.options.get<number | null>("snapshotStartBatchId");
     const { snapshot, changes } =
@@ -69,7 +69,7 @@ export const stateStoreSource: SourceProvider = {
       return {
         reader: "statestore",
         queryId: reader.queryId,
-        operators: stateMetadataJson(operators),
+        schemas: schemas.map(stateSchemaJson),
         operatorId: operator.operatorId,
         partition: index,
         snapshot: snapshot ? absolute(snapshot) : [],
@@ -89,13 +89,13 @@ export async function openCheckpoint({ ports, paths, options }: SourceContext): 
 
 /** Stateful operators of the query, none before its first start. */
 export async function stateOperators(reader: CheckpointReader): Promise<readonly StateOperatorMetadata[]> {
-  const text = await reader.text("operators/state");
-  return text === null ? [] : parseStateMetadata(text, `${reader.path}/operators/state`);
+  return (await reader.stateSchemas(await reader.commits.latest())).at(-1)?.operators ?? [];
 }
 
 interface OpenState {
   readonly reader: CheckpointReader;
-  readonly operators: readonly StateOperatorMetadata[];
+  /** Up to that of the batch whose state is read. */
+  readonly schemas: readonly StateSchema[];
   readonly operator: StateOperatorMetadata;
 }
 
@@ -103,7 +103,9 @@ async function openState(context: SourceContext): Promise<OpenState> {
   const { options } = context;
   checkConflicts(context);
   const reader = await openCheckpoint(context);
-  const operators = await stateOperators(reader);
+  const asked = options.get<number | null>(options.get<boolean>("readChangeFeed") ? "changeEndBatchId" : "batchId");
+  const schemas = await reader.stateSchemas(asked === null ? await reader.commits.latest() : await reader.commits.get(asked));
+  const operators = schemas.at(-1)?.operators ?? [];
   const operatorId = options.get<number>("operatorId");
   const operator = operators.find((candidate) => candidate.operatorId === operatorId);
   if (!operator) {
@@ -118,7 +120,7 @@ async function openState(context: SourceContext): Promise<OpenState> {
     ["readRegisteredTimers", false, "transformWithState"],
   ] as const)
     if (options.get(name) !== unset) throw invalid(name, `operator ${operatorId} (${operator.operatorName}) is no ${of}`);
-  return { reader, operators, operator };
+  return { reader, schemas, operator };
 }
 
 function checkConflicts({ options }: SourceContext): void {

@@ -31,6 +31,8 @@ import {
   T_ROW_BYTES,
   T_SHIFT,
   T_STAGED,
+  chunkFirst,
+  chunkNext,
   chunkOf,
   rowsOf,
 } from "./table-layout";
@@ -105,6 +107,20 @@ export function store_stage(state: usize, cursor: usize, out: usize, max: u32, b
   store<u32>(cursor, partition, G_PARTITION);
   store<u32>(cursor, 1, G_DONE);
   return count;
+}
+
+/** All chunks count as changed and no table as staged: what was listed so far is lost. */
+export function store_unstage(state: usize): void {
+  for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
+    const entry = partitionEntry(state, partition);
+    for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
+      const table = tableAt(entry, t);
+      store<u32>(table, 0, T_STAGED);
+      for (let chunk = chunkFirst(table); chunk != 0; chunk = chunkNext(table, chunk)) {
+        if (load<u32>(chunk, C_DIRTY_PREVIOUS) == CHUNK_IS_SAVED) store<u32>(chunk, 0, C_DIRTY_PREVIOUS);
+      }
+    }
+  }
 }
 
 /** 1 if the partition has a table for this bucket. */

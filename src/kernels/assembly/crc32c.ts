@@ -31,8 +31,8 @@ function fillTables(): void {
   );
 }
 
-/** From this length on two halves at a time: each step waits for the one before it, and putting them together costs some µs. */
-const HALVES_BYTES: u32 = 32768;
+/** From this length on two halves at a time: each step waits for the one before it. */
+const HALVES_BYTES: u32 = 4096;
 
 /** CRC-32C of `length` bytes; `seed` is the result for the bytes before them, 0 at the start. */
 export function crc32c(address: usize, length: u32, seed: u32): u32 {
@@ -58,30 +58,37 @@ export function crc32c(address: usize, length: u32, seed: u32): u32 {
 /** The bits of `vector` select columns of the matrix at `matrix`, whose sum is returned. */
 function multiply(matrix: usize, vector: u32): u32 {
   let sum: u32 = 0;
-  for (; vector != 0; vector >>= 1, matrix += 4) if (vector & 1) sum ^= load<u32>(matrix);
+  for (; vector != 0; vector &= vector - 1) sum ^= load<u32>(matrix + 4 * ctz<u32>(vector));
   return sum;
 }
 
-const MATRICES: usize = memory.data(256, 16);
+/** Matrix n: what single bits become over 2^n bytes. */
+const MATRICES: usize = memory.data(32 * 128, 16);
+let matricesReady: bool = false;
+
+function fillMatrices(): void {
+  // The matrix for one bit, squared three times, is that of a byte.
+  const scratch: usize = MATRICES + 128;
+  let matrix = MATRICES;
+  store<u32>(matrix, 0x82f63b78);
+  for (let bit: u32 = 1; bit < 32; bit++) store<u32>(matrix + 4 * bit, 1 << (bit - 1));
+  square(MATRICES, scratch);
+  square(scratch, scratch + 128);
+  square(scratch + 128, MATRICES);
+  for (let n: u32 = 1; n < 32; n++, matrix += 128) square(matrix, matrix + 128);
+  matricesReady = true;
+}
+
+function square(matrix: usize, into: usize): void {
+  for (let bit: u32 = 0; bit < 32; bit++) store<u32>(into + 4 * bit, multiply(matrix, load<u32>(matrix + 4 * bit)));
+}
 
 /**
  * What the difference of two checksums becomes when both go on over the same `length` bytes. So the checksum of a and b in a row
  * is `crc32c_shift(crc32c(a), length of b) ^ crc32c(b)`.
  */
 export function crc32c_shift(crc: u32, length: u32): u32 {
-  // The matrix for one bit: columns are what single bits become. Squared three times it is that of a byte.
-  let matrix = MATRICES;
-  let other = MATRICES + 128;
-  store<u32>(matrix, 0x82f63b78);
-  for (let bit: u32 = 1; bit < 32; bit++) store<u32>(matrix + 4 * bit, 1 << (bit - 1));
-  for (let doublings: u32 = 0; length != 0; doublings++) {
-    for (let bit: u32 = 0; bit < 32; bit++) store<u32>(other + 4 * bit, multiply(matrix, load<u32>(matrix + 4 * bit)));
-    const swap = matrix;
-    matrix = other;
-    other = swap;
-    if (doublings < 2) continue;
-    if (length & 1) crc = multiply(matrix, crc);
-    length >>= 1;
-  }
+  if (!matricesReady) fillMatrices();
+  for (let matrix = MATRICES; length != 0; length >>= 1, matrix += 128) if (length & 1) crc = multiply(matrix, crc);
   return crc;
 }

@@ -3,32 +3,38 @@
 // A block is a run of self-contained rows: fixed part, then its variable bytes, slots relative to the row's own start; the total
 // length of a row stands in ROW_NEXT. Blocks live in ARENA_BATCH of the sender until the batch ends; a receiver copies them
 // as they are.
+//
+// Where the receiver's state is larger than the cache, each destination has several lanes, by the top bits of the remixed hash: the receiver
+// takes lane after lane, and meets a small part of every table with each (touch.ts).
 import { arena_alloc } from "./memory";
+import { remix } from "./table-layout";
 import {
   ARENA_BATCH, LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_NEXT, ROW_EPOCH,
 } from "./memory-layout";
 
-// Exchange: layout u32, destinations u32, partitions u32, rows u32, then per destination 16 bytes:
+// Exchange: layout u32, destinations u32, partitions u32, rows u32, log2 of the lanes of a destination u32, then per lane 16 bytes:
 // first block u32, last block u32, cursor u32, end u32. Block: next u32, used bytes u32, row count u32, capacity u32, rows.
-const HEADER: u32 = 16;
+const HEADER: u32 = 24;
 const LANE: u32 = 16;
 const BLOCK_HEADER: u32 = 16;
 const FIRST_BLOCK_BYTES: u32 = 4096;
 const BLOCK_BYTES: u32 = 262144;
 
-export function exchange_new(layout: usize, destinations: u32, partitions: u32): usize {
-  const exchange = arena_alloc(ARENA_BATCH, HEADER + LANE * destinations);
+export function exchange_new(layout: usize, destinations: u32, partitions: u32, groupsLog2: u32): usize {
+  const bytes = HEADER + (LANE * destinations << groupsLog2);
+  const exchange = arena_alloc(ARENA_BATCH, bytes);
   if (exchange == 0) return 0;
-  memory.fill(exchange, 0, HEADER + LANE * destinations);
+  memory.fill(exchange, 0, bytes);
   store<u32>(exchange, <u32>layout);
   store<u32>(exchange, destinations, 4);
   store<u32>(exchange, partitions, 8);
+  store<u32>(exchange, groupsLog2, 16);
   return exchange;
 }
 
-/** First block for `destination`, or 0. */
-export function exchange_first(exchange: usize, destination: u32): usize {
-  const lane = exchange + HEADER + LANE * destination;
+/** First block of the group for `destination`, or 0. */
+export function exchange_first(exchange: usize, destination: u32, group: u32): usize {
+  const lane = exchange + HEADER + LANE * ((destination << load<u32>(exchange, 16)) + group);
   seal(lane);
   return load<u32>(lane);
 }
@@ -65,17 +71,21 @@ function newBlock(lane: usize, bytes: u32): bool {
 }
 
 /** The worker that owns the row's partition; divisions are slow, and both numbers mostly powers of two. */
-@inline function laneOf(hash: i32, partitions: i32, destinations: u32): u32 {
+@inline function destinationOf(hash: i32, partitions: i32, destinations: u32): u32 {
   if (destinations == 1) return 0;
   if (((partitions & (partitions - 1)) | (destinations & (destinations - 1))) == 0) return hash & (partitions - 1) & (destinations - 1);
   const rest = hash % partitions;
   return <u32>(rest < 0 ? rest + partitions : rest) % destinations;
 }
 
-/** Appends a copy of `row` (slots relative to `base`) to the lane of the worker that owns its partition; false if out of memory. */
+/** Appends a copy of `row` (slots relative to `base`) to its lane of the worker that owns its partition; false if out of memory. */
 export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   const layout = load<u32>(exchange);
-  const lane = exchange + HEADER + LANE * laneOf(load<i32>(row, ROW_HASH), load<i32>(exchange, 8), load<u32>(exchange, 4));
+  const hash = load<u32>(row, ROW_HASH);
+  const groupsLog2 = load<u32>(exchange, 16);
+  const group = <u32>((<u64>remix(hash) << groupsLog2) >> 32);
+  const destination = destinationOf(hash, load<i32>(exchange, 8), load<u32>(exchange, 4));
+  const lane = exchange + HEADER + LANE * ((destination << groupsLog2) + group);
   const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
   const variables = load<u32>(layout, LAYOUT_VAR_COUNT);
   let total = rowBytes;

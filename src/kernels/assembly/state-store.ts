@@ -85,6 +85,7 @@ import {
   S_UNDO,
   S_UNLINKED,
   S_UPDATED,
+  S_WARM,
   UNDO_HEADER,
   UNDO_REMOVED,
   UNDO_REMOVED_LATER,
@@ -155,6 +156,7 @@ export function store_set_evict_rows_max(state: usize, rows: u32): void {
 export function store_begin(state: usize, epoch: u32): void {
   store<u32>(state, epoch, S_EPOCH);
   beginEpoch(state, epoch);
+  store<u32>(state, 0, S_WARM);
   forgetBatch(state);
 }
 

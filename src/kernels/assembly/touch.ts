@@ -1,10 +1,14 @@
 // Loads ahead of use: a table larger than the cache costs two cache misses a row, which are waited for together here. Called by
 // generated `merge` functions and row operators before each run of rows, and before walks along dirty lists, on the worker that owns the memory.
 import { ROW_HASH, ROW_NEXT } from "./memory-layout";
-import { CHUNK_HEADER, C_BYTES, C_ROWS_USED, INDEX_MASK, T_BUCKET, T_ROW_BYTES, directoryEntry, remix, rowsOf } from "./table-layout";
+import {
+  CHUNK_HEADER, C_BYTES, C_DEPTH, C_PREFIX, C_ROWS_USED, INDEX_MASK, T_BUCKET, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
+} from "./table-layout";
 import { bucketBit, filterLine, filterMask } from "./key-filter";
-import { P_COUNT, P_FILTER, S_UPDATED, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf } from "./store-tables";
-import { store_row_count } from "./store-scan";
+import {
+  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_PARTITIONS, S_UPDATED, S_WARM, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
+} from "./store-tables";
+import { store_memory_bytes, store_row_count } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
 const TOUCHED_ROWS: i32 = 32;
@@ -14,6 +18,8 @@ const TOUCHED: usize = memory.data(32 * 64, 64);
 /** Fewer dirty rows are not worth the question. */
 const UPDATED_MIN: u32 = 4096;
 const DIRTY_SHARE: f64 = 8;
+/** Chunks are loaded as a whole if they have at most so many times the bytes of the rows to be merged. */
+const WARM_SHARE: f64 = 6;
 /** Only there so that no load is optimized away. */
 const TOUCH_SUM: usize = memory.data(8, 8);
 let touchCount: u32 = 0;
@@ -32,8 +38,41 @@ export function table_touch(table: usize, row: usize, end: usize): usize {
   return row;
 }
 
+/**
+ * To be called before the rows of an exchange group, `groupBytes` of them, are merged: where they will touch a good part of the chunks that they
+ * belong to, these are loaded from front to back, and the rows need no touch of their own.
+ */
+export function store_warm(state: usize, group: u32, groupsLog2: u32, groupBytes: f64): void {
+  store<u32>(state, 0, S_WARM);
+  // Otherwise most chunks are of other time buckets than the rows.
+  if (load<u32>(state, S_BUCKET_OFFSET) != 0) return;
+  if (groupBytes * WARM_SHARE < store_memory_bytes(state) / <f64>(1 << groupsLog2)) return;
+  const end: u64 = (<u64>group + 1) << (32 - groupsLog2);
+  for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
+    const entry = partitionEntry(state, partition);
+    for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
+      const table = tableAt(entry, t);
+      let position = <u64>group << (32 - groupsLog2);
+      while (position < end) {
+        const chunk = chunkOf(table, <u32>position);
+        warmChunk(chunk, load<u32>(table, T_ROW_BYTES));
+        position = (<u64>load<u32>(chunk, C_PREFIX) + 1) << (32 - load<u32>(chunk, C_DEPTH));
+      }
+    }
+  }
+  store<u32>(state, 1, S_WARM);
+}
+
+function warmChunk(chunk: usize, rowBytes: u32): void {
+  let sum: u32 = 0;
+  const end = rowsOf(chunk) + load<u32>(chunk, C_ROWS_USED) * rowBytes;
+  for (let line = chunk; line < end; line += 64) sum += load<u32>(line);
+  store<u32>(TOUCH_SUM, sum);
+}
+
 /** `table_touch` for a store. */
 export function store_touch(state: usize, row: usize, end: usize): usize {
+  if (load<u32>(state, S_WARM) != 0) return end;
   touchCount = 0;
   for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
     const table = tableOf(state, row, false);

@@ -30,6 +30,9 @@ const prettyStyle: ExpressionStyle = {
   unresolvedMark: "",
 };
 
+/** As `prettyName`, without casts: the same for a column that has become wider. */
+export const castlessName = (expression: Expression): string => formatExpression(expression, { ...prettyStyle, cast: (_, child) => child });
+
 /** Spark's pretty SQL: the name of an unnamed result column. */
 export const prettyName = (expression: Expression): string => formatExpression(expression, prettyStyle);
 

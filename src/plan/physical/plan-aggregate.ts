@@ -1,11 +1,12 @@
 /** `Aggregate` → operator with its row layout: which fields a group's row has, and where its time bucket comes from. */
 import { assert } from "../../base/assert.ts";
-import { type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
+import { type RowAggregate, type RowFieldSpec, rowLayout } from "../../columnar/row-layout.ts";
 import { AnalysisError } from "../../base/errors.ts";
 import { BinaryType, simpleString } from "../../columnar/types.ts";
 import type { AggregateCall, Alias, Attribute, Expression } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { typeOf } from "../expr/expression-type.ts";
+import { castlessName, prettyName } from "../expr/sql-text.ts";
 import type { Aggregate, LogicalPlan } from "../logical/nodes.ts";
 import { fieldSpecs } from "./field-specs.ts";
 import { rowPanes, slidingWindows, type SlidingWindows } from "./plan-panes.ts";
@@ -35,6 +36,7 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
   const grouping = plan.grouping as Attribute[];
   const aggregates: PlannedAggregate[] = [];
   const valueSpecs: RowFieldSpec[] = [];
+  const rowAggregates: RowAggregate[] = [];
   const hoister = new Hoister(context.splitTiers);
   const interpreted: InterpretedResult[] = [];
 
@@ -42,6 +44,7 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
     if (expression.kind === "attribute" || expression.child.kind !== "aggregate_call") return expression;
     const planned = planCall(expression.child, expression.name, context, hoister, interpreted, valueSpecs);
     aggregates.push(planned);
+    rowAggregates.push(rowAggregate(expression.child, planned, context));
     return { ...expression, child: planned.result };
   });
 
@@ -52,7 +55,7 @@ export function planAggregate(plan: Aggregate, index: number, context: Context, 
     keyIndex: fieldSpecs(grouping.slice(0, grouping.indexOf(eventTime) + 1)).length - 1,
     widthMicros: bucketWidth(eventTime, plan.child),
   };
-  const plain = rowLayout(keySpecs, valueSpecs, bucket);
+  const plain = { ...rowLayout(keySpecs, valueSpecs, bucket), aggregates: rowAggregates };
   const panes = context.allowsPanes ? slidingWindows(plan, context.functions) : null;
   const usesPanes =
     panes !== null &&
@@ -129,6 +132,22 @@ function planCall(
     argumentTypes,
     firstField,
     fieldCount: valueSpecs.length - firstField,
+  };
+}
+
+/** What the state remembers of an aggregate. */
+function rowAggregate(aggregate: AggregateCall, planned: PlannedAggregate, { functions }: Context): RowAggregate {
+  const { name, argumentTypes, firstField, fieldCount, ignoreNulls } = planned;
+  const plan = functions.aggregate(name).plan(argumentTypes, aggregate.dataType, { ignoreNulls });
+  const suffix = ignoreNulls ? " IGNORE NULLS" : "";
+  const isDeclarative = plan.form === "declarative";
+  return {
+    call: prettyName(aggregate) + suffix,
+    castless: castlessName(aggregate) + suffix,
+    encoding: isDeclarative ? "" : argumentTypes.map(simpleString).join(", "),
+    firstField,
+    fieldCount,
+    initial: isDeclarative ? plan.buffer.map(({ initial }) => initial as RowAggregate["initial"][number]) : [],
   };
 }
 

@@ -6,6 +6,7 @@ import { ARENA_SPLIT } from "../../columnar/memory-layout.ts";
 import { CONTEXT_EXCHANGE, CONTEXT_MODE, CONTEXT_TABLE, MODE_EXCHANGE, MODE_SCRATCH } from "../../compile/stage-context.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import { outOfMemory } from "../../kernels/out-of-memory.ts";
+import type { ExchangeBlock } from "../../protocol/messages.ts";
 import type { TaskContext } from "../query-instance.ts";
 import type { StageInstance } from "../stage-instance.ts";
 
@@ -13,8 +14,16 @@ import type { StageInstance } from "../stage-instance.ts";
 const TABLE_ROWS_MAX = 32768;
 /** If more than this share of rows survives aggregation, it is not worth its cost. */
 const USELESS_RATIO = 0.6;
+/** Of state per group of rows: what fits into a processor's own cache. */
+const GROUP_BYTES = 1 << 20;
+/** Fewer rows are not worth a group. */
+const GROUP_ROWS_MIN = 512;
+/** More lanes than that cost more to write than they save. */
+const GROUPS_LOG2_MAX = 5;
 /** Pairs that scan kernels are given room for. */
 export const PAIRS = 1024;
+
+type LaneBlock = Omit<ExchangeBlock, "worker">;
 
 export class PartialAggregate {
   readonly #kernels: Kernels;
@@ -22,12 +31,13 @@ export class PartialAggregate {
   readonly #pipeline: number;
   readonly #exchange: number;
   readonly #destinations: number;
+  readonly #groupsLog2: number;
   #table = 0;
   #rowsIn = 0;
   /** Skips the scratch table. Found out on the way; the query keeps it for later splits. */
   direct: boolean;
 
-  /** `layout` is that of the aggregate's rows; `direct` as an earlier batch found it. */
+  /** `layout` is that of the aggregate's rows; `direct` as an earlier batch found it; `groupsLog2` from `groupsLog2Of`. */
   constructor(
     kernels: Kernels,
     stage: StageInstance,
@@ -36,13 +46,15 @@ export class PartialAggregate {
     destinations: number,
     partitions: number,
     direct: boolean,
+    groupsLog2: number,
   ) {
     this.#kernels = kernels;
     this.#stage = stage;
     this.#pipeline = pipeline;
     this.#destinations = destinations;
+    this.#groupsLog2 = groupsLog2;
     this.direct = direct;
-    this.#exchange = kernels.exports["exchange_new"]!(layout, destinations, partitions) as number;
+    this.#exchange = kernels.exports["exchange_new"]!(layout, destinations, partitions, groupsLog2) as number;
     if (this.#exchange === 0) throw outOfMemory(kernels);
     stage.setContext(CONTEXT_EXCHANGE, this.#exchange);
     stage.setContext(CONTEXT_MODE, direct ? MODE_EXCHANGE : MODE_SCRATCH);
@@ -59,7 +71,12 @@ export class PartialAggregate {
     else this.#newTable();
   }
 
-  finish(): { address: number; bytes: number }[][] {
+  /** Rows for the exchange so far. */
+  get rowsOut(): number {
+    return this.#kernels.exports["exchange_rows"]!(this.#exchange) as number;
+  }
+
+  finish(): LaneBlock[][] {
     if (!this.direct) this.#flushTable();
     return Array.from({ length: this.#destinations }, (_, destination) => this.#lane(destination));
   }
@@ -81,16 +98,25 @@ export class PartialAggregate {
     this.#table = 0;
   }
 
-  #lane(destination: number): { address: number; bytes: number }[] {
-    const blocks: { address: number; bytes: number }[] = [];
-    let block = this.#kernels.exports["exchange_first"]!(this.#exchange, destination) as number;
+  #lane(destination: number): LaneBlock[] {
+    const blocks: LaneBlock[] = [];
     const view = this.#kernels.view();
-    while (block !== 0) {
-      blocks.push({ address: block + 16, bytes: view.getUint32(block + 4, true) });
-      block = view.getUint32(block, true);
+    const groupsLog2 = this.#groupsLog2;
+    for (let group = 0; group < 1 << groupsLog2; group++) {
+      let block = (this.#kernels.exports["exchange_first"]!(this.#exchange, destination, group) as number) >>> 0;
+      while (block !== 0) {
+        blocks.push({ address: block + 16, bytes: view.getUint32(block + 4, true), group, groupsLog2 });
+        block = view.getUint32(block, true);
+      }
     }
     return blocks;
   }
+}
+
+/** Into how many groups (log2) a task's rows for a worker are worth being split, from the worker's state and the rows that such a task had in the last batch. */
+export function groupsLog2Of(stateBytes: number, rows: number): number {
+  const groups = Math.min(stateBytes / GROUP_BYTES, rows / GROUP_ROWS_MIN);
+  return groups < 4 ? 0 : Math.min(Math.floor(Math.log2(groups)), GROUPS_LOG2_MAX);
 }
 
 /** The sending side of a pipeline for `operator`; `direct`: an earlier batch found that its rows do not reduce. Whole rows never do. */
@@ -100,10 +126,11 @@ export function partialAggregate(
   pipeline: number,
   operator: number,
   direct: boolean,
+  groupsLog2 = 0,
 ): PartialAggregate {
   const { kernels, workerCount, program, layoutAddress } = context;
   const isDirect = direct || program.operators[operator]!.kind !== "aggregate";
-  return new PartialAggregate(kernels, stage, pipeline, layoutAddress(operator), workerCount, program.partitions, isDirect);
+  return new PartialAggregate(kernels, stage, pipeline, layoutAddress(operator), workerCount, program.partitions, isDirect, groupsLog2);
 }
 
 /**

@@ -1,0 +1,98 @@
+/** Bugs of order, of names and of decisions in the commit protocol, by compiled file; and the mutants that are no bugs. */
+import type { ProtocolFile } from "./mutants.ts";
+
+/** By bug: what is in the file, and what takes its place. */
+export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string, readonly [from: string, to: string]>>>>> = {
+  "base/sealed-text.js": { "the checksum is not compared": ["match[1] === checksum(text)", "true"] },
+  "checkpoint/atomic-file.js": {
+    "names of temporary files are used again": [".${name}.${this.#ports.random.uuid()}", ".${name}"],
+    "a failed sync is tried again": [
+      "await write();",
+      'await write().catch((error) => (error.code === "EIO" ? undefined : Promise.reject(error)));',
+    ],
+    "a failed sync poisons nothing": ["this.#poison = new", "const poison = new"],
+  },
+  "checkpoint/checkpoint-lock.js": {
+    "the epoch does not rise": ["(epochs.at(-1) ?? -1) + 1", "epochs.at(-1) ?? 0"],
+    "only the next epoch is looked at": ["own !== undefined && next === undefined", "next === undefined"],
+  },
+  "checkpoint/checkpoint.js": {
+    "the sweep takes what is listed": ["if (listed.has(file.slice(this.path.length + 1)))", "if (false)"],
+    "a prepared record is adopted whatever its files are": ["(await this.#state.areWhole(own?.files ?? [])) ? record : null", "record"],
+  },
+  "checkpoint/state-files.js": {
+    "what the older snapshot needs is purged": ["batchId <= before)", "batchId <= before + 3)"],
+    "changes after a snapshot are left out": ["batchId > snapshot.batchId", "batchId > snapshot.batchId + 1"],
+  },
+  "connectors/file/file-sink.js": {
+    "a batch is published twice": ["batch.batchId <= (await this.#log.latest())", "false"],
+    "what lookup finds is not made durable": ["await makeDurable(this.#files, join(this.#directory, MANIFEST_DIRECTORY));", ";"],
+    "any query's receipt counts": ["receipt?.queryId !== this.#queryId", "receipt === null || receipt === undefined"],
+  },
+  "coordinator/batch-decision.js": {
+    "a committed attempt is run again": ["sinkAttempt !== null && isAttemptAdoptable", "false"],
+    "whatever the sink holds is adopted": ["sinkAttempt !== null && isAttemptAdoptable", "sinkAttempt !== null"],
+    "an uncommitted batch is skipped": ["newestCommit === newest", "newestCommit >= newest - 1"],
+  },
+  "coordinator/batch-execution.js": {
+    "the prepared record is written after the sink's commit": [
+      "await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);",
+      "await sink.commit(attempt, output.sink); await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);",
+    ],
+    "the batch is committed before the sink has it": [
+      'failpoint("before-sink-commit");',
+      "await checkpoint.commit(record); return record;",
+    ],
+    "a new attempt starts from the state of the failed one": ["if (tries > 1)", "if (false)"],
+    "an error of a commit is taken for success": ["held !== attempt.attempt", "held === undefined"],
+    "an error of a commit is taken for failure": ["if (held === null)", "if (true)"],
+    "what a failed sync left is taken for published": ["|| isNotDurable(error)", ""],
+  },
+  "coordinator/micro-batch-execution.js": {
+    "offsets are written when the batch has run": [
+      "await checkpoint.addOffsets(record);",
+      "queueMicrotask(() => void checkpoint.addOffsets(record));",
+    ],
+    "sources forget a batch before it is committed": [
+      "await this.#forgetBefore(record.batchId, this.#committed);",
+      "await this.#forgetBefore(record.batchId, record.offsets);",
+    ],
+  },
+  "coordinator/query-recovery.js": {
+    "a batch that runs again takes the watermark of the one before": [
+      "watermarkMs: rerun.batchWatermarkMs",
+      "watermarkMs: previous?.batchWatermarkMs ?? 0",
+    ],
+    "the watermark of the commit is forgotten": [
+      "Math.max(offsets.batchWatermarkMs, commit.nextBatchWatermarkMs)",
+      "offsets.batchWatermarkMs",
+    ],
+    "the late watermark is that of the next batch": [
+      "lateWatermarkMs: offsets.batchWatermarkMs",
+      "lateWatermarkMs: Math.max(offsets.batchWatermarkMs, commit.nextBatchWatermarkMs)",
+    ],
+    "state is loaded one batch too old": [
+      "await restoreState(checkpoint, runner, batchId);",
+      "await runner.restore({ ...(await checkpoint.stateStart(batchId)), changes: (await checkpoint.stateStart(batchId)).changes.slice(0, -1) });",
+    ],
+  },
+  "state/chunk-writer.js": {
+    "a store ahead of the commits is trusted": ["version.newestBatchId > committedBatch ||", ""],
+    "a store behind the change files is trusted": ["|| version.batchId < oldestBatch", ""],
+    "a start that died of the store tries it again": ["this.discard();\n            return null;", ""],
+  },
+  "state/state-file.js": {
+    "a failed sync is ignored": ["this.#file.sync();", "try { this.#file.sync(); } catch {}"],
+  },
+  "worker/query-state.js": {
+    "changes are left out now and then": [
+      'this.#read("changes", file, batchId);',
+      '{ if (batchId % 5 === 4) continue; this.#read("changes", file, batchId); }',
+    ],
+    "changes that the chunks hold are left out, and one more": ["batchId > chunksBatch", "batchId > chunksBatch + 1"],
+    "names of change files are used again": ["-${this.#workerIndex}-${attempt}`", "-${this.#workerIndex}-again`"],
+  },
+};
+
+/** By name of the mutant: why nothing that anyone can see changes. */
+export const EQUIVALENT: Readonly<Record<string, string>> = {};
