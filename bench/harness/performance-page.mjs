@@ -27,7 +27,7 @@ runs.`,
     "## What was run",
     settingsTable(inOrder),
     "## Where the time goes",
-    "The heaviest functions of one run by self time, over all threads, its warm-up included (`node --cpu-prof`; kernels keep their names).",
+    "Self time of one run by what it is spent on, over all threads, start and warm-up included (`node --cpu-prof`), with the heaviest functions of each part.",
     profiles(throughput),
     "## Not there yet",
     waitingList(),
@@ -191,13 +191,12 @@ function settingsTable(results) {
 }
 
 function profiles(results) {
+  const percentOf = ({ part, percent, functions }) =>
+    `${percent} % ${part}${functions.length > 0 ? ` (${functions.map((name) => `\`${name}\``).join(", ")})` : ""}`;
   return results
     .filter(({ profile }) => profile)
-    .map(
-      ({ title, profile }) =>
-        `- **${title}**: ${profile.map(({ name, percent }) => `\`${name.slice(name.lastIndexOf("/") + 1)}\` ${percent} %`).join(", ")}.`,
-    )
-    .join("\n");
+    .map(({ title, profile }) => `**${title}.** ${profile.map(percentOf).join("; ")}.`)
+    .join("\n\n");
 }
 
 const waitingList = () =>

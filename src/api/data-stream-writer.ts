@@ -1,6 +1,6 @@
 /** `df.writeStream`: where, when and how the results of a streaming query go. Session's thread; `start` hands over to the executor. */
 import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
-import { decodeColumnBatch } from "../columnar/column-batch.ts";
+import { columnBatchSlices } from "../columnar/column-batch.ts";
 import type { StructType } from "../columnar/types.ts";
 import type { ForeachBatchFunction } from "../connectors/foreach-batch/foreach-batch-sink.ts";
 import type { ForeachWriter } from "../connectors/foreach/foreach-sink.ts";
@@ -87,7 +87,10 @@ export class DataStreamWriter<R = Row> {
     this.#format = "foreach";
     this.#attach = (schema) => {
       const decode = rowDecoder(schema);
-      return { foreach, toRows: (batch: Uint8Array) => decodeColumnBatch(schema, batch).map(decode) };
+      function* toRows(batch: Uint8Array): Generator<unknown[]> {
+        for (const rows of columnBatchSlices(schema, batch)) yield rows.map(decode);
+      }
+      return { foreach, toRows };
     };
     return this;
   }

@@ -4,7 +4,7 @@
  */
 import type { Table } from "apache-arrow";
 import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
-import { decodeColumnBatch } from "../columnar/column-batch.ts";
+import { columnBatchSlices, decodeColumnBatch } from "../columnar/column-batch.ts";
 import { simpleString, type StructType } from "../columnar/types.ts";
 import { alias, schemaOf, unresolvedAttribute, type Expression, type SortOrder } from "../plan/expr/expression.ts";
 import { intervalMicros, parseInterval } from "../plan/expr/interval.ts";
@@ -115,7 +115,7 @@ export class DataFrame<R = Row> {
   flatMap<const S extends string>(fn: (row: R) => Iterable<RowInput<RowOf<S>>>, schema: S | StructType): DataFrame<RowOf<S>> {
     return this.#mapRows("flatMap", fn, (rows) => rows.flatMap((row) => [...fn(row as R)]), schema);
   }
-  /** `map` of many rows at a time: those of one task, or a part of them. */
+  /** `map` of many rows at a time: some hundred of those of one task. */
   mapPartitions<const S extends string>(
     fn: (rows: Iterable<R>) => Iterable<RowInput<RowOf<S>>>,
     schema: S | StructType,
@@ -293,11 +293,16 @@ export class DataFrame<R = Row> {
       batches.map((batch) => decodeColumnBatch(schema, batch)),
     );
   }
-  /** Batches of rows. */
+  /** Some hundred rows at a time; the thread is the program's in between. */
   async *[Symbol.asyncIterator](): AsyncIterator<R[]> {
     const { schema, batches } = await this.session.executor.collect(this.plan);
     const decode = rowDecoder(schema);
-    for (const batch of batches) yield decodeColumnBatch(schema, batch).map(decode) as R[];
+    for (const batch of batches) {
+      for (const rows of columnBatchSlices(schema, batch)) {
+        yield rows.map(decode) as R[];
+        await this.session.executor.yieldThread();
+      }
+    }
   }
   get write(): DataFrameWriter {
     return new DataFrameWriter(this.session, this.plan);

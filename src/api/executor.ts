@@ -109,6 +109,8 @@ export interface Executor {
   removeListener(listener: StreamingQueryListener): void;
   /** Waits until `promise` has settled or `timeoutMs` have passed; says whether it has settled. Rejections count as settled. */
   settledWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean>;
+  /** Lets other work of the thread run. */
+  yieldThread(): Promise<void>;
   /** Fresh attributes for rows that the program brings. */
   newAttributes(schema: StructType): readonly Attribute[];
   /** Gives a function of the program a name for SQL text. */

@@ -252,6 +252,10 @@ export class LocalExecutor implements Executor {
     return result;
   }
 
+  async yieldThread(): Promise<void> {
+    await this.ports.scheduler.yield();
+  }
+
   newAttributes(schema: StructType): readonly Attribute[] {
     return schema.fields.map(({ name, dataType, nullable }) => ({ kind: "attribute", id: this.nextId(), name, dataType, nullable }));
   }

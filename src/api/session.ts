@@ -3,6 +3,7 @@
  * manager of queries. One per program as a rule; all calls on the thread that made it.
  */
 import { createRequire } from "node:module";
+import type { Table } from "apache-arrow";
 import { availableParallelism } from "node:os";
 import { IllegalArgumentError } from "../base/errors.ts";
 import { encodeColumnBatch } from "../columnar/column-batch.ts";
@@ -14,6 +15,7 @@ import { DataFrame } from "./dataframe.ts";
 import { DataFrameReader } from "./data-frame-reader.ts";
 import { DataStreamReader } from "./data-stream-reader.ts";
 import type { Executor, ExecutorFactory } from "./executor.ts";
+import { isArrowTable, readArrowTable } from "./from-arrow.ts";
 import type { OptionValue } from "./option-map.ts";
 import { inferCommonType, rowToEngine } from "../columnar/row.ts";
 import { currentLauncher } from "./launcher.ts";
@@ -77,14 +79,18 @@ export class Session implements AsyncDisposable {
   }
   /**
    * A frame over rows of the program: objects by column name, arrays by position, or single values for one column. Without a schema
-   * the types are those of the values. Throws `INVALID_EXTERNAL_TYPE`, `NOT_NULL_ASSERT_VIOLATION`, `ParseError`.
+   * the types are those of the values. Or over a table of the `apache-arrow` package: names and types are the table's, or a schema's with the same
+   * types. Throws `INVALID_EXTERNAL_TYPE`, `NOT_NULL_ASSERT_VIOLATION`, `UNSUPPORTED_ARROWTYPE`, `ParseError`.
    */
-  createDataFrame<const S extends string>(rows: Iterable<unknown>, schema: S): DataFrame<RowOf<S>>;
-  createDataFrame(rows: Iterable<unknown>, schema?: StructType): DataFrame;
-  createDataFrame(rows: Iterable<unknown>, schema?: StructType | string): DataFrame<any> {
-    if (Object.prototype.toString.call(rows) === "[object Table]") throw notYet("createDataFrame over an Arrow table", "Give rows.");
+  createDataFrame<const S extends string>(rows: Table | Iterable<unknown>, schema: S): DataFrame<RowOf<S>>;
+  createDataFrame(rows: Table | Iterable<unknown>, schema?: StructType): DataFrame;
+  createDataFrame(rows: Table | Iterable<unknown>, schema?: StructType | string): DataFrame<any> {
+    const wanted = typeof schema === "string" ? parseSchema(schema) : (schema ?? null);
+    if (isArrowTable(rows)) {
+      return new DataFrame(this.#state, { kind: "local_relation", output: [], ...readArrowTable(rows, wanted) });
+    }
     const given = [...rows];
-    const structure = schema === undefined ? inferSchema(given) : typeof schema === "string" ? parseSchema(schema) : schema;
+    const structure = wanted ?? inferSchema(given);
     const values = given.map((row) => rowToEngine(row, structure));
     const batches = values.length === 0 ? [] : [encodeColumnBatch(structure, values)];
     return new DataFrame(this.#state, { kind: "local_relation", schema: structure, output: [], batches });

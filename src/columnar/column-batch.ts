@@ -73,9 +73,22 @@ export function encodeColumnBatch(schema: StructType, rows: readonly (readonly V
   return bytes;
 }
 
-/** The rows of a batch that has the columns of `schema`; structs come as `Value[]`. Nothing of `bytes` is kept. */
-export function decodeColumnBatch(schema: StructType, bytes: Uint8Array): Value[][] {
+/**
+ * Rows that a thread with other things to do takes on at once: a millisecond or two with ordinary work on each. Whoever goes through the rows of a
+ * batch on the session's thread lets others have it in between.
+ */
+const SLICE_ROWS = 512;
+
+/** The rows of a batch, a slice at a time. */
+export function* columnBatchSlices(schema: StructType, bytes: Uint8Array): Generator<Value[][]> {
   const rowCount = columnBatchRowCount(bytes);
+  for (let from = 0; from < rowCount; from += SLICE_ROWS)
+    yield decodeColumnBatch(schema, bytes, from, Math.min(from + SLICE_ROWS, rowCount));
+}
+
+/** The rows [from, to) of a batch that has the columns of `schema`; structs come as `Value[]`. Nothing of `bytes` is kept. */
+export function decodeColumnBatch(schema: StructType, bytes: Uint8Array, from = 0, to = columnBatchRowCount(bytes)): Value[][] {
+  const rowCount = to - from;
   const own = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
   const leaves = leavesOf(schema);
   const view = new DataView(own.buffer, own.byteOffset, own.byteLength);
@@ -86,14 +99,14 @@ export function decodeColumnBatch(schema: StructType, bytes: Uint8Array): Value[
     const leaf = leaves[index]!;
     const word = (at: number): number => view.getUint32(HEADER_BYTES + COLUMN_BYTES * index + 4 * at, true);
     assert(word(0) === PHYSICAL_CODES[leaf.physical], `column ${leaf.path.join(".")} of a column batch has another type than its schema`);
-    const validity = word(2) === 0 ? null : own.subarray(word(2), word(2) + rowCount);
+    const validity = word(2) === 0 ? null : own.subarray(word(2) + from, word(2) + to);
     if (field.dataType.kind === "struct") {
       const fields = field.dataType.fields.map(decodeField);
       return Array.from({ length: rowCount }, (_, row) =>
         validity !== null && validity[row] === 0 ? null : fields.map((column) => column[row]!),
       );
     }
-    return decodeColumn(leaf, own, rowCount, validity, word(3), word(4));
+    return decodeColumn(leaf, own, [from, rowCount], validity, word(3), word(4));
   };
   const columns = schema.fields.map(decodeField);
   return Array.from({ length: rowCount }, (_, row) => columns.map((column) => column[row]!));
@@ -211,11 +224,18 @@ function encodeVariable(type: DataType, values: readonly Value[]): { offsets: In
   return { offsets, data };
 }
 
-function decodeColumn(leaf: Leaf, bytes: Uint8Array, rowCount: number, validity: Uint8Array | null, values: number, data: number): Value[] {
+function decodeColumn(
+  { physical, dataType }: Leaf,
+  bytes: Uint8Array,
+  [first, rowCount]: readonly [first: number, rowCount: number],
+  validity: Uint8Array | null,
+  values: number,
+  data: number,
+): Value[] {
   const decoded: Value[] = [];
-  const start = bytes.byteOffset + values;
-  const { physical, dataType } = leaf;
-  if (physical === "view" || physical === "wide" || physical === "list") {
+  const isVariable = physical === "view" || physical === "wide" || physical === "list";
+  const start = bytes.byteOffset + values + first * (isVariable ? 4 : physicalWidthBytes[physical]);
+  if (isVariable) {
     const offsets = new Int32Array(bytes.buffer, start, rowCount + 1);
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let row = 0; row < rowCount; row++) {

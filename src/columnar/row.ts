@@ -80,6 +80,15 @@ export function toEngine(value: unknown, type: DataType, name: string, nullable 
   return converted;
 }
 
+const knownNames = new WeakMap<StructType, ReadonlySet<string>>();
+
+/** Field names; made once for each schema, for rows come in numbers. */
+function namesOf(schema: StructType): ReadonlySet<string> {
+  let names = knownNames.get(schema);
+  if (!names) knownNames.set(schema, (names = new Set(schema.fields.map((field) => field.name))));
+  return names;
+}
+
 /** The values of a row given as an object by column name, or as an array by position. */
 export function rowToEngine(row: unknown, schema: StructType): Value[] {
   if (Array.isArray(row)) {
@@ -95,7 +104,7 @@ export function rowToEngine(row: unknown, schema: StructType): Value[] {
     if (schema.fields.length === 1) return [toEngine(row, schema.fields[0]!.dataType, schema.fields[0]!.name, schema.fields[0]!.nullable)];
     throw new IllegalArgumentError("INVALID_EXTERNAL_TYPE", { externalType: describe(row), type: `"${sqlType(schema)}"`, expr: "row" });
   }
-  const names = new Set(schema.fields.map((field) => field.name));
+  const names = namesOf(schema);
   const unknown = Object.keys(row).find((key) => !names.has(key));
   if (unknown !== undefined)
     throw new IllegalArgumentError("FIELD_NOT_FOUND", {

@@ -1,4 +1,5 @@
 /** Building blocks (`columnar/memory-layout.ts`) from TypeScript: what the workers' readers and writers share. */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { MillraceError } from "../base/errors.ts";
 import {
   ARENA_SPLIT,
@@ -52,6 +53,6 @@ export const blockRowCount = (kernels: Kernels, block: number): number => kernel
 /** Copies `bytes` (and padding) into the split arena. */
 export function copyIn(kernels: Kernels, bytes: Uint8Array, padding = 0): number {
   const address = allocate(kernels, bytes.length + padding);
-  kernels.bytes().set(bytes, address);
+  copyBytes(kernels.bytes(), address, bytes);
   return address;
 }

@@ -6,12 +6,12 @@ import { MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Random } from "../base/ports.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { CommitRecord } from "../checkpoint/commit-log.ts";
 import type { BatchAttempt, StreamSink } from "../connectors/sink.ts";
 import type { BatchInput, BatchOutput, BatchRunner } from "./batch-runner.ts";
 import type { ProgressReporter } from "./progress-reporter.ts";
 import { restoreState } from "./query-recovery.ts";
 import { ATTEMPTS_MAX, isWorkerDeath } from "./worker-death.ts";
+import { settle } from "./worker-pool.ts";
 
 export interface BatchParts {
   readonly random: Random;
@@ -22,21 +22,29 @@ export interface BatchParts {
 }
 
 /**
- * Runs and commits a batch. `nextWatermarkMs` turns what the batch saw into the watermark that the commit record carries. Rejects when
- * the query has to end; the batch is then undone, or, when the sink may hold it, left for recovery to decide.
+ * Runs and commits a batch, whose offsets are durable when `isPlanned` resolves. `nextWatermarkMs` turns what the batch saw into the watermark
+ * that the commit record carries. Rejects when the query has to end; the batch is then undone, or, when the sink may hold it, left for recovery to
+ * decide.
  */
 export async function executeBatch(
   parts: BatchParts,
   batchId: number,
   input: Omit<BatchInput, "attempt">,
+  isPlanned: Promise<void>,
   nextWatermarkMs: (output: BatchOutput) => number,
 ): Promise<BatchOutput> {
-  const { checkpoint, runner, reporter } = parts;
+  const { checkpoint, runner, reporter, sink } = parts;
   const { record, output } = await reporter.time("addBatch", async () => {
-    const last = await runAttempts(parts, batchId, input);
-    const receipt = { rows: last.output.sink.rows };
-    const fields = { batchId, attempt: last.attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(last.output), receipt };
-    return { record: await publish(parts, last.attempt, fields, last.output), output: last.output };
+    const prepare = async (attempt: BatchAttempt, ran: BatchOutput) => {
+      const fields = { batchId, attempt: attempt.attempt, nextBatchWatermarkMs: nextWatermarkMs(ran), receipt: { rows: ran.sink.rows } };
+      const prepared = await checkpoint.commitRecord(fields, ran.changeFiles);
+      // Beside each other: neither counts before the sink has published.
+      const [synced] = await settle([runner.sync(ran), checkpoint.prepareCommit(prepared, sink.remembersCommits ?? true)]);
+      return { attempt, record: prepared, output: synced };
+    };
+    const { attempt, ...prepared } = await runAttempts(parts, batchId, input, isPlanned, prepare);
+    await publish(parts, attempt, prepared.output);
+    return prepared;
   });
   await reporter.time("commitOffsets", () => checkpoint.commit(record));
   await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
@@ -54,7 +62,7 @@ export async function executeUnlogged(
 ): Promise<{ readonly attempt: BatchAttempt; readonly output: BatchOutput }> {
   const { checkpoint, runner, reporter, sink } = parts;
   return await reporter.time("addBatch", async () => {
-    const ran = await runAttempts(parts, batchId, input);
+    const ran = await runAttempts(parts, batchId, input, Promise.resolve(), async (attempt, output) => ({ attempt, output }));
     try {
       await checkpoint.checkOwner();
       await sink.commit(ran.attempt, ran.output.sink);
@@ -86,38 +94,36 @@ export async function surviveWorkerDeath<T>(
 }
 
 /**
- * S2 and S3. A batch whose worker died, or that found the chunk store damaged (which goes away then), starts again from the committed state, as a
- * new attempt.
+ * S2 and, as `prepare`, S3. A batch whose worker died, or that found the chunk store damaged (which goes away then), starts again from the
+ * committed state, as a new attempt.
  */
-async function runAttempts(parts: BatchParts, batchId: number, input: Omit<BatchInput, "attempt">) {
+async function runAttempts<Prepared>(
+  parts: BatchParts,
+  batchId: number,
+  input: Omit<BatchInput, "attempt">,
+  isPlanned: Promise<void>,
+  prepare: (attempt: BatchAttempt, output: BatchOutput) => Promise<Prepared>,
+): Promise<Prepared> {
   const { random, checkpoint, runner } = parts;
   for (let tries = 1; ; tries++) {
     const attempt: BatchAttempt = { batchId, attempt: random.uuid(), epoch: checkpoint.epoch };
     try {
       if (tries > 1) await restoreState(checkpoint, runner, batchId - 1);
-      return { attempt, output: await runner.run({ ...input, attempt }) };
+      const output = await runner.run({ ...input, attempt }, isPlanned);
+      await isPlanned;
+      return await prepare(attempt, output);
     } catch (error) {
+      await Promise.allSettled([isPlanned]);
       await undo(parts, attempt);
       if (tries === ATTEMPTS_MAX || !(isWorkerDeath(error) || isDamagedChunkStore(error))) throw error;
     }
   }
 }
 
-/**
- * S4: makes the commit record durable under a name that does not count yet, then lets the sink publish. From here until `commits/N`
- * exists, the sink's `lookup` decides what became of the batch.
- */
-async function publish(
-  parts: BatchParts,
-  attempt: BatchAttempt,
-  fields: Parameters<Checkpoint["commitRecord"]>[0],
-  output: BatchOutput,
-): Promise<CommitRecord> {
+/** S4: the sink publishes. From here until `commits/N` exists, its `lookup` decides what became of the batch. */
+async function publish(parts: BatchParts, attempt: BatchAttempt, output: BatchOutput): Promise<void> {
   const { checkpoint, sink } = parts;
-  let record: CommitRecord;
   try {
-    record = await checkpoint.commitRecord(fields, output.changeFiles);
-    await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);
     await checkpoint.checkOwner();
   } catch (error) {
     await undo(parts, attempt);
@@ -133,7 +139,6 @@ async function publish(
     if (held !== attempt.attempt || isNotDurable(error)) throw error;
   }
   failpoint("after-sink-commit");
-  return record;
 }
 
 function isDamagedChunkStore(error: unknown): boolean {

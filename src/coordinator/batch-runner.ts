@@ -47,7 +47,7 @@ export interface BatchOutput {
   readonly stateOperators: readonly StateOperatorMetrics[];
   /** Per `observe` name, column values as JSON. */
   readonly observedMetrics: Readonly<Record<string, JsonValue>>;
-  /** Durable change files of this attempt (already synced). */
+  /** Change files of this attempt, which `sync` makes durable. */
   readonly changeFiles: readonly ChangeFile[];
 }
 
@@ -65,10 +65,12 @@ export interface BatchRunner {
   /** Loads state. Called once, and again after a failed batch whose worker died. */
   restore(start: StateStart): Promise<void>;
   /**
-   * S2 and S3: runs all stages, writes and syncs the change files of this attempt. State in memory is at the new version but can
-   * still be undone. Rejects with a typed error when a task failed; the caller then calls `abort`.
+   * S2: runs all stages and, once `isPlanned` says that the offsets are durable, writes the change files of this attempt. State in memory is at
+   * the new version but can still be undone. Rejects with a typed error when a task failed; the caller then calls `abort`.
    */
-  run(input: BatchInput): Promise<BatchOutput>;
+  run(input: BatchInput, isPlanned: Promise<void>): Promise<BatchOutput>;
+  /** S3: makes the change files durable. Resolves to the output with the time that they took. */
+  sync(output: BatchOutput): Promise<BatchOutput>;
   /** The batch is committed: forget the undo records. */
   commit(batchId: number): Promise<void>;
   /** Undo everything the batch did to the state in memory. */

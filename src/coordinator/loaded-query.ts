@@ -2,6 +2,7 @@
  * A physical program loaded in all workers of a pool: compiled once, its stages run in order over the splits of a batch. Batch queries
  * and streaming queries alike go through it. Main thread.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import type { TableBatches } from "./tail.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { compileStage } from "../compile/pipeline.ts";
@@ -13,7 +14,6 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
 import type { PhysicalProgram, Stage, StageSink } from "../plan/physical/program.ts";
 import type {
-  ChangesReply,
   BatchParameters,
   CheckpointTarget,
   ExchangeBlock,
@@ -26,7 +26,7 @@ import type {
   StateReply,
   TaskResult,
 } from "../protocol/messages.ts";
-import type { EventTimeStats } from "./batch-runner.ts";
+import type { ChangeFile, EventTimeStats } from "./batch-runner.ts";
 import { runSessionStep } from "./session-step.ts";
 import { type StageStatistics, stageStatistics } from "./stage-statistics.ts";
 import { type MemorySet, settle, type WorkerPool } from "./worker-pool.ts";
@@ -47,9 +47,12 @@ export interface StagesResult {
   readonly observed: readonly ScanReply["observed"][];
   /** Per stateful operator, in program order: the replies of all workers. */
   readonly state: ReadonlyMap<number, readonly StateReply[]>;
-  /** Change files by worker; none of a query without state. */
-  readonly changes: readonly ChangesReply[];
+  /** Written, and not durable before `sync`; none of a query without state. */
+  readonly changeFiles: readonly ChangeFile[];
 }
+
+const DONE = Promise.resolve();
+const NO_FILES: Promise<readonly ChangeFile[]> = Promise.resolve([]);
 
 let nextQueryNumber = 0;
 
@@ -112,10 +115,11 @@ export class LoadedQuery {
   }
 
   /**
-   * Runs all stages over `sources` (one entry per source of the program) and has the changes of state written. Workers take commands in order,
-   * so `begin` travels with the first stage and `changes` with the last: a command that nothing waits for costs no time of its own.
+   * Runs all stages over `sources` (one entry per source of the program) and, once `isPlanned` has resolved, has the changes of state written.
+   * Workers take commands in order, so `begin` travels with the first stage and `changes` with the last: a command that nothing waits for costs
+   * no time of its own.
    */
-  async run(batch: BatchParameters, sources: readonly SourceSplits[]): Promise<StagesResult> {
+  async run(batch: BatchParameters, sources: readonly SourceSplits[], isPlanned: Promise<void> = DONE): Promise<StagesResult> {
     const begun = this.#pool.all({ kind: "begin", query: this.number, batch });
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
@@ -124,12 +128,12 @@ export class LoadedQuery {
     let statistics: readonly ScanReply[] = [];
     const stages: StageStatistics[] = [];
     const made = [...sources];
-    let changes: readonly ChangesReply[] = [];
+    let changeFiles: readonly ChangeFile[] = [];
     const lastMerge = this.program.stages.findLast(({ input }) => input.kind === "merge");
     for (const stage of this.program.stages) {
       let tasks: readonly TaskOfWorker[];
       if (stage.input.kind === "scan") {
-        this.#runSessionSteps(stage, sent, batch, made);
+        await this.#runSessionSteps(stage, sent, batch, made);
         const [, scanned] = await settle([begun, this.#scan(stage, made)]);
         scanned.tasks.forEach(({ task, source }) => (inputRows[source] = inputRows[source]! + task.inputRows));
         tasks = scanned.tasks;
@@ -137,9 +141,9 @@ export class LoadedQuery {
       } else {
         const { operator } = stage.input;
         const merged = this.#merge(stage, sent.get(operator) ?? []);
-        const [replies, written] = await settle([merged, stage === lastMerge ? this.#writeChanges() : Promise.resolve([])]);
+        const [replies, written] = await settle([merged, stage === lastMerge ? this.#writeChanges(isPlanned) : NO_FILES]);
         statistics = replies;
-        changes = written;
+        changeFiles = written;
         const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
         if (stateReplies.length > 0) state.set(operator, stateReplies);
         tasks = replies.flatMap((reply, worker) => reply.tasks.map((task) => ({ task, worker, source: -1 })));
@@ -156,24 +160,24 @@ export class LoadedQuery {
       observed,
       state,
       stages,
-      changes,
+      changeFiles,
     };
   }
 
   /** Puts what the session steps that `stage` scans make of their rows into `sources`. */
-  #runSessionSteps(
+  async #runSessionSteps(
     stage: Stage,
     sent: ReadonlyMap<number | string, readonly TaskOfWorker[]>,
     batch: BatchParameters,
     sources: SourceSplits[],
-  ): void {
+  ): Promise<void> {
     const context = { batchTimestampMicros: BigInt(batch.timestampMs) * 1000n, timeZone: this.program.timeZone };
     for (const { source } of stage.pipelines) {
       const { read } = this.program.sources[source]!;
       if (read.kind !== "session") continue;
       const step = this.program.sessionSteps[read.step]!;
       const tasks = sent.get(sinkKey({ kind: "session", step: read.step, rows: step.input })) ?? [];
-      const batches = runSessionStep(step, this.#batchesOf(tasks), this.#functions, context);
+      const batches = await runSessionStep(step, this.#batchesOf(tasks), this.#functions, context, () => this.#pool.yieldThread());
       const perBatch = batches.map((made) => batchSplits(made, {}));
       sources[source] = { splits: perBatch.flat(), attachments: perBatch.flatMap((splits, i) => splits.map(() => batches[i]!)) };
     }
@@ -181,17 +185,28 @@ export class LoadedQuery {
 
   async unload(): Promise<void> {
     // State lives in the heap, not in arenas: its memory goes with the query.
-    const keepMemory = !this.program.operators.some(({ state }) => state);
+    const keepMemory = !this.#hasState;
     await this.#pool.all({ kind: "unload", query: this.number, keepMemory });
     if (keepMemory && this.#memorySet) this.#pool.returnMemories(this.#memorySet);
     this.#memories = [];
     this.#memorySet = null;
   }
 
-  async #writeChanges(): Promise<readonly ChangesReply[]> {
-    if (!this.program.operators.some(({ state }) => state)) return [];
+  /** Makes the change files of the batch durable. Resolves to the milliseconds that the slowest worker took for its own. */
+  async sync(): Promise<number> {
+    if (!this.#hasState) return 0;
+    return Math.max(...(await this.#pool.all({ kind: "sync", query: this.number })));
+  }
+
+  get #hasState(): boolean {
+    return this.program.operators.some(({ state }) => state);
+  }
+
+  async #writeChanges(isPlanned: Promise<void>): Promise<readonly ChangeFile[]> {
+    if (!this.#hasState) return [];
+    await isPlanned;
     failpoint("before-change-files");
-    return this.#pool.all({ kind: "changes", query: this.number });
+    return (await this.#pool.all({ kind: "changes", query: this.number })).flat();
   }
 
   async #scan(stage: Stage, sources: readonly SourceSplits[]): Promise<{ tasks: TaskOfWorker[]; replies: readonly ScanReply[] }> {
@@ -263,7 +278,7 @@ interface TaskOfWorker {
 /** A copy in shared memory of its own: the batch may go back to workers as the rows of a frame. */
 function shareCopy(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  copy.set(bytes);
+  copyBytes(copy, 0, bytes);
   return copy;
 }
 

@@ -2,7 +2,8 @@
  * One streaming query: the micro-batch loop (Spark's MicroBatchExecution). Decides what the next batch is, makes that durable, has it run and
  * committed, reports. Made and owned by `Session`; runs on the main thread and does little there: the rows are with the workers.
  *
- *     sources: latest offsets → offsets/N → sources: commit N-1, purge → runner.run → commit record prepared → sink.commit → commits/N → progress
+ *     sources: latest offsets → offsets/N, sources: commit N-1, purge ┐
+ *                             → runner.run (its first stages) ────────┴→ change files, commit record prepared → sink.commit → commits/N → progress
  */
 import { assert } from "../base/assert.ts";
 import { MillraceError, StreamingQueryError } from "../base/errors.ts";
@@ -44,10 +45,11 @@ export interface MicroBatchParts {
   readonly asyncProgress?: AsyncProgress | null;
 }
 
-/** A batch whose offsets are durable. */
 interface PlannedBatch {
   readonly record: OffsetRecord;
   readonly ranges: readonly OffsetRange[];
+  /** Resolves when the offsets are durable. Until then the batch is at most in memory. */
+  readonly isPlanned: Promise<void>;
   /** Always true but with asynchronous progress tracking. */
   readonly isLogged: boolean;
 }
@@ -268,10 +270,10 @@ export class MicroBatchExecution {
   #planRerun(record: OffsetRecord): PlannedBatch {
     this.#rerun = null;
     this.#ranges = record.offsets.map((end, i) => ({ start: this.#committed[i] ?? null, end }));
-    return { record, ranges: this.#ranges, isLogged: true };
+    return { record, ranges: this.#ranges, isPlanned: Promise.resolve(), isLogged: true };
   }
 
-  /** Asks the sources, and makes the offsets of the next batch durable. Null when there is nothing to do. */
+  /** Asks the sources, and begins to write the offsets of the next batch. Null when there is nothing to do. */
   async #planNext(): Promise<PlannedBatch | null> {
     const { ports, checkpoint, sources, runner, conf } = this.#parts;
     this.#ranges = await this.#reporter.time("latestOffset", () => this.#latestRanges());
@@ -296,12 +298,15 @@ export class MicroBatchExecution {
     this.#say(statusMessages.writingOffsets);
     const { asyncProgress } = this.#parts;
     const isLogged = asyncProgress?.isDue() ?? true;
-    await this.#reporter.time("walCommit", async () => {
+    const committed = this.#committed;
+    const isPlanned = this.#reporter.time("walCommit", async () => {
       if (asyncProgress) return isLogged ? asyncProgress.write(() => checkpoint.addOffsets(record)) : undefined;
       await checkpoint.addOffsets(record);
-      await this.#forgetBefore(record.batchId, this.#committed);
+      await this.#forgetBefore(record.batchId, committed);
     });
-    return { record, ranges: this.#ranges, isLogged };
+    // The batch waits for it, but only in a while.
+    isPlanned.catch(() => undefined);
+    return { record, ranges: this.#ranges, isPlanned, isLogged };
   }
 
   /** Tells the sources that what lies before `offsets` is not asked for again, and purges the logs. */
@@ -332,7 +337,7 @@ export class MicroBatchExecution {
     return ranges;
   }
 
-  async #execute({ record, ranges, isLogged }: PlannedBatch): Promise<BatchOutput> {
+  async #execute({ record, ranges, isPlanned, isLogged }: PlannedBatch): Promise<BatchOutput> {
     const { ports, checkpoint, sink, runner } = this.#parts;
     const isDataAvailable = ranges.some(hasNewData);
     const message = isDataAvailable ? statusMessages.processing : statusMessages.cleaningUp;
@@ -353,7 +358,7 @@ export class MicroBatchExecution {
     const output = await asBatchOf(this, () =>
       asyncProgress
         ? asyncProgress.execute(parts, record.batchId, input, nextWatermarkMs, committed)
-        : executeBatch(parts, record.batchId, input, nextWatermarkMs),
+        : executeBatch(parts, record.batchId, input, isPlanned, nextWatermarkMs),
     );
     this.#hasRunBatch = true;
     this.#committed = record.offsets;

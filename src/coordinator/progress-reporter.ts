@@ -49,7 +49,8 @@ export class ProgressReporter {
   #previousTriggerStartMs: number | null = null;
   #lastIdleReportMs = Number.NEGATIVE_INFINITY;
   #stateOperators: readonly StateOperatorMetrics[] = [];
-  #current: { readonly phase: Phase; readonly startMs: number } | null = null;
+  /** Phases that run now, in the order of their starts. */
+  #running: { readonly phase: Phase; readonly startMs: number }[] = [];
 
   constructor(clock: Clock, listeners: ListenerBus, settings: ReporterSettings) {
     this.#clock = clock;
@@ -75,18 +76,20 @@ export class ProgressReporter {
   /** Adds the time of `work` to a phase of the current trigger. */
   async time<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
     const startMs = this.#clock.monotonicMs();
-    this.#current = { phase, startMs };
+    const running = { phase, startMs };
+    this.#running.push(running);
     try {
       return await work();
     } finally {
-      this.#current = null;
+      this.#running = this.#running.filter((other) => other !== running);
       this.#durations[phase] = (this.#durations[phase] ?? 0) + this.#clock.monotonicMs() - startMs;
     }
   }
 
-  /** The phase that runs now and for how long, ms. */
+  /** The phase that runs now, of several the one that began first, and for how long, ms. */
   get current(): { readonly phase: Phase; readonly elapsedMs: number } | null {
-    return this.#current && { phase: this.#current.phase, elapsedMs: this.#clock.monotonicMs() - this.#current.startMs };
+    const [first] = this.#running;
+    return first ? { phase: first.phase, elapsedMs: this.#clock.monotonicMs() - first.startMs } : null;
   }
 
   /** Whether an idle trigger that ends now has to be reported. */

@@ -76,7 +76,7 @@ export class StageRunner implements BatchRunner {
     }
   }
 
-  async run(input: BatchInput): Promise<BatchOutput> {
+  async run(input: BatchInput, isPlanned: Promise<void>): Promise<BatchOutput> {
     const { query, functions, sources, bindings } = this.#parts;
     const { program } = query;
     const splits = bindings.map((binding): SourceSplits => {
@@ -87,11 +87,10 @@ export class StageRunner implements BatchRunner {
     });
     const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
     this.#epoch = attempt.epoch;
-    const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits);
+    const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits, isPlanned);
     this.#lastBatches.push(result.stages);
     if (this.#lastBatches.length > EXPLAINED_BATCHES) this.#lastBatches.shift();
     failpoint("after-change-files");
-    const commitMs = Math.max(0, ...result.changes.map((change) => change.commitMs));
     const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
     const batches = runTail(result.sink.batches, program.output, program.tail, functions, context);
     this.#evictWatermarkMs = evictWatermarkMs;
@@ -108,13 +107,17 @@ export class StageRunner implements BatchRunner {
         (operator) =>
           stateMetrics(operator, result.state.get(operator.index) ?? [], {
             partitions: program.partitions,
-            commitMs,
             storeFailures: this.#parts.snapshots?.failures ?? 0,
           }) ?? [],
       ),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
-      changeFiles: result.changes.flatMap(({ files }) => files),
+      changeFiles: result.changeFiles,
     };
+  }
+
+  async sync(output: BatchOutput): Promise<BatchOutput> {
+    const commitTimeMs = Math.round(await this.#parts.query.sync());
+    return { ...output, stateOperators: output.stateOperators.map((operator) => ({ ...operator, commitTimeMs })) };
   }
 
   async commit(batchId: number): Promise<void> {
@@ -185,7 +188,7 @@ const heedsWatermark = (operator: KeyedOperator): boolean =>
 function stateMetrics(
   { kind, state }: KeyedOperator,
   replies: readonly StateReply[],
-  query: { readonly partitions: number; readonly commitMs: number; readonly storeFailures: number },
+  query: { readonly partitions: number; readonly storeFailures: number },
 ): StateOperatorMetrics | null {
   if (!state) return null;
   const partitions = kind === "limit" ? 1 : query.partitions;
@@ -199,7 +202,7 @@ function stateMetrics(
     allUpdatesTimeMs: slowest((reply) => reply.updatesMs),
     numRowsRemoved: sum((reply) => reply.rowsRemoved),
     allRemovalsTimeMs: slowest((reply) => reply.removalsMs),
-    commitTimeMs: Math.round(query.commitMs),
+    commitTimeMs: 0,
     memoryUsedBytes: sum((reply) => reply.memoryBytes),
     numRowsDroppedByWatermark: sum((reply) => reply.rowsDroppedByWatermark),
     numShufflePartitions: partitions,

@@ -57,6 +57,11 @@ export class WorkerPool {
     this.#writer = new Slot(parts.size, parts, () => this.#busyChanged());
   }
 
+  /** Lets other work of the main thread run. */
+  async yieldThread(): Promise<void> {
+    await this.#parts.scheduler.yield();
+  }
+
   /** Starts the threads now, in the background, so that the first query finds them ready. */
   warmUp(): void {
     for (const slot of this.#slots) slot.start();

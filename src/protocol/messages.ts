@@ -52,7 +52,9 @@ export type Command =
       readonly next: Int32Array;
     }
   | { readonly kind: "merge"; readonly query: QueryNumber; readonly stage: number; readonly blocks: readonly ExchangeBlock[] }
+  /** Writes the batch's change file; `sync` makes it durable. */
   | { readonly kind: "changes"; readonly query: QueryNumber }
+  | { readonly kind: "sync"; readonly query: QueryNumber }
   | { readonly kind: "commit"; readonly query: QueryNumber }
   | { readonly kind: "abort"; readonly query: QueryNumber }
   /** Copies changed chunks into the buffer, which is shared; null while a batch is open. */
@@ -190,11 +192,6 @@ export interface StateSize {
   readonly changeBytes: number;
 }
 
-export interface ChangesReply {
-  readonly files: readonly ChangeFile[];
-  readonly commitMs: number;
-}
-
 /** By command kind. */
 export interface Replies {
   readonly load: null;
@@ -203,7 +200,9 @@ export interface Replies {
   readonly begin: null;
   readonly scan: ScanReply;
   readonly merge: MergeReply;
-  readonly changes: ChangesReply;
+  readonly changes: readonly ChangeFile[];
+  /** Milliseconds that the batch's change file took, written and synced. */
+  readonly sync: number;
   readonly commit: StateSize;
   readonly abort: null;
   readonly stage: StagedSlice | null;

@@ -2,6 +2,7 @@
  * Brings the chunks of a worker's partitions from the chunk store into its memory when a query starts again. On the worker's thread. The writer
  * has checked before that no chunk is missing (`chunk-writer.ts`); here the bytes of each are checked.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
 import type { ChunkEnvironment } from "../base/ports.ts";
 import type { Kernels } from "../kernels/load.ts";
@@ -56,7 +57,7 @@ function loadChunk(
   const { heap_alloc, crc32c } = kernels.exports;
   const address = (heap_alloc!(bytes) as number) >>> 0;
   if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `a chunk of ${bytes} bytes` });
-  kernels.bytes().set(value.subarray(CHUNK_HEADER_BYTES), address);
+  copyBytes(kernels.bytes(), address, value.subarray(CHUNK_HEADER_BYTES));
   if ((crc32c!(address, bytes, 0) as number) >>> 0 !== checksum) return "its checksum is wrong";
   return store.adoptChunk(name, address, bytes) ? null : MALFORMED;
 }

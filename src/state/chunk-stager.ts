@@ -6,6 +6,7 @@
  * it may hold later batches. Redoing the change files after N over them gives the same state all the same: redo puts whole rows,
  * so the last change of each key wins. That is why no batch has to wait for a pass.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { assert } from "../base/assert.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ChunkName } from "./chunk-key.ts";
@@ -124,12 +125,12 @@ export class ChunkStager {
       for (let parent = name.code >> 1; parent !== 0; parent >>= 1) if (codes.delete(parent)) this.#retired.push({ ...name, code: parent });
       codes.add(name.code);
       if (bytes <= into.length - used) {
-        into.set(image, used);
+        copyBytes(into, used, image);
         chunks.push({ ...name, offset: used, bytes });
         used += bytes;
       } else {
         const own = new Uint8Array(new SharedArrayBuffer(bytes));
-        own.set(image);
+        copyBytes(own, 0, image);
         chunks.push({ ...name, offset: 0, bytes, image: own });
       }
     }

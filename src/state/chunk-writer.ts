@@ -5,6 +5,7 @@
  *
  *     open → write … write, endPass → (snapshot) → write … → close
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { CheckpointError, MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { ChunkEntry, ChunkEnvironment, Ports, SyncFile } from "../base/ports.ts";
@@ -112,7 +113,9 @@ export class ChunkWriter {
       throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path: this.#directory, reason: `chunk ${digits} has changed` });
     }
     frames.end();
-    return writer.finish();
+    const finished = writer.finish();
+    file.sync();
+    return finished;
   }
 
   /** Flushes everything, so that it outlives a power failure, and gives the store back. */
@@ -184,9 +187,9 @@ export class ChunkWriter {
   #entries(chunk: StagedChunk, buffer: Uint8Array): ChunkEntry[] {
     const value = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + chunk.bytes);
     const image = buffer.subarray(chunk.offset, chunk.offset + chunk.bytes);
-    value.set(image, CHUNK_HEADER_BYTES);
+    copyBytes(value, CHUNK_HEADER_BYTES, image);
     this.#buffer.reserve(chunk.bytes);
-    this.#buffer.view(chunk.bytes).set(image);
+    copyBytes(this.#buffer.view(chunk.bytes), 0, image);
     const checksum = Buffer.alloc(4);
     checksum.writeUInt32LE(this.#buffer.crc(0, chunk.bytes, 0));
     writeChunkHeader(value, checksum.readUInt32LE(), chunk.bytes);

@@ -2,6 +2,7 @@
  * Frames of chunks in a snapshot file, put together from images of chunks (`kernels/assembly/state-frame.ts` draws a frame). Used by the chunk
  * writer.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import type { ChunkName } from "./chunk-key.ts";
 import type { StateFileWriter } from "./state-file.ts";
 
@@ -51,7 +52,7 @@ export class SnapshotFrames {
       this.#bytes = FRAME_HEADER_BYTES + CHUNKS_HEADER_BYTES;
       buffer.reserve(this.#bytes + image.length);
     }
-    buffer.view(this.#bytes + image.length).set(image, this.#bytes);
+    copyBytes(buffer.view(this.#bytes + image.length), this.#bytes, image);
     this.#bytes += image.length;
     this.#chunks++;
     return buffer.crc(this.#bytes - image.length, image.length, 0);

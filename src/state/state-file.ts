@@ -105,7 +105,7 @@ export class StateBuffer {
   }
 }
 
-/** Writes one file. `file` has just been created; `finish` makes it durable and closes it. */
+/** Writes one file. `file` has just been created; after `finish` it is whole, and its maker syncs and closes it. */
 export class StateFileWriter {
   readonly buffer: StateBuffer;
   readonly #file: SyncFile;
@@ -157,8 +157,6 @@ export class StateFileWriter {
     this.buffer.view(FOOTER_BYTES).set(footer);
     this.#fileCrc = this.buffer.crc(0, FOOTER_BYTES, this.#fileCrc);
     this.#append(FOOTER_BYTES);
-    this.#file.sync();
-    this.#file.close();
     return { lengthBytes: this.#lengthBytes, crc32c, fileCrc32c: this.#fileCrc };
   }
 

@@ -2,14 +2,14 @@
  * The chunk stores of a session's queries on the thread that writes them: turns commands into calls of `ChunkWriter`. In a worker thread that does
  * nothing else, so that no batch ever waits for a disk's transaction.
  */
-import { CheckpointError, MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Ports } from "../base/ports.ts";
 import type { ChangeFile } from "../coordinator/batch-runner.ts";
 import { compileKernels, createMemory, instantiateKernels } from "../kernels/load.ts";
 import type { ChunkReply, Command, QueryNumber } from "../protocol/messages.ts";
-import { type ChunkStoreTarget, ChunkWriter } from "../state/chunk-writer.ts";
+import { CHUNKS_DIRECTORY, type ChunkStoreTarget, ChunkWriter } from "../state/chunk-writer.ts";
 import { StateBuffer } from "../state/state-file.ts";
+import { explained } from "./write-failure.ts";
 
 const SNAPSHOTS_DIRECTORY = "state/snapshots";
 
@@ -23,7 +23,12 @@ export class ChunkStores {
     this.#buffer = new StateBuffer(instantiateKernels(compileKernels(), createMemory()));
   }
 
-  handle({ query, target, request }: Extract<Command, { kind: "chunks" }>): ChunkReply {
+  /** Throws a `CheckpointError`; a disk that fails is `CHECKPOINT_WRITE_FAILED`. */
+  handle(command: Extract<Command, { kind: "chunks" }>): ChunkReply {
+    return explained(`${command.target.path}/${CHUNKS_DIRECTORY}`, () => this.#handle(command));
+  }
+
+  #handle({ query, target, request }: Extract<Command, { kind: "chunks" }>): ChunkReply {
     const writer = this.#writers.get(query) ?? new ChunkWriter(this.#ports, this.#buffer, target);
     this.#writers.set(query, writer);
     switch (request.kind) {
@@ -60,7 +65,7 @@ export class ChunkStores {
     const attempt = random.uuid();
     const path = `${SNAPSHOTS_DIRECTORY}/${batchId}-${attempt}`;
     failpoint("before-snapshot");
-    try {
+    return explained(path, () => {
       files.makeDirectorySync(`${root}/${SNAPSHOTS_DIRECTORY}`);
       const file = files.createSync(`${root}/${path}`);
       try {
@@ -78,10 +83,7 @@ export class ChunkStores {
       } finally {
         file.close();
       }
-    } catch (cause) {
-      if (cause instanceof MillraceError) throw cause;
-      throw new CheckpointError("CHECKPOINT_WRITE_FAILED", { path, reason: (cause as Error).message }, { cause });
-    }
+    });
   }
 }
 

@@ -2,6 +2,7 @@
  * A merge stage in a worker: takes in the exchange blocks of the partitions it owns, in split order, then emits what is due and runs it
  * through the rest of the pipeline.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { ARENA_BATCH, ARENA_SPLIT } from "../columnar/memory-layout.ts";
 import { CONTEXT_STORE } from "../compile/stage-context.ts";
 import type { AggregateOperator, Stage } from "../plan/physical/program.ts";
@@ -148,7 +149,7 @@ export class MergeTask {
     kernels.exports["arena_reset"]!(ARENA_SPLIT);
     const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, bytes) as number) >>> 0;
     if (copy === 0) throw outOfMemory(kernels);
-    kernels.bytes().set(new Uint8Array(this.#memories[worker]!.buffer, address, bytes), copy);
+    copyBytes(kernels.bytes(), copy, new Uint8Array(this.#memories[worker]!.buffer, address, bytes));
     this.#instance.call("merge", copy, copy + bytes);
   }
 }

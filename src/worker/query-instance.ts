@@ -1,6 +1,7 @@
 /**
  * A query in one worker: its own memory, kernels, stages, static tables and state. In a worker; commands come one at a time.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
@@ -20,13 +21,12 @@ import {
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_POOL, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
-import type { StateStart } from "../coordinator/batch-runner.ts";
+import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { KeyedOperator, PhysicalProgram, Stage } from "../plan/physical/program.ts";
 import type {
   BatchParameters,
-  ChangesReply,
   Command,
   ExchangeBlock,
   MergeReply,
@@ -160,7 +160,7 @@ export class QueryInstance {
       kernels.exports["arena_reset"]!(ARENA_SPLIT);
       const copy = (kernels.exports["arena_alloc"]!(ARENA_SPLIT, batch.length) as number) >>> 0;
       if (copy === 0) throw outOfMemory(kernels);
-      kernels.bytes().set(batch, copy);
+      copyBytes(kernels.bytes(), copy, batch);
       let row = 0;
       for (let block = kernels.exports["batch_block"]!(copy, row); block !== 0; block = kernels.exports["batch_block"]!(copy, row)) {
         stage.call(`build${index}`, block);
@@ -247,9 +247,13 @@ export class QueryInstance {
   }
 
   /** After a stage that failed nothing is written: the command was on its way already. */
-  writeChanges(): ChangesReply {
-    if (this.#hasFailed) return { files: [], commitMs: 0 };
-    return this.#state?.writeChanges(this.#batch!) ?? { files: [], commitMs: 0 };
+  writeChanges(): readonly ChangeFile[] {
+    if (this.#hasFailed) return [];
+    return this.#state?.writeChanges(this.#batch!) ?? [];
+  }
+
+  sync(): number {
+    return this.#state?.sync() ?? 0;
   }
 
   commit(): StateSize {

@@ -3,11 +3,11 @@
  * worker's thread.
  */
 import { CheckpointError, MillraceError } from "../base/errors.ts";
-import type { Ports } from "../base/ports.ts";
+import type { Ports, SyncFile } from "../base/ports.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
-import type { BatchParameters, ChangesReply, CheckpointTarget, StateReply, StateSize } from "../protocol/messages.ts";
+import type { BatchParameters, CheckpointTarget, StateReply, StateSize } from "../protocol/messages.ts";
 import type { PaneWindows } from "./pane-windows.ts";
 import { loadChunks } from "../state/chunk-loader.ts";
 import { ColdChunks } from "../state/cold-chunks.ts";
@@ -17,6 +17,7 @@ import { migratingTargets } from "../state/frame-migration.ts";
 import { type FrameTarget, restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
 import { StateStore } from "../state/state-store.ts";
 import { StateMemory } from "./state-memory.ts";
+import { explained } from "./write-failure.ts";
 
 /** Where `checkpoint/checkpoint.ts` looks for them. */
 const CHANGES_DIRECTORY = "state/changes";
@@ -44,6 +45,10 @@ export class QueryState {
   #isTouched = false;
   /** Of the batch. */
   #changeBytes = 0;
+  /** Writing and syncing its change file. */
+  #commitMs = 0;
+  /** Its change file while that is written but not durable. */
+  #unsynced: { readonly file: SyncFile; readonly path: string } | null = null;
 
   constructor(
     kernels: Kernels,
@@ -97,6 +102,7 @@ export class QueryState {
 
   begin(epoch: number): void {
     this.#changeBytes = 0;
+    this.#commitMs = 0;
     for (const [aggregate, store] of this.#stores) {
       store.begin(epoch);
       this.#panes[aggregate]?.begin(store.handle);
@@ -161,20 +167,33 @@ export class QueryState {
     };
   }
 
-  /** Writes what the batch did to one durable file; no file if it did nothing. */
-  writeChanges(batch: BatchParameters): ChangesReply {
-    const { clock } = this.#ports;
-    const started = clock.monotonicMs();
+  /** Writes what the batch did to one file, which `sync` makes durable; no file if it did nothing. */
+  writeChanges(batch: BatchParameters): readonly ChangeFile[] {
     const isChanged = [...this.#stores.values()].some((store) => {
       const { updatedRows, removedRows } = store.metrics();
       return updatedRows > 0 || removedRows > 0;
     });
-    if (!isChanged) return { files: [], commitMs: clock.monotonicMs() - started };
+    if (!isChanged) return [];
     this.#cold.setReadOnly(true);
-    const file = this.#write(batch.attempt);
+    const file = this.#timed(() => this.#write(batch.attempt));
     this.reclaim();
     this.#changeBytes = file.lengthBytes;
-    return { files: [file], commitMs: clock.monotonicMs() - started };
+    return [file];
+  }
+
+  /** Makes the change file of the batch durable. Returns the milliseconds that writing and syncing it took. */
+  sync(): number {
+    const unsynced = this.#unsynced;
+    if (unsynced) {
+      this.#timed(() =>
+        explained(unsynced.path, () => {
+          unsynced.file.sync();
+          this.#ports.files.syncDirectorySync(`${this.#checkpoint.path}/${CHANGES_DIRECTORY}`);
+        }),
+      );
+      this.#closeUnsynced();
+    }
+    return this.#commitMs;
   }
 
   commit(): StateSize {
@@ -193,6 +212,7 @@ export class QueryState {
 
   abort(): void {
     this.#cold.setReadOnly(false);
+    this.#closeUnsynced();
     for (const store of this.#stores.values()) store.abort();
     this.#isTouched = false;
   }
@@ -249,7 +269,6 @@ export class QueryState {
   }
 
   #write({ batchId, attempt, epoch }: BatchParameters["attempt"]): ChangeFile {
-    const directory = `${this.#checkpoint.path}/${CHANGES_DIRECTORY}`;
     const path = `${CHANGES_DIRECTORY}/${batchId}-${this.#workerIndex}-${attempt}`;
     const schema = this.#checkpoint.schemas.at(-1)!.schema;
     const header: StateFileHeader = {
@@ -260,17 +279,28 @@ export class QueryState {
       attempt,
       ...(schema > 0 && { schema }),
     };
-    try {
-      this.#makeDirectory(directory);
-      const { lengthBytes, fileCrc32c } = this.#writeFile(`${this.#checkpoint.path}/${path}`, header, (store, writer) =>
-        store.writeChanges(writer, batchId),
-      );
-      this.#ports.files.syncDirectorySync(directory);
+    return explained(path, () => {
+      this.#makeDirectory(`${this.#checkpoint.path}/${CHANGES_DIRECTORY}`);
+      const file = this.#ports.files.createSync(`${this.#checkpoint.path}/${path}`);
+      this.#unsynced = { file, path };
+      const writer = new StateFileWriter(this.#buffer, file, header);
+      for (const store of this.#stores.values()) store.writeChanges(writer, batchId);
+      const { lengthBytes, fileCrc32c } = writer.finish();
       return { path, lengthBytes, crc32c: fileCrc32c };
-    } catch (cause) {
-      if (cause instanceof MillraceError) throw cause;
-      throw new CheckpointError("CHECKPOINT_WRITE_FAILED", { path, reason: (cause as Error).message }, { cause });
-    }
+    });
+  }
+
+  #timed<T>(work: () => T): T {
+    const { clock } = this.#ports;
+    const startMs = clock.monotonicMs();
+    const result = work();
+    this.#commitMs += clock.monotonicMs() - startMs;
+    return result;
+  }
+
+  #closeUnsynced(): void {
+    this.#unsynced?.file.close();
+    this.#unsynced = null;
   }
 
   #makeDirectory(directory: string): void {
@@ -280,17 +310,6 @@ export class QueryState {
     files.syncDirectorySync(`${this.#checkpoint.path}/state`);
     files.syncDirectorySync(this.#checkpoint.path);
     this.#hasDirectory = true;
-  }
-
-  #writeFile(path: string, header: StateFileHeader, write: (store: StateStore, writer: StateFileWriter) => void) {
-    const file = this.#ports.files.createSync(path);
-    try {
-      const writer = new StateFileWriter(this.#buffer, file, header);
-      for (const store of this.#stores.values()) write(store, writer);
-      return writer.finish();
-    } finally {
-      file.close();
-    }
   }
 
   #read(kind: StateFileHeader["kind"], { path }: ChangeFile, batchId: number, targets: ReadonlyMap<number, FrameTarget>): void {

@@ -2,6 +2,7 @@
  * A stage behind deduplication or a limit, in a worker: looks up the rows of the exchange blocks in state, in split order, and runs those
  * that pass through the pipeline at once.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { ARENA_BATCH } from "../columnar/memory-layout.ts";
 import { runtimeError } from "../compile/runtime-error.ts";
 import type { RowOperator, Stage } from "../plan/physical/program.ts";
@@ -129,7 +130,7 @@ function passRows(
 
   function copyOf(worker: number, address: number, bytes: number): number {
     if (copy.bytes < bytes) copy = { address: allocate(bytes), bytes };
-    kernels.bytes().set(new Uint8Array(memories[worker]!.buffer, address, bytes), copy.address);
+    copyBytes(kernels.bytes(), copy.address, new Uint8Array(memories[worker]!.buffer, address, bytes));
     return copy.address;
   }
 

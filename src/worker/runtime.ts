@@ -48,6 +48,8 @@ export class WorkerRuntime {
         return this.#query(command.query).merge(command.stage, command.blocks);
       case "changes":
         return this.#query(command.query).writeChanges();
+      case "sync":
+        return this.#query(command.query).sync();
       case "commit":
         return this.#query(command.query).commit();
       case "abort":

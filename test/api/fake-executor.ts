@@ -70,6 +70,7 @@ export class FakeExecutor implements Executor {
   print(text: string) {
     this.printed.push(text);
   }
+  async yieldThread() {}
   async createView(name: string, plan: LogicalPlan) {
     this.names.set(name, plan);
   }

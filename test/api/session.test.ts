@@ -187,7 +187,7 @@ describe("writers", () => {
     expect([first.format, second.format]).toEqual(["foreachBatch", "foreach"]);
     await first.attachments.foreachBatch([batch], 7);
     expect(frames).toEqual([{ kind: "local_relation", schema, output: [], batches: [batch], planId: expect.any(Number) }, 7]);
-    expect([...second.attachments.toRows(batch)]).toEqual([{ a: 1 }, { a: 2 }]);
+    expect([...second.attachments.toRows(batch)].flat()).toEqual([{ a: 1 }, { a: 2 }]);
     await expect(
       frame.writeStream
         .foreach(() => {})

@@ -20,7 +20,10 @@ test("a page names what is measured, what waits, and which goals are reached", a
   const rates = { millionPerSecond: spread(9), millionPerCpuSecond: spread(9), peakMb: spread(100), events: 1e6, generatorSeconds: 1 };
   const native = { millionPerSecond: spread(18), millionPerCpuSecond: spread(18), slowerByCpu: spread(2), slowerByWall: spread(2) };
   const suite = { suite: "ysb-json", title: "YSB from NDJSON files", kind: "throughput", workers: 1, runs: 5, about, machine };
-  const profile = [{ name: "json_scan", percent: 40 }];
+  const profile = [
+    { part: "reading text", percent: 40, functions: ["json_next"] },
+    { part: "garbage collection", percent: 3, functions: [] },
+  ];
   const system = (name: string, rate: number) => ({
     system: name,
     millionPerSecond: spread(rate),
@@ -33,6 +36,6 @@ test("a page names what is measured, what waits, and which goals are reached", a
   ];
   const page: string = performancePage([{ ...suite, ...rates, native, profile }], peers);
   expect(page).toContain("| YSB, NDJSON files | 9.00 | 18.0 | 2.00 | 2.00 | 4.00x | – | – | – | 3 / 8 | goal |");
-  expect(page).toContain("**YSB from NDJSON files**: `json_scan` 40 %.");
+  expect(page).toContain("**YSB from NDJSON files.** 40 % reading text (`json_next`); 3 % garbage collection.");
   expect(page).toMatch(/YSB, Kafka to Kafka \| waiting for kafka/);
 });

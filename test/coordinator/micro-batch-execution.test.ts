@@ -343,13 +343,13 @@ test("the status of a batch that takes long says what it waits for", async () =>
   const { query, source, runner } = await openQuery(world);
   const seen: string[] = [];
   const run = runner.run.bind(runner);
-  runner.run = async (input) => {
+  runner.run = async (input, isPlanned) => {
     seen.push(query.status().message);
     await world.ports.time.advance(3500);
     seen.push(query.status().message);
     Object.assign(runner, { waitingFor: () => "2 s for worker 1 (scan)" });
     seen.push(query.status().message);
-    return run(input);
+    return run(input, isPlanned);
   };
   query.start();
   source.available = 1;

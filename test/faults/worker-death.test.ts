@@ -55,7 +55,7 @@ async function expectExactOutput(of = directory): Promise<void> {
   expect(output).toEqual(stream.expected());
 }
 
-const everyCommand = ["load", "restore", "begin", "scan", "merge", "changes", "commit", "stage", "chunks"].map((command): Fault => {
+const everyCommand = ["load", "restore", "begin", "scan", "merge", "changes", "sync", "commit", "stage", "chunks"].map((command): Fault => {
   const isRare = ["load", "restore", "stage", "chunks"].includes(command);
   return { how: "exit", command, at: isRare ? 1 : 5, deaths: 1 };
 });

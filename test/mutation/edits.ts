@@ -36,13 +36,15 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   },
   "coordinator/batch-execution.js": {
     "the prepared record is written after the sink's commit": [
-      "await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);",
-      "await sink.commit(attempt, output.sink); await checkpoint.prepareCommit(record, sink.remembersCommits ?? true);",
+      "checkpoint.prepareCommit(prepared, sink.remembersCommits ?? true)",
+      "sink.commit(attempt, ran.sink).then(() => checkpoint.prepareCommit(prepared, sink.remembersCommits ?? true))",
     ],
     "the batch is committed before the sink has it": [
-      'failpoint("before-sink-commit");',
-      "await checkpoint.commit(record); return record;",
+      "await publish(parts, attempt, prepared.output);",
+      "await checkpoint.commit(prepared.record);",
     ],
+    "the sink commits before the change files are durable": ["runner.sync(ran),", "ran,"],
+    "the sink commits before the offsets are durable": ["await isPlanned;", ""],
     "a new attempt starts from the state of the failed one": ["if (tries > 1)", "if (false)"],
     "an error of a commit is taken for success": ["held !== attempt.attempt", "held === undefined"],
     "an error of a commit is taken for failure": ["if (held === null)", "if (true)"],
@@ -54,7 +56,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
       "queueMicrotask(() => void checkpoint.addOffsets(record));",
     ],
     "sources forget a batch before it is committed": [
-      "await this.#forgetBefore(record.batchId, this.#committed);",
+      "await this.#forgetBefore(record.batchId, committed);",
       "await this.#forgetBefore(record.batchId, record.offsets);",
     ],
   },
@@ -80,14 +82,13 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "a store ahead of the commits is trusted": ["version.newestBatchId > committedBatch ||", ""],
     "a store behind the change files is trusted": ["|| version.batchId < oldestBatch", ""],
     "a start that died of the store tries it again": ["this.discard();\n            return null;", ""],
-  },
-  "state/state-file.js": {
-    "a failed sync is ignored": ["this.#file.sync();", "try { this.#file.sync(); } catch {}"],
+    "a failed sync is ignored": ["file.sync();", "try { file.sync(); } catch {}"],
   },
   "worker/query-state.js": {
+    "a failed sync is ignored": ["unsynced.file.sync();", "try { unsynced.file.sync(); } catch {}"],
     "changes are left out now and then": [
-      'this.#read("changes", file, batchId);',
-      '{ if (batchId % 5 === 4) continue; this.#read("changes", file, batchId); }',
+      'read("changes", file, batchId);',
+      '{ if (batchId % 5 === 4) continue; read("changes", file, batchId); }',
     ],
     "changes that the chunks hold are left out, and one more": ["batchId > chunksBatch", "batchId > chunksBatch + 1"],
     "names of change files are used again": ["-${this.#workerIndex}-${attempt}`", "-${this.#workerIndex}-again`"],

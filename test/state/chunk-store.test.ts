@@ -353,3 +353,14 @@ describe("chunk store on LMDB", () => {
     expect(harness.model.size).toBe(3000);
   });
 });
+
+test("a snapshot file whose sync fails is not finished", () => {
+  class UnsyncedFile extends MemoryFile {
+    override sync(): void {
+      throw new Error("EIO");
+    }
+  }
+  const harness = new Harness({ partitionCount: PARTITIONS });
+  harness.pass(harness.chunkWriter, 0);
+  expect(() => harness.chunkWriter.snapshot(new UnsyncedFile(), header("snapshot", 0))).toThrow("EIO");
+});

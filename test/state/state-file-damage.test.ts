@@ -1,7 +1,7 @@
 /** State files that were written wrong, checksums and all: every check of the reader has a file that only it refuses. */
 import { expect, test } from "vitest";
 import { crc32c } from "../../src/base/crc32c.ts";
-import { type FrameTarget, restoreStateFile, StateBuffer, StateFileWriter } from "../../src/state/state-file.ts";
+import { type FrameTarget, restoreStateFile, StateBuffer } from "../../src/state/state-file.ts";
 import { newKernels } from "./row-codec.ts";
 import { BUCKET_MICROS, Harness, header, MemoryFile } from "./store-harness.ts";
 
@@ -85,13 +85,4 @@ test("no memory is not damage", () => {
   const exhausted = expect.objectContaining({ condition: "STATE_MEMORY_EXHAUSTED" });
   expect(() => read(new MemoryFile(whole), { ownsPartition: () => true, applyFrame: () => 7 })).toThrow(exhausted);
   expect(() => new StateBuffer(newKernels()).reserve(0x7fff_0001)).toThrow(exhausted);
-});
-
-test("a file whose sync fails is not finished", () => {
-  class UnsyncedFile extends MemoryFile {
-    override sync(): void {
-      throw new Error("EIO");
-    }
-  }
-  expect(() => new StateFileWriter(buffer, new UnsyncedFile(), header("changes", 3)).finish()).toThrow("EIO");
 });

@@ -117,7 +117,8 @@ export class FakeRunner implements BatchRunner {
     this.#total = newest ? Number(Buffer.from(await this.world.files.readFile(`${CHECKPOINT}/${newest.path}`)).toString()) : 0;
   }
 
-  async run(input: BatchInput): Promise<BatchOutput> {
+  async run(input: BatchInput, isPlanned: Promise<void>): Promise<BatchOutput> {
+    await isPlanned;
     this.world.log.push(`run ${input.attempt.batchId}`);
     this.inputs.push(input);
     await this.onRun();
@@ -136,6 +137,10 @@ export class FakeRunner implements BatchRunner {
       observedMetrics: {},
       changeFiles,
     };
+  }
+
+  async sync(output: BatchOutput): Promise<BatchOutput> {
+    return output;
   }
 
   async commit(batchId: number): Promise<void> {

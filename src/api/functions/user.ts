@@ -21,7 +21,8 @@ export interface UserDefinedFunction<V = any> {
 /**
  * A function of columns from a closure: `const plusOne = udf((x: number) => x + 1, "INT")`, then `select(plusOne("x"))`. It is called once
  * for each row, on the thread of the program, with the values that rows hold (nulls too), so rows travel there and back: `udf.fromModule`
- * runs on the workers and is faster. What it throws ends the query with `FAILED_EXECUTE_UDF`, the error itself as cause.
+ * runs on the workers and is faster. After some hundred rows other work of the thread has its turn, a web server's say; a call itself has no
+ * deadline. What it throws ends the query with `FAILED_EXECUTE_UDF`, the error itself as cause.
  * Throws `USER_FUNCTION_ASYNC`, `ParseError`.
  */
 export function udf<const S extends string>(fn: (...args: any[]) => unknown, returnType: S): UserDefinedFunction<ValueOfType<S>>;

@@ -4,6 +4,7 @@
  * whenever `open` returned at all, with the error if there was one. At-least-once: told apart by (partitionId, epochId).
  */
 import { ConnectorError } from "../../base/errors.ts";
+import type { Scheduler } from "../../base/ports.ts";
 import type { SinkProvider, StreamSink } from "../sink.ts";
 
 /** What `foreach` calls. Methods may return a Promise: the next call waits for it; an error fails the query. */
@@ -16,7 +17,8 @@ export interface ForeachWriter<Row> {
 /** Attachments: `foreach` is the writer; `toRows` turns an encoded batch into what `process` takes. */
 interface ForeachAttachments {
   readonly foreach: ForeachWriter<unknown>;
-  toRows(batch: Uint8Array): Iterable<unknown>;
+  /** A slice at a time: between two of them the thread is the program's. */
+  toRows(batch: Uint8Array): Iterable<readonly unknown[]>;
 }
 
 export const foreachSink: SinkProvider = {
@@ -24,7 +26,7 @@ export const foreachSink: SinkProvider = {
   options: {},
   outputModes: ["append", "update", "complete"],
   allowsTemporaryCheckpoint: true,
-  async create({ attachments }): Promise<StreamSink> {
+  async create({ attachments, ports }): Promise<StreamSink> {
     const { foreach, toRows } = attachments as unknown as ForeachAttachments;
     return {
       description: "ForeachWriterTable",
@@ -33,7 +35,8 @@ export const foreachSink: SinkProvider = {
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         try {
-          for (const [partitionId, batch] of batches.entries()) await writePartition(foreach, toRows(batch), partitionId, batchId);
+          for (const [partitionId, batch] of batches.entries())
+            await writePartition(foreach, toRows(batch), [partitionId, batchId], ports.scheduler);
         } catch (cause) {
           const reason = cause instanceof Error ? cause.message : String(cause);
           throw new ConnectorError("FOREACH_USER_FUNCTION_ERROR", { reason }, { cause });
@@ -47,17 +50,20 @@ export const foreachSink: SinkProvider = {
 
 async function writePartition(
   writer: ForeachWriter<unknown>,
-  rows: Iterable<unknown>,
-  partitionId: number,
-  epochId: number,
+  slices: Iterable<readonly unknown[]>,
+  [partitionId, epochId]: readonly [number, number],
+  scheduler: Scheduler,
 ): Promise<void> {
   const isWanted = (await writer.open?.(partitionId, epochId)) ?? true;
   try {
     if (isWanted) {
-      for (const row of rows) {
-        // Awaiting every row would cost more than most writers do.
-        const pending = writer.process(row);
-        if (pending instanceof Promise) await pending;
+      for (const rows of slices) {
+        for (const row of rows) {
+          // Awaiting every row would cost more than most writers do.
+          const pending = writer.process(row);
+          if (pending instanceof Promise) await pending;
+        }
+        await scheduler.yield();
       }
     }
   } catch (error) {

@@ -2,6 +2,7 @@
  * Cursors over the blocks of a text-based split, on workers. `ScanCursor` runs a scanner kernel and parses the lines it defers;
  * `PlainCursor` takes all rows from a plain parser, for options that the kernels do not know.
  */
+import { copyBytes } from "../../base/copy-bytes.ts";
 import { encodeColumnBatch } from "../../columnar/column-batch.ts";
 import { BLOCK_ROW_COUNT, BLOCK_ROWS_MAX, ERROR_CODE, PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import type { StructType } from "../../columnar/types.ts";
@@ -167,7 +168,7 @@ export class PlainCursor implements SplitCursor {
 function rowsToBlock(kernels: Kernels, schema: StructType, rows: readonly Value[][]): number {
   const batch = encodeColumnBatch(schema, rows);
   const address = allocate(kernels, batch.length + PADDING_BYTES);
-  kernels.bytes().set(batch, address);
+  copyBytes(kernels.bytes(), address, batch);
   return kernels.exports["batch_block"]!(address, 0) >>> 0;
 }
 

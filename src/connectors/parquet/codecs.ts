@@ -1,4 +1,5 @@
 /** Decompression of Parquet pages, in workers: from bytes in memory to bytes in memory, never more than the size that was checked before. */
+import { copyBytes } from "../../base/copy-bytes.ts";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { Kernels } from "../../kernels/load.ts";
 
@@ -34,7 +35,7 @@ function byLibrary(decode: (bytes: Uint8Array, options: { maxOutputLength: numbe
   return (kernels, from, length, to, size) => {
     const bytes = decode(kernels.bytes().subarray(from, from + length), { maxOutputLength: Math.max(1, size) });
     if (bytes.length !== size) return false;
-    kernels.bytes().set(bytes, to);
+    copyBytes(kernels.bytes(), to, bytes);
     return true;
   };
 }

@@ -5,7 +5,7 @@
 import { crc32 } from "node:zlib";
 import type { Kernels } from "../../kernels/load.ts";
 import type { SyncFile } from "../source.ts";
-import type { BufferPool } from "./buffer-pool.ts";
+import type { BufferPool } from "../buffer-pool.ts";
 import { codecName, decompress, isCodecSupported, UNCOMPRESSED } from "./codecs.ts";
 import type { ColumnChunk } from "./footer.ts";
 import { damaged, type ParquetPlace, unsupported } from "./parquet-error.ts";

@@ -8,7 +8,7 @@ import { type DataType, leafCount, simpleString, type StructField } from "../../
 import { newBlock, setColumn } from "../block-memory.ts";
 import { fileUri } from "../file/file-listing.ts";
 import type { ReaderContext, Split, SplitCursor, SplitReader } from "../source.ts";
-import { BufferPool } from "./buffer-pool.ts";
+import { BufferPool } from "../buffer-pool.ts";
 import { ColumnReader } from "./column-reader.ts";
 import { asStored, type Conversion, conversion } from "./conversions.ts";
 import { type ParquetFooter, readFooter, type RowGroup } from "./footer.ts";

@@ -2,8 +2,8 @@
  * Buffers in a worker's memory for one open split: pages, and the columns of blocks. What a block may point to is retired, not freed, and
  * becomes free at `recycle`, when nobody looks at the blocks any more; so a split of any size is read in bounded memory.
  */
-import type { Kernels } from "../../kernels/load.ts";
-import { allocate } from "../block-memory.ts";
+import type { Kernels } from "../kernels/load.ts";
+import { allocate } from "./block-memory.ts";
 
 /** Kernels read and write so far past the ends of buffers. */
 const SLACK_BYTES = 64;
