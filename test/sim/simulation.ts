@@ -139,7 +139,7 @@ class Simulation {
       if (this.#zombie && (isIdle || this.#dice.chance(0.004))) this.#resumeZombie();
       this.#bury();
       const isQuiet = this.#filesLeft === 0 && this.#faultsLeft === 0 && this.#zombie === null;
-      if (isQuiet && this.#history.isComplete && this.#life !== null) return await this.#end();
+      if (isQuiet && this.#history.isComplete && this.#life?.query) return await this.#end();
       if (isIdle && this.#life !== null && this.#zombie === null) throw new Violation("nothing goes on any more");
     }
   }
@@ -205,7 +205,7 @@ class Simulation {
     if (!EXCUSED.has(condition)) throw new Violation(`the query ended with ${String(error)}`, { cause: error });
     // Three deaths in one batch end a query.
     if (condition === "WORKER_DIED" && process.faultsSuffered < 3)
-      throw new Violation(`it did not get over the death of a worker: ${String(error)}`);
+      throw new Violation(`it did not get over the death of a worker: ${String(error)}`, { cause: error });
     const isZombieAbout = this.#faults.zombie !== undefined && condition.startsWith("CONCURRENT");
     if (process.faultsSuffered === 0 && !isZombieAbout) throw new Violation(`without a fault the query ended with ${String(error)}`);
   }
