@@ -6,10 +6,13 @@ import { TABLE_BASE } from "../columnar/memory-layout.ts";
 import type { RowField } from "../columnar/row-layout.ts";
 import { type DataType, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
 import { type Attribute, type Expression, literal } from "../plan/expr/expression.ts";
+import { expressionKey } from "../plan/expr/expression-key.ts";
+import { nullableOf, typeOf } from "../plan/expr/expression-type.ts";
 import type { DeclarativeAggregate, FunctionRegistry, KernelAggregate } from "../plan/expr/function-registry.ts";
 import type { AggregateOperator, PlannedAggregate } from "../plan/physical/program.ts";
 import type { FunctionBuilder, Local, ModuleBuilder } from "./emitter.ts";
 import { type RowPlace, rowField } from "./rows.ts";
+import { alwaysEvaluates } from "./tier.ts";
 import { type CompiledValue, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Compiles an expression whose attributes are found in `bindings`. */
@@ -22,6 +25,9 @@ export interface VariableWriter {
   readonly setKernel: string;
   readonly appendKernel: string;
 }
+
+/** Values of arguments in locals, by the keys of their expressions. */
+type SharedArguments = Map<string, { readonly attribute: Attribute; readonly value: CompiledValue }>;
 
 export class AggregateCode {
   readonly #module: ModuleBuilder;
@@ -72,12 +78,14 @@ export class AggregateCode {
   /** Emits the update of the row at `place` by the current input row. */
   update(place: RowPlace, bindings: ReadonlyMap<number, CompiledValue>, writer: VariableWriter | null): void {
     const f = this.#f;
+    const shared: SharedArguments = new Map();
     for (const aggregate of this.#operator.aggregates) {
-      const emit = (): void => this.#updateOne(aggregate, place, bindings, writer);
       if (!aggregate.filter) {
-        emit();
+        this.#updateOne(aggregate, place, bindings, writer, shared);
         continue;
       }
+      // What is computed under a condition is not there for others.
+      const emit = (): void => this.#updateOne(aggregate, place, bindings, writer, new Map());
       const condition = this.#compile(aggregate.filter, bindings);
       condition.push();
       if (condition.isNull) {
@@ -93,14 +101,16 @@ export class AggregateCode {
     place: RowPlace,
     bindings: ReadonlyMap<number, CompiledValue>,
     writer: VariableWriter | null,
+    shared: SharedArguments,
   ): void {
     const f = this.#f;
     const { plan, fields } = this.#plan(aggregate);
     switch (plan.form) {
       case "declarative": {
         const { attributes, bound } = this.#bindBuffers(plan, fields, place, bindings);
+        const args = this.#bindArguments(plan, attributes, aggregate.args, bound, shared);
         const updated = plan
-          .update(attributes, aggregate.args)
+          .update(attributes, args)
           .map((expression, i) => (expression === attributes[i] ? null : this.#compile(expression, bound)));
         this.#writeAll(place, fields, plan, updated, writer);
         return;
@@ -215,6 +225,31 @@ export class AggregateCode {
       return { kind: "attribute", id, name, dataType, nullable };
     });
     return { attributes, bound };
+  }
+
+  /** Arguments that every update evaluates are computed once, and for all aggregates of the row together; attributes stand for them. */
+  #bindArguments(
+    plan: DeclarativeAggregate,
+    buffers: readonly Attribute[],
+    args: readonly Expression[],
+    bound: Map<number, CompiledValue>,
+    shared: SharedArguments,
+  ): readonly Expression[] {
+    const update = plan.update(buffers, args);
+    return args.map((arg) => {
+      const dataType = typeOf(arg);
+      if (arg.kind === "attribute" || arg.kind === "literal" || physicalKind(dataType) === "struct") return arg;
+      if (!update.some((expression) => alwaysEvaluates(expression, arg, { registry: this.#functions }))) return arg;
+      const key = expressionKey(arg);
+      let argument = shared.get(key);
+      if (!argument) {
+        const attribute: Attribute = { kind: "attribute", id: this.#nextBufferId--, name: "argument", dataType, nullable: nullableOf(arg) };
+        argument = { attribute, value: this.#inLocals(this.#compile(arg, bound)) };
+        shared.set(key, argument);
+      }
+      bound.set(argument.attribute.id, argument.value);
+      return argument.attribute;
+    });
   }
 
   /** All new values are computed before the first is written: they may read the old ones. */

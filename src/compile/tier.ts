@@ -104,8 +104,15 @@ export function splitTierThree(expression: Expression, options: CompileOptions, 
   return { rest: rewrite(expression), hoisted };
 }
 
+/** Whether `part`, the very object, is evaluated whenever `expression` is. */
+export function alwaysEvaluates(expression: Expression, part: Expression, options: Pick<CompileOptions, "registry">): boolean {
+  if (expression === part) return true;
+  const lazy = lazyChildrenOf(expression, options);
+  return childrenOf(expression).some((child) => !lazy.includes(child) && alwaysEvaluates(child, part, options));
+}
+
 /** Sub-expressions that are not evaluated for every row: alternatives, and arguments of strict functions after one that may be null. */
-function lazyChildrenOf(expression: Expression, options: CompileOptions): readonly Expression[] {
+function lazyChildrenOf(expression: Expression, options: Pick<CompileOptions, "registry">): readonly Expression[] {
   if (expression.kind === "case_when") return childrenOf(expression).slice(1);
   if (expression.kind !== "call") return [];
   const definition = options.registry.find(expression.name);

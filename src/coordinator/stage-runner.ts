@@ -16,6 +16,7 @@ import type { LoadedQuery, SourceSplits } from "./loaded-query.ts";
 import { type StageStatistics, statisticsText } from "./stage-statistics.ts";
 import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
+import { isWorkerDeath } from "./worker-death.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface StageRunnerParts {
@@ -156,7 +157,10 @@ export class StageRunner implements BatchRunner {
 
   async stop(): Promise<void> {
     await this.#parts.snapshots?.stop();
-    await this.#parts.query.unload();
+    // A worker that dies now has nothing left to give back.
+    await this.#parts.query.unload().catch((error: unknown) => {
+      if (!isWorkerDeath(error)) throw error;
+    });
   }
 }
 

@@ -70,6 +70,29 @@ test("an uncommitted batch runs again with the same range, splits, clock and wat
   await second.query.stop();
 });
 
+test("a batch that runs again and sees only late rows leaves the watermark where it was", async () => {
+  const world = new World();
+  const options = { watermarkDelaysMs: [5000] };
+  const first = await openQuery(world, options);
+  first.runner.eventTime = [[seconds(20)]];
+  first.query.start();
+  first.source.available = 1;
+  await first.query.processAllAvailable();
+  first.runner.failures = [new Error("the process ends here")];
+  first.source.available = 2;
+  await expect(first.query.processAllAvailable()).rejects.toThrow("the process ends here");
+
+  const second = await openQuery(world, options);
+  second.runner.eventTime = [[seconds(3)], [seconds(4)]];
+  second.source.available = 2;
+  second.query.start();
+  await second.query.processAllAvailable();
+  second.source.available = 3;
+  await second.query.processAllAvailable();
+  expect(second.runner.inputs.map(({ evictWatermarkMs }) => evictWatermarkMs)).toEqual([15_000, 15_000]);
+  await second.query.stop();
+});
+
 test("an error ends the query with Spark's STREAM_FAILED, offsets and cause; batch and sink are undone", async () => {
   const world = new World();
   const events: string[] = [];

@@ -37,7 +37,7 @@ export const PROTOCOL_FILES = {
   "coordinator/micro-batch-execution.js": ["coordinator/micro-batch-execution"],
   "coordinator/query-recovery.js": ["coordinator/"],
   "state/chunk-writer.js": ["state/chunk-store"],
-  "state/state-file.js": ["state/state-file"],
+  "state/state-file.js": ["state/state-file", "state/frame-migration"],
   "worker/chunk-stores.js": ["state/chunk-store"],
   "worker/query-state.js": ["state/state-file", "coordinator/crash-recovery"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

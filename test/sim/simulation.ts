@@ -77,6 +77,8 @@ class Simulation {
   readonly #partitions: number;
   readonly #filesPerTrigger: number;
   readonly #batchesKept: number;
+  /** For the state, over all workers. */
+  readonly #memoryLimit: string;
   #filesLeft: number;
   #faultsLeft: number;
   #filesAdded = 0;
@@ -99,6 +101,7 @@ class Simulation {
     this.#partitions = dice.between(1, 7);
     this.#filesPerTrigger = dice.between(1, 2);
     this.#batchesKept = dice.between(1, 6);
+    this.#memoryLimit = dice.chance(0.4) ? dice.pick(["80k", "200k"]) : "4g";
     this.#filesLeft = files ?? 55 * this.#filesPerTrigger;
     this.#faultsLeft = faults ?? 12;
   }
@@ -136,7 +139,7 @@ class Simulation {
       if (this.#zombie && (isIdle || this.#dice.chance(0.004))) this.#resumeZombie();
       this.#bury();
       const isQuiet = this.#filesLeft === 0 && this.#faultsLeft === 0 && this.#zombie === null;
-      if (isQuiet && this.#history.isComplete && this.#life !== null) return await this.#end();
+      if (isQuiet && this.#history.isComplete && this.#life?.query) return await this.#end();
       if (isIdle && this.#life !== null && this.#zombie === null) throw new Violation("nothing goes on any more");
     }
   }
@@ -171,6 +174,7 @@ class Simulation {
       partitions: this.#partitions,
       filesPerTrigger: this.#filesPerTrigger,
       batchesKept: this.#batchesKept,
+      memoryLimit: this.#memoryLimit,
       store: this.#store,
       history: this.#history,
       trigger: { processingTime: 0 },
@@ -201,7 +205,7 @@ class Simulation {
     if (!EXCUSED.has(condition)) throw new Violation(`the query ended with ${String(error)}`, { cause: error });
     // Three deaths in one batch end a query.
     if (condition === "WORKER_DIED" && process.faultsSuffered < 3)
-      throw new Violation(`it did not get over the death of a worker: ${String(error)}`);
+      throw new Violation(`it did not get over the death of a worker: ${String(error)}`, { cause: error });
     const isZombieAbout = this.#faults.zombie !== undefined && condition.startsWith("CONCURRENT");
     if (process.faultsSuffered === 0 && !isZombieAbout) throw new Violation(`without a fault the query ended with ${String(error)}`);
   }

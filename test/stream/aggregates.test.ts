@@ -66,6 +66,29 @@ everyWay("texts: min, max, first, last, by another column", () => {
   };
 });
 
+everyWay("arguments that several aggregates compute alike, with and without filters", () => {
+  const input = memoryStream(spark(), "k INT, n INT, m INT, s STRING");
+  const frame = input.toDF().groupBy("k").agg(
+    F.expr("max(n) FILTER (WHERE n * 2 + m > 100)").as("filtered"),
+    F.expr("sum(n * 2 + m) FILTER (WHERE m > 0)").as("some"),
+    F.expr("sum(n * 2 + m)").as("all"),
+    F.expr("max_by(s || '!', n * 2 + m)").as("most"),
+    F.expr("min_by(m, n * 2 + m)").as("least"),
+    // The quotient is never computed where the ordering is null.
+    F.expr("max_by(10 div m, n * 2 + m)").as("quotient"),
+  );
+  return {
+    frame,
+    options: { outputMode: "update" },
+    steps: [
+      addData(input, [1, 5, 1, "a"], [1, 50, 2, "b"], [1, null, 0, "c"], [2, null, 3, "d"]),
+      checkNewAnswer([1, 50, 113, 113, "b!", 1, 5], [2, null, null, null, null, null, null]),
+      addData(input, [1, -60, 5, "e"], [2, 1, -1, null]),
+      checkNewAnswer([1, 50, -2, -2, "b!", 5, 5], [2, null, null, 1, null, -1, -10]),
+    ],
+  };
+});
+
 everyWay("lists grow over batches", () => {
   const input = memoryStream(spark(), "k INT, s STRING, n INT");
   return {

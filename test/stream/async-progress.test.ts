@@ -7,6 +7,7 @@ import type { DataFrame, MillraceError, StreamingQuery, TriggerOptions } from ".
 import { type ManualClock, manualClock, memoryStream } from "../../src/testing.ts";
 import { localExecutor } from "../../src/testing/memory-input.ts";
 import { temporaryDirectory } from "../faults/temporary-directory.ts";
+import { onWorkers } from "../support/every-way.ts";
 import { testSession } from "../support/test-session.ts";
 
 const spark = testSession();
@@ -30,20 +31,27 @@ interface Start {
   readonly options?: Readonly<Record<string, string | number | boolean>>;
   readonly format?: string;
   readonly trigger?: TriggerOptions;
+  readonly workers?: number;
 }
 
 const ASYNC = { asyncProgressTrackingEnabled: true, asyncProgressTrackingCheckpointIntervalMs: 1000 };
 
-function start(frame: DataFrame<any>, { checkpoint, clock, options = ASYNC, format = "memory", trigger }: Start): Promise<StreamingQuery> {
+function start(
+  frame: DataFrame<any>,
+  { checkpoint, clock, options = ASYNC, format = "memory", trigger, workers }: Start,
+): Promise<StreamingQuery> {
   const { executor } = frame.session;
   const { settings, ports } = localExecutor(executor);
-  const own = localExecutor(executor).beside(settings, clock ? { ...ports, clock: clock.clock, scheduler: clock.scheduler } : ports);
+  const own = localExecutor(executor).beside(
+    workers ? { ...settings, workers } : settings,
+    clock ? { ...ports, clock: clock.clock, scheduler: clock.scheduler } : ports,
+  );
   const writer = new DataStreamWriter({ ...frame.session, executor: own }, frame.plan).format(format).queryName("answers");
   if (trigger) writer.trigger(trigger);
   return writer.options({ checkpointLocation: checkpoint, ...options }).start();
 }
 
-test("interval commits and recovery", async () => {
+onWorkers("interval commits and recovery", async (nextWorkers) => {
   const checkpoint = newCheckpoint();
   const clock = manualClock(10_000);
   const input = memoryStream(spark(), "value INT");
@@ -52,7 +60,7 @@ test("interval commits and recovery", async () => {
     input.addData(value);
     await query.processAllAvailable();
   };
-  const first = await start(input.toDF(), { checkpoint, clock });
+  const first = await start(input.toDF(), { checkpoint, clock, workers: nextWorkers() });
   await batch(first, 0);
   await batch(first, 1);
   await batch(first, 2, 999);
@@ -64,7 +72,7 @@ test("interval commits and recovery", async () => {
   ]);
   expect(rowsOf("answers")).toEqual([0, 1, 2, 3]);
 
-  const second = await start(input.toDF(), { checkpoint, clock });
+  const second = await start(input.toDF(), { checkpoint, clock, workers: nextWorkers() });
   await batch(second, 4);
   await batch(second, 5);
   await batch(second, 6);
@@ -77,12 +85,12 @@ test("interval commits and recovery", async () => {
   expect(rowsOf("answers")).toEqual([4, 5, 6, 7]);
 });
 
-test("recovery non-contiguous log", async () => {
+onWorkers("recovery non-contiguous log", async (nextWorkers) => {
   const checkpoint = newCheckpoint();
   const clock = manualClock(0);
   const input = memoryStream(spark(), "value INT");
   const run = async (...batches: readonly (readonly number[])[]): Promise<void> => {
-    const query = await start(input.toDF(), { checkpoint, clock });
+    const query = await start(input.toDF(), { checkpoint, clock, workers: nextWorkers() });
     await query.processAllAvailable();
     for (const [i, values] of batches.entries()) {
       if (i === 3) await clock.advance(1000);

@@ -2,27 +2,25 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { functions as F, type StreamingQuery } from "../../src/index.ts";
 import {
   advanceManualClock,
   checkAnswer,
   checkNewAnswer,
   manualClock,
-  memoryStream,
   processAllAvailable,
   startStream,
   stopStream,
   testStream,
 } from "../../src/testing.ts";
 import { onWorkers } from "../support/every-way.ts";
+import { inSuccessiveSessions } from "../support/successive-sessions.ts";
 import { testSession } from "../support/test-session.ts";
 import { withEventTime } from "../support/windowed-counts.ts";
 
 const { col, count, window } = F;
-/** A session for each number of workers; the cases restart in it. */
-const sessions = new Map([1, 2, 4].map((workers) => [workers, testSession({ "spark.master": `local[${workers}]` })]));
-const spark = sessions.get(2)!;
+const spark = testSession();
 
 let directory: string;
 beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), "millrace-files-"))));
@@ -41,68 +39,84 @@ async function batchesWithData(query: StreamingQuery): Promise<number> {
   return (await query.recentProgress()).filter(({ numInputRows }) => numInputRows > 0).length;
 }
 
-test.each([1, 2, 4])("multiple sources: %i workers", async (workers) => {
-  const session = sessions.get(workers)!;
-  const input = memoryStream(session(), "value BIGINT");
+inSuccessiveSessions("multiple sources", "value BIGINT", async (sessions) => {
   const files = join(directory, "in");
-  const fileRows = session().readStream.schema("value BIGINT").option("maxFilesPerTrigger", 1).json(files);
-  const frame = input.toDF().union(fileRows);
   const written: bigint[] = [];
-  const run = async (): Promise<StreamingQuery> => {
-    const query = await frame.writeStream
-      .foreachBatch(async (batch) => void written.push(...(await batch.collect()).map((row) => row["value"] as bigint)))
+  const run = async (): Promise<number> => {
+    const fileRows = sessions.session.readStream.schema("value BIGINT").option("maxFilesPerTrigger", 1).json(files);
+    const query = await sessions.input
+      .toDF()
+      .union(fileRows)
+      .writeStream.foreachBatch(async (batch) => void written.push(...(await batch.collect()).map((row) => row["value"] as bigint)))
       .option("checkpointLocation", join(directory, "checkpoint"))
       .trigger({ availableNow: true })
       .start();
     await query.awaitTermination();
-    return query;
+    return await batchesWithData(query);
   };
   const sorted = () => written.map(Number).sort((a, b) => a - b);
 
-  for (const value of [1, 2, 3]) input.addData(value);
+  for (const value of [1, 2, 3]) sessions.add(value);
   for (const value of [7, 8, 9]) putFile(files, `${value}.json`, `{"value":${value}}\n`, value);
-  expect(await batchesWithData(await run())).toBe(3);
+  expect(await run()).toBe(3);
   expect(sorted()).toEqual([1, 2, 3, 7, 8, 9]);
 
-  for (const value of [4, 5, 6]) input.addData(value);
+  await sessions.next();
+  expect(await run()).toBe(0);
+  for (const value of [4, 5, 6]) sessions.add(value);
   for (const value of [10, 11, 12]) putFile(files, `${value}.json`, `{"value":${value}}\n`, value);
-  expect(await batchesWithData(await run())).toBe(3);
+  await sessions.next();
+  expect(await run()).toBe(3);
   expect(sorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 });
 
-test.each([1, 2, 4])("read data from outputs of another streaming query: %i workers", async (workers) => {
-  const session = sessions.get(workers)!;
-  const input = memoryStream(session(), "value STRING");
+inSuccessiveSessions("read data from outputs of another streaming query", "value STRING", async (sessions) => {
   const output = join(directory, "out");
-  const start = () => input.toDF().writeStream.format("text").option("checkpointLocation", join(directory, "checkpoint")).start(output);
-  let writing = await start();
+  const seen: string[] = [];
+  let [writing, reading]: StreamingQuery[] = [];
+  const startWriting = async (): Promise<void> => {
+    writing = await sessions.input
+      .toDF()
+      .writeStream.format("text")
+      .option("checkpointLocation", join(directory, "checkpoint"))
+      .start(output);
+  };
+  const startReading = async (): Promise<void> => {
+    const frame = sessions.session.readStream.text(output).filter(col("value").contains("keep"));
+    reading = await frame.writeStream
+      .foreachBatch(async (batch) => void seen.push(...(await batch.collect()).map((row) => row["value"] as string)))
+      .option("checkpointLocation", join(directory, "checkpoint of the reader"))
+      .start();
+  };
+  const restart = async (): Promise<void> => {
+    await Promise.all([writing!.stop(), reading!.stop()]);
+    await sessions.next();
+    await startWriting();
+    await startReading();
+  };
   const write = async (...rows: readonly string[]): Promise<void> => {
-    input.addData(...rows);
-    await writing.processAllAvailable();
+    sessions.add(...rows);
+    await writing!.processAllAvailable();
   };
   const stray = (name: string) => writeFileSync(join(output, name), "should not be read\n");
 
+  await startWriting();
   await write("keep2", "drop1");
-  const reading = session().readStream.text(output).filter(col("value").contains("keep"));
   stray("should_not_keep_0.txt");
-  const seen: string[] = [];
-  const query = await reading.writeStream
-    .foreachBatch(async (batch) => void seen.push(...(await batch.collect()).map((row) => row["value"] as string)))
-    .option("checkpointLocation", join(directory, "checkpoint of the reader"))
-    .start();
-  await query.processAllAvailable();
+  await startReading();
+  await reading!.processAllAvailable();
   expect(seen).toEqual(["keep2"]);
+  await restart();
   await write("keep3", "drop2");
-  await query.processAllAvailable();
+  await reading!.processAllAvailable();
   expect(seen).toEqual(["keep2", "keep3"]);
-  await writing.stop();
   stray("should_not_keep_1.txt");
-  writing = await start();
+  await restart();
   await write("keep4");
-  await query.processAllAvailable();
+  await reading!.processAllAvailable();
   expect(seen).toEqual(["keep2", "keep3", "keep4"]);
-  await Promise.all([query.stop(), writing.stop()]);
-  expect((await session().read.text(output).collect()).map(({ value }) => value).sort()).toEqual([
+  await Promise.all([reading!.stop(), writing!.stop()]);
+  expect((await sessions.session.read.text(output).collect()).map(({ value }) => value).sort()).toEqual([
     "drop1",
     "drop2",
     "keep2",
@@ -111,35 +125,44 @@ test.each([1, 2, 4])("read data from outputs of another streaming query: %i work
   ]);
 });
 
-test.each(["parquet", "json", "csv"].flatMap((format) => [1, 2, 4].map((workers) => ({ format, workers }))))(
-  "writing with aggregation: $format, $workers workers",
-  async ({ format, workers }) => {
-    const session = sessions.get(workers)!;
-    const input = memoryStream(session(), "value INT");
+for (const format of ["parquet", "json", "csv"]) {
+  inSuccessiveSessions(`writing with aggregation: ${format}`, "value INT", async (sessions) => {
     const output = join(directory, "out");
-    const frame = withEventTime(input, "10 seconds")
-      .groupBy(window(col("eventTime"), "5 seconds").as("window"))
-      .agg(count("*").as("count"))
-      .select(col("window").getField("start").cast("long").as("start"), col("window").getField("end").cast("long").as("end"), col("count"));
-    const start = () => frame.writeStream.format(format).option("checkpointLocation", join(directory, "checkpoint")).start(output);
+    const start = (): Promise<StreamingQuery> =>
+      withEventTime(sessions.input, "10 seconds")
+        .groupBy(window(col("eventTime"), "5 seconds").as("window"))
+        .agg(count("*").as("count"))
+        .select(
+          col("window").getField("start").cast("long").as("start"),
+          col("window").getField("end").cast("long").as("end"),
+          col("count"),
+        )
+        .writeStream.format(format)
+        .option("checkpointLocation", join(directory, "checkpoint"))
+        .start(output);
     let query = await start();
+    const restart = async (): Promise<void> => {
+      await query.stop();
+      await sessions.next();
+      query = await start();
+    };
     const add = async (...rows: readonly number[]): Promise<number[][]> => {
-      input.addData(...rows);
+      sessions.add(...rows);
       await query.processAllAvailable();
-      const written = await session().read.format(format).schema("start BIGINT, end BIGINT, count BIGINT").load(output).collect();
+      const written = await sessions.session.read.format(format).schema("start BIGINT, end BIGINT, count BIGINT").load(output).collect();
       return written.map((row) => Object.values(row).map(Number)).sort((a, b) => a[0]! - b[0]!);
     };
     expect(await add(100)).toEqual([]);
+    await restart();
     expect(await add(104, 123)).toEqual([[100, 105, 2]]);
-    await query.stop();
-    query = await start();
+    await restart();
     expect(await add(140)).toEqual([
       [100, 105, 2],
       [120, 125, 1],
     ]);
     await query.stop();
-  },
-);
+  });
+}
 
 onWorkers("uniform distribution of event timestamps", async (nextWorkers) => {
   const rate = spark().readStream.format("rate").option("rowsPerSecond", 1500).load();

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { functions as F } from "../../src/index.ts";
+import { type DataFrame, functions as F } from "../../src/index.ts";
 import {
   addData,
   advanceManualClock,
@@ -18,7 +18,7 @@ import {
   stopStream,
   testStream,
 } from "../../src/testing.ts";
-import { everyWay } from "../support/every-way.ts";
+import { everyWay, onWorkers } from "../support/every-way.ts";
 import { newestWatermarkMs } from "../support/query-assertions.ts";
 import { testSession } from "../support/test-session.ts";
 import { withEventTime } from "../support/windowed-counts.ts";
@@ -113,31 +113,34 @@ test("a batch that runs again has the time of its first run", async () => {
   );
 });
 
-test.each([
-  ["aggregates", (input: any) => input.groupBy("k").agg(sum("v").as("s"), F.max("v").as("m"))],
-  ["the type of an aggregate", (input: any) => input.groupBy("k").agg(sum(col("v").cast("double")).as("s"))],
-])("changing schema of state when restarting query: %s", async (_what, changed) => {
-  const input = memoryStream(spark(), "k INT, v INT");
-  const checkpointLocation = mkdtempSync(join(tmpdir(), "millrace-schema-"));
-  const aggregated = (frame: any) => frame.groupBy("k").agg(sum("v").as("s"));
-  try {
-    await testStream(
-      aggregated(input.toDF()),
-      { outputMode: "update", checkpointLocation },
-      addData(input, [1, 1]),
-      checkNewAnswer([1, 1]),
-    );
-    await testStream(
-      changed(input.toDF()),
-      { outputMode: "update", checkpointLocation },
-      startStream(),
-      addData(input, [2, 1]),
-      expectFailure({ condition: "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE", message: "does not match existing" }),
-    );
-  } finally {
-    rmSync(checkpointLocation, { recursive: true });
-  }
-});
+const CHANGES: Readonly<Record<string, (input: DataFrame<any>) => DataFrame<any>>> = {
+  aggregates: (input) => input.groupBy("k").agg(sum("v").as("s"), F.max("v").as("m")),
+  "the type of an aggregate": (input) => input.groupBy("k").agg(sum(col("v").cast("double")).as("s")),
+};
+for (const [what, changed] of Object.entries(CHANGES)) {
+  onWorkers(`changing schema of state when restarting query: ${what}`, async (nextWorkers) => {
+    const input = memoryStream(spark(), "k INT, v INT");
+    const checkpointLocation = mkdtempSync(join(tmpdir(), "millrace-schema-"));
+    const options = { outputMode: "update", checkpointLocation } as const;
+    try {
+      await testStream(
+        input.toDF().groupBy("k").agg(sum("v").as("s")),
+        { ...options, workers: nextWorkers() },
+        addData(input, [1, 1]),
+        checkNewAnswer([1, 1]),
+      );
+      await testStream(
+        changed(input.toDF()),
+        { ...options, workers: nextWorkers() },
+        startStream(),
+        addData(input, [2, 1]),
+        expectFailure({ condition: "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE", message: "does not match existing" }),
+      );
+    } finally {
+      rmSync(checkpointLocation, { recursive: true });
+    }
+  });
+}
 
 test("delay in months: a month has 31 days", async () => {
   const input = memoryStream(spark(), "value INT");

@@ -12,7 +12,7 @@ import {
   testStream,
 } from "../../src/testing.ts";
 import { localExecutor } from "../../src/testing/memory-input.ts";
-import { everyWay } from "../support/every-way.ts";
+import { everyWay, onWorkers } from "../support/every-way.ts";
 import { stateRows } from "../support/query-assertions.ts";
 import { testSession } from "../support/test-session.ts";
 import { withEventTime } from "../support/windowed-counts.ts";
@@ -58,29 +58,27 @@ for (const where of ["session", "worker"] as const) {
   });
 }
 
-for (const workers of [1, 2, 4]) {
-  test(`midbatch failure, ${workers} workers`, async () => {
-    let failures = 1;
-    const input = memoryStream(spark(), "value INT");
-    const frame = input
-      .toDF()
-      .map(({ value }) => {
-        if (value === 4 && failures-- > 0) throw new Error("killed on purpose");
-        return value!;
-      }, "value INT")
-      .groupBy("value")
-      .agg(count("*"));
-    await testStream(
-      frame,
-      { outputMode: "update", workers },
-      startStream(),
-      addData(input, 1, 2, 3, 4),
-      expectFailure({ condition: "FAILED_EXECUTE_UDF", message: /killed on purpose/ }),
-      startStream(),
-      checkNewAnswer([1, 1], [2, 1], [3, 1], [4, 1]),
-    );
-  });
-}
+onWorkers("midbatch failure", async (nextWorkers) => {
+  let failures = 1;
+  const input = memoryStream(spark(), "value INT");
+  const frame = input
+    .toDF()
+    .map(({ value }) => {
+      if (value === 4 && failures-- > 0) throw new Error("killed on purpose");
+      return value!;
+    }, "value INT")
+    .groupBy("value")
+    .agg(count("*"));
+  await testStream(
+    frame,
+    { outputMode: "update" },
+    startStream({ workers: nextWorkers() }),
+    addData(input, 1, 2, 3, 4),
+    expectFailure({ condition: "FAILED_EXECUTE_UDF", message: /killed on purpose/ }),
+    startStream({ workers: nextWorkers() }),
+    checkNewAnswer([1, 1], [2, 1], [3, 1], [4, 1]),
+  );
+});
 
 test("a closure that fails behind a stateful operator leaves the state as it was", async () => {
   let failures = 1;
