@@ -2,7 +2,7 @@
 // them is padded so. Both return 1 if exactly `size` bytes came out, otherwise 0. Called by the Parquet reader, in workers.
 
 /** Copies `length` bytes that may go up to 31 bytes further. */
-@inline function copyForward(to: usize, from: usize, length: usize): void {
+@inline export function copyForward(to: usize, from: usize, length: usize): void {
   if (length > 256) {
     memory.copy(to, from, length);
     return;
@@ -11,7 +11,7 @@
 }
 
 /** Repeats the `length` bytes from `offset` bytes back, which may overlap what is written. */
-@inline function copyBack(to: usize, offset: usize, length: usize): void {
+@inline export function copyBack(to: usize, offset: usize, length: usize): void {
   let from = to - offset;
   if (offset >= 16) {
     for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
