@@ -3,10 +3,10 @@
 // its first row) costs one cache miss instead of one per bucket. Bits are hints: one that is set for nothing costs a look-up, so evictions and
 // aborts leave them; they are cleared in bulk, once for so many added keys. Used by row-operator.ts, touch.ts and the store; no kernels.
 import { ROW_FLAGS, ROW_HASH } from "./memory-layout";
-import { countStateBytes, inMemory, limitShare, nextInMemory } from "./cold-chunk";
+import { countStateBytes, inMemory, isCold, limitShare, nextInMemory } from "./cold-chunk";
 import { heap_alloc, heap_free } from "./memory";
-import { C_ROWS_USED, ROW_NOT_LIVE, T_BUCKET, T_ROWS, T_ROW_BYTES, chunkFirst, remix, rowsOf } from "./table-layout";
-import { P_COUNT, P_FILTER, P_FILTER_ADDED, P_FILTER_SHIFT, tableAt } from "./store-tables";
+import { C_ROWS_USED, ROW_NOT_LIVE, T_BUCKET, T_ROWS, T_ROW_BYTES, chunkFirst, chunkNext, remix, rowsOf } from "./table-layout";
+import { P_COUNT, P_FILTER, P_FILTER_ADDED, P_FILTER_SHIFT, S_UNDO, tableAt } from "./store-tables";
 
 const LINE_BYTES: u32 = 64;
 const LINE_WORDS: u32 = 16;
@@ -56,9 +56,9 @@ const LIMIT_PARTS: u32 = 64;
 }
 
 /** To be called before a key is added: makes the filter, larger or clean again when it is due. False: memory is exhausted. */
-@inline export function filterReady(entry: usize): bool {
+@inline export function filterReady(state: usize, entry: usize): bool {
   if (load<u32>(entry, P_FILTER) != 0 && load<u32>(entry, P_FILTER_ADDED) < lines(entry) * (LINE_WORDS / WORDS_PER_KEY)) return true;
-  return renew(entry);
+  return renew(entry, load<u32>(state, S_UNDO) == 0);
 }
 
 function rowsIn(entry: usize): u32 {
@@ -67,7 +67,8 @@ function rowsIn(entry: usize): u32 {
   return rows;
 }
 
-function renew(entry: usize): bool {
+/** `isUnchanged`: the batch has updated and removed nothing so far, so that an abort brings back no row that is not among the live ones now. */
+function renew(entry: usize, isUnchanged: bool): bool {
   const before: usize = load<u32>(entry, P_FILTER);
   const log2Before = before == 0 ? LINES_LOG2_MIN : 32 - load<u32>(entry, P_FILTER_SHIFT);
   let log2 = log2Before;
@@ -79,17 +80,30 @@ function renew(entry: usize): bool {
     countStateBytes(<i64>LINE_BYTES << log2);
     store<u32>(entry, <u32>address, P_FILTER);
     store<u32>(entry, 32 - log2, P_FILTER_SHIFT);
-    if (before == 0) enterAll(entry, address, log2);
-    else {
-      // Each line becomes a run of equal ones.
-      const spread = log2 - log2Before;
-      for (let i: u32 = 0; i < <u32>1 << log2; i++) memory.copy(address + LINE_BYTES * i, before + LINE_BYTES * (i >> spread), LINE_BYTES);
+    if (before == 0 || (isUnchanged && isInMemory(entry))) enterAll(entry, address, log2);
+    else spread(before, log2Before, address, log2);
+    if (before != 0) {
       countStateBytes(-(<i64>LINE_BYTES << log2Before));
       heap_free(before, LINE_BYTES << log2Before);
     }
   }
   clearDead(entry, log2);
   store<u32>(entry, 0, P_FILTER_ADDED);
+  return true;
+}
+
+/** Each line becomes a run of equal ones: no row is looked at, but half of their bits are for nothing. */
+function spread(before: usize, log2Before: u32, filter: usize, log2: u32): void {
+  for (let i: u32 = 0; i < <u32>1 << log2; i++) {
+    memory.copy(filter + LINE_BYTES * i, before + LINE_BYTES * (i >> (log2 - log2Before)), LINE_BYTES);
+  }
+}
+
+function isInMemory(entry: usize): bool {
+  for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
+    const table = tableAt(entry, t);
+    for (let chunk = chunkFirst(table); chunk != 0; chunk = chunkNext(table, chunk)) if (isCold(chunk)) return false;
+  }
   return true;
 }
 

@@ -81,7 +81,7 @@ function add(state: usize, row: usize): usize {
 function addUntil(state: usize, row: usize): usize {
   const hash = load<u32>(row, ROW_HASH);
   const entry = partitionEntry(state, partitionOf(state, hash));
-  if (!filterReady(entry)) return FAILED;
+  if (!filterReady(state, entry)) return FAILED;
   const remixed = remix(hash);
   const line = filterLine(entry, remixed);
   const mask = filterMask(line, remixed);
