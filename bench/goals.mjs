@@ -9,6 +9,7 @@ export const goals = [
   { title: "Filter and project, Parquet", suite: "filter-parquet", peers: "project-parquet", floor: 20, goal: 60 },
   { title: "Filter and project, NDJSON to Parquet files", suite: "json-to-parquet", peers: "json-to-parquet", floor: 2, goal: 5 },
   { title: "Count by key, 1 M keys, update mode", suite: "count-by-key", peers: "count-by-key", floor: 5, goal: 10 },
+  { title: "Count by key, state 4x over the memory limit", suite: "state-beyond-memory", floor: 0.5, goal: 1 },
   { title: "Stream-stream join, time range", suite: "stream-join", floor: 1.5, goal: 3 },
   ...["q0", "q1", "q2"].map((query) => ({
     title: `Nexmark ${query}, Parquet`,

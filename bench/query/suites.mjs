@@ -13,6 +13,7 @@ import { suite as micro } from "./micro.mjs";
 import { nexmarkSuites } from "./nexmark.mjs";
 import { suite as restart } from "./restart.mjs";
 import { suite as smallBatch } from "./small-batch.mjs";
+import { suite as stateBeyondMemory } from "./state-beyond-memory.mjs";
 import { suite as stations } from "./stations.mjs";
 import { waitingSuites } from "./waiting.mjs";
 import { suite as ysbCampaigns } from "./ysb-campaigns.mjs";
@@ -28,6 +29,7 @@ export const suites = [
   deduplicate,
   keyedUpdates,
   liveState,
+  stateBeyondMemory,
   restart,
   ...nexmarkSuites,
   consistency,

@@ -106,6 +106,12 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "1g",
     check: isByteSize,
   },
+  "millrace.memory.limit": {
+    description:
+      "Memory for the state of a query, over all workers, such as 2g. What is beyond it waits on disk. Default: half of the memory of the machine or of its control group.",
+    default: null,
+    check: isByteSize,
+  },
   "millrace.workerTimeout": {
     description: "A worker that works for so long without a sign of life counts as dead and is replaced. 0: never.",
     default: "120s",

@@ -17,6 +17,7 @@ import type { SinkProvider, StreamSink } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import { AsyncProgress } from "../coordinator/async-progress.ts";
 import { LoadedQuery } from "../coordinator/loaded-query.ts";
+import { memoryLimitBytes } from "../coordinator/memory-limit.ts";
 import { MicroBatchExecution } from "../coordinator/micro-batch-execution.ts";
 import { BackgroundSnapshots } from "../coordinator/background-snapshots.ts";
 import { readStreamingConf } from "../coordinator/streaming-conf.ts";
@@ -82,7 +83,10 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       sink.delivery.kind === "main"
         ? { kind: "main" }
         : { kind: "writer", writer: sink.delivery.writer, settings: sink.delivery.settings, schema };
-    const target = await checkpointTarget(ports, checkpoint, schemas);
+    const target = {
+      ...(await checkpointTarget(ports, checkpoint, schemas)),
+      memoryLimitBytes: await memoryLimitBytes(ports.files, sessionConf(executor)),
+    };
     const query = new LoadedQuery(executor.pool, program, functions, output, target);
     const readStaticTables = () => executor.staticTables(program);
     const staticTables = await readStaticTables();
@@ -201,7 +205,7 @@ async function checkpointTarget(
   ports: Ports,
   { path, queryId, owner }: Checkpoint,
   schemas: readonly StateSchema[],
-): Promise<CheckpointTarget> {
+): Promise<Omit<CheckpointTarget, "memoryLimitBytes">> {
   return { path, queryId, bootId: owner.bootId, inode: (await ports.files.stat(path))!.inode, schemas };
 }
 

@@ -18,6 +18,8 @@ const META_AT = 24;
 const META_MAGIC = 0x2_beefc0den;
 const PAGE_SIZES = [4096, 8192, 16384, 32768, 65536];
 const PAGE_BYTES_MAX = 65536;
+/** Address space that is taken at once: a map that grows moves, under the hands of other threads' reads. */
+const MAP_BYTES = 2 ** 36;
 
 export const lmdbChunks: ChunkEnvironments = {
   open: (directory) => new LmdbEnvironment(directory),
@@ -43,6 +45,7 @@ class LmdbEnvironment implements ChunkEnvironment {
       noSync: true,
       overlappingSync: false,
       maxDbs: 1,
+      mapSize: MAP_BYTES,
       commitDelay: 0,
     });
     this.#checkLength();
@@ -63,6 +66,10 @@ class LmdbEnvironment implements ChunkEnvironment {
       for (const key of removed) this.#database.removeSync(key as Buffer);
       for (const { key, value } of put) this.#database.putSync(key as Buffer, value as Buffer);
     });
+  }
+
+  refresh(): void {
+    this.#database.resetReadTxn();
   }
 
   sync(): void {

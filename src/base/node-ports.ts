@@ -235,6 +235,10 @@ class NodeFile implements SyncFile {
     for (let done = 0; done < bytes.length;) done += writeSync(this.#descriptor, bytes, done, bytes.length - done);
   }
 
+  write(bytes: Uint8Array, position: number): void {
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#descriptor, bytes, done, bytes.length - done, position + done);
+  }
+
   sync(): void {
     fdatasyncSync(this.#descriptor);
   }

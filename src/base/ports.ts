@@ -43,6 +43,8 @@ export interface SyncFile {
   read(into: Uint8Array, position: number): number;
   /** Writes all of `bytes` at the end of what this handle has written. */
   append(bytes: Uint8Array): void;
+  /** Writes all of `bytes` at `position`, over what is there. Not for a handle that appends. */
+  write(bytes: Uint8Array, position: number): void;
   /** Makes the data durable (fdatasync). Throws on failure; the caller must not retry. */
   sync(): void;
   sizeBytes(): number;
@@ -106,6 +108,8 @@ export interface ChunkEnvironment {
   range(from: Uint8Array, to: Uint8Array): Iterable<ChunkEntry>;
   /** One transaction: `removed` keys go, then `put` come. */
   write(removed: readonly Uint8Array[], put: readonly ChunkEntry[]): void;
+  /** Ends what reads see of one moment: the next one sees what has been written since. Threads that never wait call it, others need not. */
+  refresh(): void;
   /** Makes everything durable. */
   sync(): void;
   close(): void;

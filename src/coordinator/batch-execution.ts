@@ -93,7 +93,10 @@ export async function surviveWorkerDeath<T>(
   }
 }
 
-/** S2 and, as `prepare`, S3. A batch whose worker died starts again from the committed state, as a new attempt. */
+/**
+ * S2 and, as `prepare`, S3. A batch whose worker died, or that found the chunk store damaged (which goes away then), starts again from the
+ * committed state, as a new attempt.
+ */
 async function runAttempts<Prepared>(
   parts: BatchParts,
   batchId: number,
@@ -112,7 +115,7 @@ async function runAttempts<Prepared>(
     } catch (error) {
       await Promise.allSettled([isPlanned]);
       await undo(parts, attempt);
-      if (tries === ATTEMPTS_MAX || !isWorkerDeath(error)) throw error;
+      if (tries === ATTEMPTS_MAX || !(isWorkerDeath(error) || isDamagedChunkStore(error))) throw error;
     }
   }
 }
@@ -136,6 +139,10 @@ async function publish(parts: BatchParts, attempt: BatchAttempt, output: BatchOu
     if (held !== attempt.attempt || isNotDurable(error)) throw error;
   }
   failpoint("after-sink-commit");
+}
+
+function isDamagedChunkStore(error: unknown): boolean {
+  return error instanceof MillraceError && error.condition === "STATE_CHUNK_STORE_DAMAGED";
 }
 
 /** After a failed fsync what the sink says it holds may be gone with the next power loss. */

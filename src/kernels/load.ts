@@ -8,6 +8,25 @@ import { MillraceError } from "../base/errors.ts";
 /** A kernel: numbers are i32/f32/f64, bigints i64. Which export takes what is said in `kernels/assembly/*.ts`. */
 export type Kernel = (...args: any[]) => any;
 
+/** Names a chunk in the chunk store (`state/chunk-key.ts`), its operator by the address of the store in memory. */
+export interface StoredChunkName {
+  readonly store: number;
+  readonly partition: number;
+  readonly bucket: bigint;
+  readonly code: number;
+  /** CRC-32C of its bytes. */
+  readonly checksum: number;
+}
+
+/** Where chunks of state are that are not in memory (`kernels/assembly/cold-chunk.ts`). What these throw goes through the kernels. */
+export interface ColdChunkPlaces {
+  /** Copies a chunk to `address`; 0: there was no memory for it. With place 0 it is the one of that name in the chunk store. */
+  read(address: number, bytes: number, place: number, name: StoredChunkName): void;
+  /** Keeps a copy of a chunk; returns its place, never 0. */
+  write(address: number, bytes: number): number;
+  forget(place: number, bytes: number): void;
+}
+
 /** Kernels and memory of one worker. Views are refreshed when the memory has grown: do not keep them across calls. */
 export interface Kernels {
   readonly memory: WebAssembly.Memory;
@@ -15,6 +34,8 @@ export interface Kernels {
   /** Current view on the whole memory. */
   bytes(): Uint8Array;
   view(): DataView;
+  /** Without it no chunk may leave memory. */
+  coldChunks: ColdChunkPlaces | null;
 }
 
 /** Pages the memory has at start; the kernels' static data lies inside. Must equal `initialMemory` in asconfig.json. */
@@ -41,7 +62,28 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
   const abort = (): never => {
     throw new Error("millrace internal error: a kernel aborted");
   };
-  const instance = new WebAssembly.Instance(module, { env: { memory, abort } });
+  const host = {
+    chunk_read: (
+      address: number,
+      bytes: number,
+      place: number,
+      store: number,
+      partition: number,
+      bucket: bigint,
+      code: number,
+      checksum: number,
+    ) =>
+      kernels.coldChunks!.read(address >>> 0, bytes, place >>> 0, {
+        store: store >>> 0,
+        partition,
+        bucket,
+        code,
+        checksum: checksum >>> 0,
+      }),
+    chunk_write: (address: number, bytes: number) => kernels.coldChunks!.write(address >>> 0, bytes),
+    chunk_forget: (place: number, bytes: number) => kernels.coldChunks!.forget(place >>> 0, bytes),
+  };
+  const instance = new WebAssembly.Instance(module, { env: { memory, abort }, host });
   let bytes = new Uint8Array(memory.buffer);
   let view = new DataView(memory.buffer);
   const refresh = (): void => {
@@ -50,10 +92,12 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
       view = new DataView(memory.buffer);
     }
   };
-  return {
+  const kernels: Kernels = {
     memory,
     exports: instance.exports as unknown as Record<string, Kernel>,
     bytes: () => (refresh(), bytes),
     view: () => (refresh(), view),
+    coldChunks: null,
   };
+  return kernels;
 }

@@ -90,6 +90,8 @@ export interface CheckpointTarget {
   readonly inode: number;
   /** Of the machine. */
   readonly bootId: string;
+  /** For the state of all workers. */
+  readonly memoryLimitBytes: number;
   /** That state files may have, from the checkpoint's first to the one that is written now; empty: there is no state. */
   readonly schemas: readonly StateSchema[];
 }
@@ -184,6 +186,7 @@ export interface StateReply {
 
 /** Of one worker. */
 export interface StateSize {
+  /** In memory and out of it. */
   readonly stateBytes: number;
   /** Of the batch's change files. */
   readonly changeBytes: number;

@@ -10,19 +10,25 @@ import { chunkKey, type ChunkName, chunkName, partitionRange } from "./chunk-key
 import { CHUNK_HEADER_BYTES, checkChunkHeader } from "./chunk-value.ts";
 import type { StateStore } from "./state-store.ts";
 
-/** Throws `STATE_CHUNK_STORE_DAMAGED`; the stores are then unusable and must be dropped. `loaded` hears of every chunk. */
+/**
+ * Throws `STATE_CHUNK_STORE_DAMAGED`; the stores are then unusable and must be dropped. `loaded` hears of every chunk. Chunks beyond `bytesMax`
+ * bytes stay where they are until they are needed (`cold-chunks.ts`).
+ */
 export function loadChunks(
   kernels: Kernels,
   environment: ChunkEnvironment,
   path: string,
   stores: Iterable<StateStore>,
   loaded: (name: ChunkName) => void,
+  bytesMax = Number.POSITIVE_INFINITY,
 ): void {
+  const { state_bytes } = kernels.exports;
   for (const store of stores) {
     for (const partition of store.partitions()) {
       for (const { key, value } of environment.range(...partitionRange("checksum", store.operatorId, partition))) {
         const name = chunkName(key);
-        const problem = loadChunk(kernels, environment, store, name, new DataView(value.buffer, value.byteOffset).getUint32(0, true));
+        const checksum = new DataView(value.buffer, value.byteOffset).getUint32(0, true);
+        const problem = loadChunk(kernels, environment, store, name, checksum, bytesMax - (state_bytes!() as number));
         if (problem !== null) {
           const chunk = `operator ${name.operatorId}, partition ${name.partition}, bucket ${name.bucket}, chunk ${name.code}`;
           throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path, reason: `${chunk}: ${problem}` });
@@ -34,16 +40,26 @@ export function loadChunks(
 }
 
 /** What is wrong with the chunk, or null. */
-function loadChunk(kernels: Kernels, environment: ChunkEnvironment, store: StateStore, name: ChunkName, checksum: number): string | null {
+function loadChunk(
+  kernels: Kernels,
+  environment: ChunkEnvironment,
+  store: StateStore,
+  name: ChunkName,
+  checksum: number,
+  bytesMax: number,
+): string | null {
   const value = environment.get(chunkKey("chunk", name));
   if (value === undefined) return "it is missing";
   const problem = checkChunkHeader(value, checksum);
   if (problem !== null) return problem;
   const bytes = value.length - CHUNK_HEADER_BYTES;
+  if (bytes > bytesMax) return store.adoptCold(name, value.subarray(CHUNK_HEADER_BYTES), bytes, checksum) ? null : MALFORMED;
   const { heap_alloc, crc32c } = kernels.exports;
   const address = (heap_alloc!(bytes) as number) >>> 0;
   if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `a chunk of ${bytes} bytes` });
   copyBytes(kernels.bytes(), address, value.subarray(CHUNK_HEADER_BYTES));
   if ((crc32c!(address, bytes, 0) as number) >>> 0 !== checksum) return "its checksum is wrong";
-  return store.adoptChunk(name, address, bytes) ? null : "it is malformed, or of another row layout";
+  return store.adoptChunk(name, address, bytes) ? null : MALFORMED;
 }
+
+const MALFORMED = "it is malformed, or of another row layout";

@@ -27,7 +27,7 @@ export interface ChunkStoreTarget extends Omit<ChunkStoreIdentity, "shape"> {
 /** Below the checkpoint. */
 export const CHUNKS_DIRECTORY = "state/chunks";
 /** In that directory while chunks are loaded: a start that finds it knows that the one before it did not survive that. */
-const LOADING_MARK = "loading";
+export const LOADING_MARK = "loading";
 
 export class ChunkWriter {
   readonly #ports: Ports;

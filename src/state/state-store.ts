@@ -27,8 +27,16 @@ export interface StateStoreOptions {
   readonly evictRowsMax?: number;
 }
 
+export interface ChunkCounts {
+  readonly chunksInMemory: number;
+  readonly coldChunks: number;
+  /** Of the running batch. */
+  readonly loadedChunks: number;
+  readonly coldBytes: number;
+}
+
 /** Numbers of the running batch, to be read before `commit` or `abort`. */
-export interface StateStoreMetrics {
+export interface StateStoreMetrics extends ChunkCounts {
   readonly rows: number;
   readonly updatedRows: number;
   readonly removedRows: number;
@@ -122,6 +130,12 @@ export class StateStore {
     return this.#kernel("store_adopt_chunk", partition, bucket, address, bytes, 1) === 0;
   }
 
+  /** The same for a chunk that stays in the chunk store; `image` holds its beginning. */
+  adoptCold({ partition, bucket }: ChunkName, image: Uint8Array, bytes: number, checksum: number): boolean {
+    this.#kernels.bytes().set(image.subarray(0, CURSOR_BYTES), this.#cursor);
+    return this.#kernel("store_adopt_cold", partition, bucket, this.#cursor, bytes, checksum) === 0;
+  }
+
   /**
    * To be called when all chunks are adopted, or all snapshot files read, before change files and batches. Of a table that went while a pass copied
    * it only some chunks are there, and of one that came after the pass had begun: redo takes it out, or makes the rest of it.
@@ -143,6 +157,19 @@ export class StateStore {
       removedRows: this.#kernel("store_removed_rows"),
       lateGroups: this.#kernel("store_late_groups"),
       memoryBytes: this.#kernel("store_memory_bytes"),
+      ...this.chunkCounts(),
+    };
+  }
+
+  /** Chunks in memory and out of it, and how many have come back in this batch. */
+  chunkCounts(): ChunkCounts {
+    this.#kernel("store_chunk_counts", this.#cursor);
+    const view = this.#kernels.view();
+    return {
+      chunksInMemory: view.getUint32(this.#cursor, true),
+      coldChunks: view.getUint32(this.#cursor + 4, true),
+      loadedChunks: view.getUint32(this.#cursor + 8, true),
+      coldBytes: view.getFloat64(this.#cursor + 16, true),
     };
   }
 

@@ -8,6 +8,7 @@ import { CONTEXT_STORE } from "../compile/stage-context.ts";
 import type { AggregateOperator, Stage } from "../plan/physical/program.ts";
 import type { ExchangeBlock, StateReply, TaskResult } from "../protocol/messages.ts";
 import type { TaskContext } from "./query-instance.ts";
+import { forEachGroupedRun } from "./grouped-rows.ts";
 import type { QueryState } from "./query-state.ts";
 import { forEachPairs, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
@@ -54,15 +55,14 @@ export class MergeTask {
     const started = ports.clock.monotonicMs();
     const startedCalls = this.#instance.calls;
     let emittedRows = 0;
-    let group = -1;
-    blocks.forEach((block, index) => {
-      if (stateful && block.groupsLog2 > 0 && block.group !== group) this.#warm(store, blocks, index);
-      group = block.group;
-      this.#merge(block);
-    });
+    const inBytes = blocks.reduce((sum, { bytes }) => sum + bytes, 0);
+    const isTight = stateful && this.#state!.beginUpdates(inBytes);
+    if (isTight) this.#mergeGrouped(store, blocks);
+    else this.#mergeInOrder(store, blocks);
     if (operator.layout.keys.length === 0 && (KEYLESS_HASH % program.partitions) % workerCount === workerIndex)
       this.#instance.call("initial");
     const merged = ports.clock.monotonicMs();
+    const isPartlyCold = stateful && this.#state!.endUpdates();
 
     const output = new TaskOutput(this.#context, this.#stage, workerIndex);
     try {
@@ -77,6 +77,8 @@ export class MergeTask {
         this.#instance.call("emit", pairs, count);
         emittedRows += count;
         partial?.afterBlock(count);
+        // Text of rows that wait in out-blocks lies in chunks, which may make room for the next ones.
+        if (isPartlyCold) this.#instance.drain();
         return count;
       });
       this.#instance.drain();
@@ -97,7 +99,7 @@ export class MergeTask {
           lanes,
           ...output.finish(),
           elapsedMs: ports.clock.monotonicMs() - started,
-          inputBytes: blocks.reduce((sum, { bytes }) => sum + bytes, 0),
+          inputBytes: inBytes,
           readMs: 0,
           stepRows: this.#instance.takeStepRows(),
         },
@@ -108,6 +110,29 @@ export class MergeTask {
     } finally {
       kernels.exports["arena_reset"]!(ARENA_SPLIT);
     }
+  }
+
+  #mergeGrouped(store: number, blocks: readonly ExchangeBlock[]): void {
+    const { kernels, program, workerIndex } = this.#context;
+    const state = this.#state!;
+    kernels.exports["arena_reset"]!(ARENA_SPLIT);
+    const { partitions } = program;
+    const { chunksMax } = state;
+    const parts = { kernels, workerIndex, memories: this.#memories, arena: ARENA_SPLIT, store, partitions, chunksMax };
+    forEachGroupedRun(parts, blocks, (from, to) => {
+      this.#instance.call("merge", from, to);
+      state.reclaim();
+    });
+    kernels.exports["arena_reset"]!(ARENA_SPLIT);
+  }
+
+  #mergeInOrder(store: number, blocks: readonly ExchangeBlock[]): void {
+    let group = -1;
+    blocks.forEach((block, index) => {
+      if (this.#state && block.groupsLog2 > 0 && block.group !== group) this.#warm(store, blocks, index);
+      group = block.group;
+      this.#merge(block);
+    });
   }
 
   /** Has what the rows of the group that begins at `index` will read loaded. */

@@ -134,6 +134,11 @@ export class QueryInstance {
     return this.#kernels;
   }
 
+  /** The query ends here, or starts afresh in another instance. */
+  close(): void {
+    this.#state?.close();
+  }
+
   /** Table 0 comes first and takes the place of all tables loaded before. */
   loadTable(index: number, batches: readonly Uint8Array[]): null {
     const kernels = this.#kernels;

@@ -10,11 +10,13 @@ import type { PhysicalProgram } from "../plan/physical/program.ts";
 import type { BatchParameters, CheckpointTarget, StateReply, StateSize } from "../protocol/messages.ts";
 import type { PaneWindows } from "./pane-windows.ts";
 import { loadChunks } from "../state/chunk-loader.ts";
+import { ColdChunks } from "../state/cold-chunks.ts";
 import { ChunkStager, type PassBegin, type StagedSlice } from "../state/chunk-stager.ts";
 import { CHUNKS_DIRECTORY } from "../state/chunk-writer.ts";
 import { migratingTargets } from "../state/frame-migration.ts";
 import { type FrameTarget, restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
 import { StateStore } from "../state/state-store.ts";
+import { StateMemory } from "./state-memory.ts";
 import { explained } from "./write-failure.ts";
 
 /** Where `checkpoint/checkpoint.ts` looks for them. */
@@ -33,6 +35,8 @@ export class QueryState {
   readonly #panes: readonly (PaneWindows | null)[];
   readonly #buffer: StateBuffer;
   readonly #stager: ChunkStager;
+  readonly #memory: StateMemory;
+  readonly #cold: ColdChunks;
   #hasDirectory = false;
   /** A stage of the running batch may have changed rows. */
   #isTouched = false;
@@ -80,6 +84,8 @@ export class QueryState {
       }),
     );
     this.#stager = new ChunkStager(kernels, [...this.#stores.values()]);
+    this.#memory = new StateMemory(kernels, checkpoint.memoryLimitBytes, workerCount);
+    this.#cold = new ColdChunks(kernels, ports, checkpoint.path, this.#stores.values());
   }
 
   /** Address that generated code and scan kernels take. */
@@ -105,12 +111,47 @@ export class QueryState {
     this.#isTouched = true;
   }
 
+  /** Chunks that may come into memory between two calls of `reclaim`. */
+  get chunksMax(): number {
+    return this.#memory.chunksMax;
+  }
+
+  /**
+   * To be called before the rows of a stage change the state; `bytes`: of these rows. True: not all of it may find room in memory, so rows come in
+   * the order of the chunks, with `reclaim` after every few.
+   */
+  beginUpdates(bytes: number): boolean {
+    this.#memory.adapt();
+    return this.#isPartlyCold() || this.#memory.isTightFor(bytes);
+  }
+
+  /** Until `evict` the state is only read. True: chunks may leave memory with each call that reads it. */
+  endUpdates(): boolean {
+    this.reclaim();
+    this.#cold.setReadOnly(true);
+    return this.#isPartlyCold();
+  }
+
+  #isPartlyCold(): boolean {
+    return [...this.#stores.values()].some((store) => store.chunkCounts().coldChunks > 0);
+  }
+
+  /** Lets chunks leave memory that have no room in it; nobody may hold the address of a row. */
+  reclaim(): void {
+    this.#memory.reclaim();
+  }
+
   /** Evicts what the watermark has passed and returns the numbers of the batch. */
   evict(kernels: Kernels, aggregate: number, isWatermarked: boolean, updatesMs: number): StateReply {
     const store = this.#stores.get(aggregate)!;
     const windows = this.#panes[aggregate]?.count(store.handle);
+    this.#cold.setReadOnly(false);
     if (isWatermarked) kernels.exports["store_evict"]!(store.handle);
-    const { rows, updatedRows, removedRows, lateGroups, memoryBytes } = { ...store.metrics(), ...windows };
+    this.reclaim();
+    const { rows, updatedRows, removedRows, lateGroups, memoryBytes, chunksInMemory, coldChunks, loadedChunks } = {
+      ...store.metrics(),
+      ...windows,
+    };
     return {
       rowsTotal: rows,
       rowsUpdated: updatedRows,
@@ -119,7 +160,7 @@ export class QueryState {
       memoryBytes,
       updatesMs,
       removalsMs: 0,
-      customMetrics: {},
+      customMetrics: { numChunksInMemory: chunksInMemory, numChunksOnDisk: coldChunks, numChunksLoaded: loadedChunks },
     };
   }
 
@@ -130,7 +171,9 @@ export class QueryState {
       return updatedRows > 0 || removedRows > 0;
     });
     if (!isChanged) return [];
+    this.#cold.setReadOnly(true);
     const file = this.#timed(() => this.#write(batch.attempt));
+    this.reclaim();
     this.#changeBytes = file.lengthBytes;
     return [file];
   }
@@ -151,16 +194,21 @@ export class QueryState {
   }
 
   commit(): StateSize {
+    this.#cold.setReadOnly(false);
     for (const [aggregate, store] of this.#stores) {
       store.commit();
       this.#panes[aggregate]?.commit();
     }
     this.#isTouched = false;
-    const stateBytes = [...this.#stores.values()].reduce((sum, store) => sum + store.metrics().memoryBytes, 0);
+    const stateBytes = [...this.#stores.values()].reduce((sum, store) => {
+      const { memoryBytes, coldBytes } = store.metrics();
+      return sum + memoryBytes + coldBytes;
+    }, 0);
     return { stateBytes, changeBytes: this.#changeBytes };
   }
 
   abort(): void {
+    this.#cold.setReadOnly(false);
     this.#closeUnsynced();
     for (const store of this.#stores.values()) store.abort();
     this.#isTouched = false;
@@ -171,8 +219,16 @@ export class QueryState {
     if (this.#isTouched) return null;
     const { clock } = this.#ports;
     const startedMs = clock.monotonicMs();
+    this.#cold.setReadOnly(true);
     const slice = this.#stager.slice(buffer, begins, () => clock.monotonicMs() - startedMs > forMs);
+    this.reclaim();
+    this.#cold.setReadOnly(false);
     return { ...slice, elapsedMs: clock.monotonicMs() - startedMs };
+  }
+
+  /** Gives back what is not memory. */
+  close(): void {
+    this.#cold.close();
   }
 
   /**
@@ -196,13 +252,15 @@ export class QueryState {
   #loadChunks(): void {
     const path = `${this.#checkpoint.path}/${CHUNKS_DIRECTORY}`;
     const environment = this.#ports.chunks.open(path);
+    this.#cold.useChunkStore(environment);
     try {
-      loadChunks(this.#kernels, environment, path, this.#stores.values(), (name) => this.#stager.loaded(name));
+      // So that the first batch need not begin with making room.
+      const bytesMax = (this.#memory.stateBytesMax * 7) / 8;
+      loadChunks(this.#kernels, environment, path, this.#stores.values(), (name) => this.#stager.loaded(name), bytesMax);
+      environment.refresh();
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
       throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path, reason: (cause as Error).message }, { cause });
-    } finally {
-      environment.close();
     }
     for (const store of this.#stores.values()) store.endLoading();
   }
@@ -258,6 +316,7 @@ export class QueryState {
     const schemas = this.#checkpoint.schemas.map(({ schema }) => schema);
     try {
       restoreStateFile(this.#buffer, file, { path: absolute, kind, queryId, batchId, schemas }, targets);
+      this.reclaim();
     } finally {
       file.close();
     }

@@ -8,6 +8,7 @@ import { runtimeError } from "../compile/runtime-error.ts";
 import type { RowOperator, Stage } from "../plan/physical/program.ts";
 import type { ExchangeBlock, StateReply, TaskResult } from "../protocol/messages.ts";
 import type { TaskContext } from "./query-instance.ts";
+import { forEachGroupedRun } from "./grouped-rows.ts";
 import type { QueryState } from "./query-state.ts";
 import { PAIRS, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
@@ -44,7 +45,12 @@ export function runRowTask(parts: RowTaskParts, blocks: readonly ExchangeBlock[]
     const updated = ports.clock.monotonicMs();
     const numbers = state.evict(kernels, operator.index, operator.state.watermarked, updated - started);
     return {
-      state: { ...numbers, ...customMetrics(parts), rowsDroppedByWatermark: lateRows, removalsMs: ports.clock.monotonicMs() - updated },
+      state: {
+        ...numbers,
+        customMetrics: { ...numbers.customMetrics, ...customMetrics(parts) },
+        rowsDroppedByWatermark: lateRows,
+        removalsMs: ports.clock.monotonicMs() - updated,
+      },
       result: {
         index: workerIndex,
         inputRows: passed,
@@ -67,10 +73,10 @@ export function runRowTask(parts: RowTaskParts, blocks: readonly ExchangeBlock[]
   }
 }
 
-function customMetrics({ context, operator, state }: RowTaskParts): Pick<StateReply, "customMetrics"> {
-  if (operator.kind === "limit") return { customMetrics: {} };
+function customMetrics({ context, operator, state }: RowTaskParts): StateReply["customMetrics"] {
+  if (operator.kind === "limit") return {};
   const duplicates = context.kernels.exports["store_duplicates"]!(state.storeAddress(operator.index)) as number;
-  return { customMetrics: { numDroppedDuplicateRows: duplicates >>> 0 } };
+  return { numDroppedDuplicateRows: duplicates >>> 0 };
 }
 
 /** Returns how many rows passed. */
@@ -79,29 +85,44 @@ function passRows(
   blocks: readonly ExchangeBlock[],
   after: (rows: number) => void,
 ): number {
-  const { kernels, workerIndex } = context;
+  const { kernels, program, workerIndex } = context;
   const store = state.storeAddress(operator.index);
   const cursor = allocate(CURSOR_BYTES + 8 * PAIRS);
   const pairs = cursor + CURSOR_BYTES;
   let copy = { address: 0, bytes: 0 };
   let passed = 0;
+  if (state.beginUpdates(blocks.reduce((sum, { bytes }) => sum + bytes, 0)) && operator.kind !== "limit") {
+    const { partitions } = program;
+    const parts = { kernels, workerIndex, memories, arena: ARENA_BATCH, store, partitions, chunksMax: state.chunksMax };
+    forEachGroupedRun(parts, blocks, (from, to) => {
+      passRun(from, to);
+      // Rows that wait in out-blocks refer to bytes whose place the next run takes.
+      instance.drain();
+      state.reclaim();
+    });
+    return passed;
+  }
   for (const { worker, address, bytes } of blocks) {
     const start = worker === workerIndex ? address : copyOf(worker, address, bytes);
+    passRun(start, start + bytes);
+    // Rows that wait in out-blocks refer to bytes of this block, whose place the next one takes.
+    if (worker !== workerIndex) instance.drain();
+  }
+  instance.drain();
+  return passed;
+
+  function passRun(from: number, to: number): void {
     const view = kernels.view();
-    view.setUint32(cursor, start, true);
-    view.setUint32(cursor + 4, start + bytes, true);
-    while (kernels.view().getUint32(cursor, true) < start + bytes) {
+    view.setUint32(cursor, from, true);
+    view.setUint32(cursor + 4, to, true);
+    while (kernels.view().getUint32(cursor, true) < to) {
       const count = (operator.kind === "limit" ? pass("store_pass_first", operator.limit) : pass("store_pass_new")) >>> 0;
       if (count === ROWS_FAILED) throw runtimeError(kernels, []);
       if (count > 0) instance.call("emit", pairs, count);
       after(count);
       passed += count;
     }
-    // Rows that wait in out-blocks refer to bytes of this block, whose place the next one takes.
-    if (worker !== workerIndex) instance.drain();
   }
-  instance.drain();
-  return passed;
 
   function pass(kernel: string, ...more: number[]): number {
     return kernels.exports[kernel]!(store, cursor, pairs, PAIRS, ...more) as number;

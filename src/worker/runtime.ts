@@ -27,6 +27,7 @@ export class WorkerRuntime {
   handle(command: Command): Replies[keyof Replies] {
     switch (command.kind) {
       case "load":
+        this.#queries.get(command.query)?.close();
         this.#queries.set(
           command.query,
           new QueryInstance(command, this.#kernelsFor(command), this.#workerIndex, this.#workerCount, this.#ports),
@@ -70,6 +71,7 @@ export class WorkerRuntime {
   #unload(query: QueryNumber, keepMemory: boolean): void {
     const instance = this.#queries.get(query);
     this.#queries.delete(query);
+    instance?.close();
     if (instance && keepMemory) this.#keptKernels.set(instance.memorySet, instance.release());
   }
 

@@ -53,6 +53,9 @@ describe("builder", () => {
       ["spark.sql.shuffle.partitions", "many"],
       ["spark.sql.session.timeZone", "Mars/Olympus"],
       ["spark.sql.ansi.enabled", "false"],
+      ["millrace.memory.limit", "plenty"],
+      ["millrace.memory.limit", "0"],
+      ["millrace.memory.limit", "-1g"],
       ["spark.sql.streaming.multipleWatermarkPolicy", "median"],
       ["spark.master", "yarn"],
     ] as const)

@@ -33,6 +33,7 @@ export function readBytes(bytes: Uint8Array, settings: ReadSettings): { rows: Va
           return part.length;
         },
         append: () => {},
+        write: () => {},
         sync: () => {},
         sizeBytes: () => bytes.length,
         close: () => {},

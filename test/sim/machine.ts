@@ -226,6 +226,7 @@ export class Process implements Owner {
         return part.length;
       },
       append: (bytes) => blocking("write", path, () => this.#append(path, inode, bytes)),
+      write: (bytes, position) => blocking("write", path, () => this.#disk.overwrite(inode, bytes.slice(), position)),
       sync: () => blocking("fdatasync", path, () => this.#sync(path, inode)),
       sizeBytes: () => inode.cached.length,
       close: () => undefined,

@@ -13,6 +13,7 @@ export interface QuerySettings {
   readonly partitions: number;
   readonly filesPerTrigger: number;
   readonly batchesKept: number;
+  readonly memoryLimit: string;
   readonly trigger: { readonly processingTime: 0 } | { readonly availableNow: true };
   /** For workloads whose sink is `store`. */
   readonly store: TestSink;
@@ -20,11 +21,12 @@ export interface QuerySettings {
 }
 
 export async function startQuery({ ports, startThread }: Process, settings: QuerySettings): Promise<StreamingQuery> {
-  const { workload, workers, partitions, filesPerTrigger, batchesKept, trigger, store, history } = settings;
+  const { workload, workers, partitions, filesPerTrigger, batchesKept, memoryLimit, trigger, store, history } = settings;
   const conf = new RuntimeConf();
   conf.set("spark.sql.session.timeZone", "UTC");
   conf.set("spark.sql.shuffle.partitions", String(partitions));
   conf.set("spark.sql.streaming.minBatchesToRetain", String(batchesKept));
+  conf.set("millrace.memory.limit", memoryLimit);
   conf.set("spark.sql.streaming.stateStore.maintenanceInterval", "0");
   conf.set("spark.sql.streaming.stateStore.minDeltasForSnapshot", "3");
   conf.set("millrace.state.migrate", "true");

@@ -75,6 +75,7 @@ export class Scenario {
       partitions: PARTITIONS,
       filesPerTrigger: 1,
       batchesKept: BATCHES_KEPT,
+      memoryLimit: "4g",
       trigger: { availableNow: true },
       store: this.#store,
       history: this.history,

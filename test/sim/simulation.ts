@@ -77,6 +77,8 @@ class Simulation {
   readonly #partitions: number;
   readonly #filesPerTrigger: number;
   readonly #batchesKept: number;
+  /** For the state, over all workers. */
+  readonly #memoryLimit: string;
   #filesLeft: number;
   #faultsLeft: number;
   #filesAdded = 0;
@@ -99,6 +101,7 @@ class Simulation {
     this.#partitions = dice.between(1, 7);
     this.#filesPerTrigger = dice.between(1, 2);
     this.#batchesKept = dice.between(1, 6);
+    this.#memoryLimit = dice.chance(0.4) ? dice.pick(["80k", "200k"]) : "4g";
     this.#filesLeft = files ?? 55 * this.#filesPerTrigger;
     this.#faultsLeft = faults ?? 12;
   }
@@ -171,6 +174,7 @@ class Simulation {
       partitions: this.#partitions,
       filesPerTrigger: this.#filesPerTrigger,
       batchesKept: this.#batchesKept,
+      memoryLimit: this.#memoryLimit,
       store: this.#store,
       history: this.#history,
       trigger: { processingTime: 0 },

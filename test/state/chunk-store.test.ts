@@ -29,12 +29,21 @@ interface ChangesFile {
 class Killed extends Error {}
 
 /** Workers that load the chunk store and redo the changes after it. */
-function restart(ports: Ports, directory: string, count: number, batchId: number, changes: readonly ChangesFile[]): Harness[] {
+function restart(
+  ports: Ports,
+  directory: string,
+  count: number,
+  batchId: number,
+  changes: readonly ChangesFile[],
+  limit: { readonly memoryBytes?: number } = {},
+): Harness[] {
   return Array.from({ length: count }, (_, workerIndex) => {
-    const harness = new Harness({ partitionCount: PARTITIONS, workerIndex, workerCount: count }, ports);
+    const harness = new Harness({ partitionCount: PARTITIONS, workerIndex, workerCount: count, ...limit }, ports);
     const environment = ports.chunks.open(directory);
-    loadChunks(harness.kernels, environment, directory, [harness.store], (name) => harness.stager.loaded(name));
-    environment.close();
+    harness.cold.useChunkStore(environment);
+    const { memoryBytes } = harness;
+    loadChunks(harness.kernels, environment, directory, [harness.store], (name) => harness.stager.loaded(name), memoryBytes);
+    if (memoryBytes === undefined) environment.close();
     harness.store.endLoading();
     redo(
       harness,
@@ -65,97 +74,101 @@ function contentsOf(workers: readonly Harness[]): Map<string, TestValue[]> {
 }
 
 describe("chunk store", () => {
-  test("whenever the process dies, chunks and the changes after them are the committed state", () => {
-    const key = fc.record({ minute: fc.nat(5), id: fc.nat(400) });
-    const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(700)), fc.constant("z".repeat(9000)));
-    const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "set", "append", "remove"), key, text });
-    const batch = fc.record({
-      operations: fc.array(operation, { maxLength: 300, size: "max" }),
-      /** Minutes by which the watermark moves on. */
-      evict: fc.option(fc.nat(3), { freq: 2 }),
-      abort: fc.boolean(),
-    });
-    const pass = fc.record({
-      sliceBytes: fc.constantFrom(1024, 20_000, 1 << 20),
-      diesAt: fc.option(fc.nat(9)),
-      workers: fc.constantFrom(1, 2, 3),
-    });
-    fc.assert(
-      fc.property(fc.array(fc.tuple(fc.array(batch, { minLength: 1, maxLength: 3 }), pass), { minLength: 2, maxLength: 5 }), (rounds) => {
-        const chunks = new MemoryChunks();
-        const ports = { ...testPorts(new MemoryFileSystem()), chunks };
-        let writer = newChunkWriter(ports, newKernels(), PARTITIONS);
-        let harness = new Harness({ partitionCount: PARTITIONS }, ports);
-        let [batchId, watermark, base] = [-1, NO_WATERMARK, 0];
-        const changes: ChangesFile[] = [];
-        const run = ({ operations, evict, abort }: (typeof rounds)[number][0][number]): number => {
-          const before = copyOf(harness.model);
-          harness.begin();
-          harness.setWatermarks(watermark, watermark);
-          for (const { kind, key: k, text: value } of operations) {
-            const keys: TestRow = [minute(base + k.minute) + 1n, BigInt(k.id), "n"];
-            if (kind === "remove") harness.remove(keys);
-            else if (minute(base + k.minute) + 1n <= watermark) expect(harness.upsert(keys, value)).toBe(0);
-            else if (kind === "upsert") harness.upsert(keys, value);
-            else if (kind === "set") harness.setText(keys, value);
-            else harness.appendList(keys, value);
-          }
-          const next = evict === null ? watermark : minute(base + evict);
-          if (evict !== null && next > watermark) {
-            harness.setWatermarks(watermark, next);
-            harness.evict(next);
-          }
-          const { bytes } = harness.writeFile("changes", batchId + 1);
-          harness.end(abort ? "abort" : "commit");
-          if (abort) harness.model = before;
-          else {
-            changes.push({ batchId: ++batchId, bytes });
-            if (evict !== null && next > watermark) [watermark, base] = [next, base + evict];
-          }
-          return batchId;
-        };
-        for (const [batches, { sliceBytes, diesAt, workers }] of rounds) {
-          run(batches[0]!);
-          if (batchId < 0) continue;
-          const rest = batches.slice(1);
-          let transactions = 0;
-          chunks.beforeWrite = () => {
-            if (transactions++ === diesAt) throw new Killed();
+  test.each([undefined, 20_000, 1])(
+    "whenever the process dies, chunks and the changes after them are the committed state, in %s bytes",
+    (memoryBytes) => {
+      const limit = { partitionCount: PARTITIONS, ...(memoryBytes !== undefined && { memoryBytes }) };
+      const key = fc.record({ minute: fc.nat(5), id: fc.nat(400) });
+      const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(700)), fc.constant("z".repeat(9000)));
+      const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "set", "append", "remove"), key, text });
+      const batch = fc.record({
+        operations: fc.array(operation, { maxLength: 300, size: "max" }),
+        /** Minutes by which the watermark moves on. */
+        evict: fc.option(fc.nat(3), { freq: 2 }),
+        abort: fc.boolean(),
+      });
+      const pass = fc.record({
+        sliceBytes: fc.constantFrom(1024, 20_000, 1 << 20),
+        diesAt: fc.option(fc.nat(9)),
+        workers: fc.constantFrom(1, 2, 3),
+      });
+      fc.assert(
+        fc.property(fc.array(fc.tuple(fc.array(batch, { minLength: 1, maxLength: 3 }), pass), { minLength: 2, maxLength: 5 }), (rounds) => {
+          const chunks = new MemoryChunks();
+          const ports = { ...testPorts(new MemoryFileSystem()), chunks };
+          let writer = newChunkWriter(ports, newKernels(), PARTITIONS);
+          let harness = new Harness(limit, ports);
+          let [batchId, watermark, base] = [-1, NO_WATERMARK, 0];
+          const changes: ChangesFile[] = [];
+          const run = ({ operations, evict, abort }: (typeof rounds)[number][0][number]): number => {
+            const before = copyOf(harness.model);
+            harness.begin();
+            harness.setWatermarks(watermark, watermark);
+            for (const { kind, key: k, text: value } of operations) {
+              const keys: TestRow = [minute(base + k.minute) + 1n, BigInt(k.id), "n"];
+              if (kind === "remove") harness.remove(keys);
+              else if (minute(base + k.minute) + 1n <= watermark) expect(harness.upsert(keys, value)).toBe(0);
+              else if (kind === "upsert") harness.upsert(keys, value);
+              else if (kind === "set") harness.setText(keys, value);
+              else harness.appendList(keys, value);
+            }
+            const next = evict === null ? watermark : minute(base + evict);
+            if (evict !== null && next > watermark) {
+              harness.setWatermarks(watermark, next);
+              harness.evict(next);
+            }
+            const { bytes } = harness.writeFile("changes", batchId + 1);
+            harness.end(abort ? "abort" : "commit");
+            if (abort) harness.model = before;
+            else {
+              changes.push({ batchId: ++batchId, bytes });
+              if (evict !== null && next > watermark) [watermark, base] = [next, base + evict];
+            }
+            return batchId;
           };
-          try {
-            harness.pass(writer, batchId, sliceBytes, () => {
-              // The first slice follows the commit at once.
-              const next = transactions === 0 ? undefined : rest.shift();
-              return next ? run(next) : batchId;
-            });
-          } catch (error) {
-            expect((error as Error).cause).toBeInstanceOf(Killed);
-          }
-          chunks.beforeWrite = () => undefined;
+          for (const [batches, { sliceBytes, diesAt, workers }] of rounds) {
+            run(batches[0]!);
+            if (batchId < 0) continue;
+            const rest = batches.slice(1);
+            let transactions = 0;
+            chunks.beforeWrite = () => {
+              if (transactions++ === diesAt) throw new Killed();
+            };
+            try {
+              harness.pass(writer, batchId, sliceBytes, () => {
+                // The first slice follows the commit at once.
+                const next = transactions === 0 ? undefined : rest.shift();
+                return next ? run(next) : batchId;
+              });
+            } catch (error) {
+              expect((error as Error).cause).toBeInstanceOf(Killed);
+            }
+            chunks.beforeWrite = () => undefined;
 
-          writer = newChunkWriter(ports, newKernels(), PARTITIONS);
-          const model = harness.model;
-          const loaded = writer.open(batchId, -1);
-          if (loaded === null) {
-            // Nothing was written yet.
-            const fresh = new Harness({ partitionCount: PARTITIONS }, ports);
-            redo(fresh, changes);
-            expect(fresh.contents()).toEqual(model);
-            harness = fresh;
-          } else {
-            expect(contentsOf(restart(ports, "/checkpoint/state/chunks", workers, loaded, changes))).toEqual(model);
-            [harness] = restart(ports, "/checkpoint/state/chunks", 1, loaded, changes) as [Harness];
-            expect(contentsOf([harness])).toEqual(model);
-            writer.loaded();
+            writer = newChunkWriter(ports, newKernels(), PARTITIONS);
+            const model = harness.model;
+            const loaded = writer.open(batchId, -1);
+            if (loaded === null) {
+              // Nothing was written yet.
+              const fresh = new Harness(limit, ports);
+              redo(fresh, changes);
+              expect(fresh.contents()).toEqual(model);
+              harness = fresh;
+            } else {
+              expect(contentsOf(restart(ports, "/checkpoint/state/chunks", workers, loaded, changes, limit))).toEqual(model);
+              [harness] = restart(ports, "/checkpoint/state/chunks", 1, loaded, changes, limit) as [Harness];
+              expect(contentsOf([harness])).toEqual(model);
+              writer.loaded();
+            }
+            const times = [...model.keys()].map((row): [string, bigint] => [row, BigInt((JSON.parse(row) as string[])[0]!.slice(0, -1))]);
+            harness.model = copyOf(model);
+            harness.times = new Map(times);
           }
-          const times = [...model.keys()].map((row): [string, bigint] => [row, BigInt((JSON.parse(row) as string[])[0]!.slice(0, -1))]);
-          harness.model = copyOf(model);
-          harness.times = new Map(times);
-        }
-      }),
-      { numRuns: 15 },
-    );
-  });
+        }),
+        { numRuns: 15 },
+      );
+    },
+  );
 });
 
 const QUERY = header("changes", 0).queryId;

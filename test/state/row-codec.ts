@@ -106,16 +106,21 @@ export class RowCodec {
     return this.kernels.view().getBigUint64(row + ROW_KEY_NULLS, true);
   }
 
-  /** Calls a scan kernel `scan(handle, cursor, out, max)` to its end. */
-  scan(scan: string, handle: number, max = 100): { row: number; base: number }[] {
+  /** Calls a scan kernel `scan(handle, cursor, out, max)` to its end. Rows are where they are said to be until the next call of it. */
+  scan<T = { row: number; base: number }>(
+    scan: string,
+    handle: number,
+    max = 100,
+    read: (row: number, base: number) => T = (row, base) => ({ row, base }) as T,
+  ): T[] {
     const cursor = this.kernels.exports["heap_alloc"]!(64) as number;
     const out = this.kernels.exports["heap_alloc"]!(8 * max) as number;
     this.kernels.bytes().fill(0, cursor, cursor + 64);
-    const rows: { row: number; base: number }[] = [];
+    const rows: T[] = [];
     for (;;) {
       const count = this.kernels.exports[scan]!(handle, cursor, out, max) as number;
       if (count === 0) break;
-      for (let i = 0; i < count; i++) rows.push({ row: this.cell(out + 8 * i), base: this.cell(out + 8 * i + 4) });
+      for (let i = 0; i < count; i++) rows.push(read(this.cell(out + 8 * i), this.cell(out + 8 * i + 4)));
     }
     this.kernels.exports["heap_free"]!(cursor, 64);
     this.kernels.exports["heap_free"]!(out, 8 * max);

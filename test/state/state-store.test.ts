@@ -119,70 +119,73 @@ describe("state store", () => {
     expect(after.contents()).toEqual(before.model);
   });
 
-  test("an aborted batch leaves no trace, whatever it did, and a committed one is what the model says", () => {
-    const key = fc.record({ minute: fc.option(fc.nat(12), { freq: 12 }), id: fc.nat(60), long: fc.boolean() });
-    const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(500)), fc.constant("z".repeat(9000)));
-    const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "upsert", "set", "append", "remove"), key, text });
-    const batch = fc.record({
-      operations: fc.array(operation, { maxLength: 250, size: "max" }),
-      evict: fc.option(fc.nat(13 * 60), { freq: 2 }),
-      abort: fc.boolean(),
-      snapshot: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(fc.array(batch, { minLength: 3, maxLength: 6 }), fc.constantFrom(1, 2, 3), (batches, workers) => {
-        const harness = new Harness({ partitionCount: 6 });
-        let files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[] = [];
-        let evicted = NO_WATERMARK;
-        batches.forEach(({ operations, evict, abort, snapshot }, batchId) => {
-          const before = copyOf(harness.model);
-          const touched = new Set<string>();
-          harness.begin();
-          harness.setWatermarks(evicted, evicted);
-          for (const { kind, key: k, text: value } of operations) {
-            const time = k.minute === null ? null : minute(k.minute) + BigInt(k.id % 3) * 20_000_000n;
-            const keys: TestRow = [time, BigInt(k.id), (k.long ? "a long name ".repeat(9) : "n") + k.id];
-            if (kind === "remove") {
-              harness.remove(keys);
-              touched.delete(keyText(keys));
-              continue;
+  test.each([undefined, 20_000, 1])(
+    "an aborted batch leaves no trace, and a committed one is what the model says, in %s bytes",
+    (memoryBytes) => {
+      const key = fc.record({ minute: fc.option(fc.nat(12), { freq: 12 }), id: fc.nat(60), long: fc.boolean() });
+      const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(500)), fc.constant("z".repeat(9000)));
+      const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "upsert", "set", "append", "remove"), key, text });
+      const batch = fc.record({
+        operations: fc.array(operation, { maxLength: 250, size: "max" }),
+        evict: fc.option(fc.nat(13 * 60), { freq: 2 }),
+        abort: fc.boolean(),
+        snapshot: fc.boolean(),
+      });
+      fc.assert(
+        fc.property(fc.array(batch, { minLength: 3, maxLength: 6 }), fc.constantFrom(1, 2, 3), (batches, workers) => {
+          const harness = new Harness({ partitionCount: 6, ...(memoryBytes !== undefined && { memoryBytes }) });
+          let files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[] = [];
+          let evicted = NO_WATERMARK;
+          batches.forEach(({ operations, evict, abort, snapshot }, batchId) => {
+            const before = copyOf(harness.model);
+            const touched = new Set<string>();
+            harness.begin();
+            harness.setWatermarks(evicted, evicted);
+            for (const { kind, key: k, text: value } of operations) {
+              const time = k.minute === null ? null : minute(k.minute) + BigInt(k.id % 3) * 20_000_000n;
+              const keys: TestRow = [time, BigInt(k.id), (k.long ? "a long name ".repeat(9) : "n") + k.id];
+              if (kind === "remove") {
+                harness.remove(keys);
+                touched.delete(keyText(keys));
+                continue;
+              }
+              if (time !== null && time <= evicted) {
+                expect(harness.upsert(keys, value)).toBe(0);
+                continue;
+              }
+              if (kind === "upsert") harness.upsert(keys, value);
+              else if (kind === "set") harness.setText(keys, value);
+              else harness.appendList(keys, value);
+              touched.add(keyText(keys));
             }
-            if (time !== null && time <= evicted) {
-              expect(harness.upsert(keys, value)).toBe(0);
-              continue;
+            expect([...harness.contents("store_scan_dirty").keys()].sort()).toEqual([...touched].sort());
+            let watermark = evicted;
+            if (evict !== null) {
+              watermark = BigInt(evict) * 1_000_000n > evicted ? BigInt(evict) * 1_000_000n : evicted;
+              harness.setWatermarks(evicted, watermark);
+              harness.evict(watermark);
             }
-            if (kind === "upsert") harness.upsert(keys, value);
-            else if (kind === "set") harness.setText(keys, value);
-            else harness.appendList(keys, value);
-            touched.add(keyText(keys));
-          }
-          expect([...harness.contents("store_scan_dirty").keys()].sort()).toEqual([...touched].sort());
-          let watermark = evicted;
-          if (evict !== null) {
-            watermark = BigInt(evict) * 1_000_000n > evicted ? BigInt(evict) * 1_000_000n : evicted;
-            harness.setWatermarks(evicted, watermark);
-            harness.evict(watermark);
-          }
-          const { bytes } = harness.writeFile("changes", batchId);
-          expect(harness.contents()).toEqual(harness.model);
-          if (abort) {
-            harness.end("abort");
-            harness.model = before;
-          } else {
-            harness.end("commit");
-            evicted = watermark;
-            files.push({ kind: "changes", batchId, bytes });
-          }
-          expect(harness.contents()).toEqual(harness.model);
-          expect(harness.store.metrics().rows).toBe(harness.model.size);
-          if (snapshot) files = [{ kind: "snapshot", batchId, bytes: harness.writeFile("snapshot", batchId).bytes }];
-        });
-        expect(restored(workers, files)).toEqual(harness.model);
-        // Redo is idempotent: the last change file once more.
-        const last = files.at(-1);
-        if (last?.kind === "changes") expect(restored(workers, [...files, last])).toEqual(harness.model);
-      }),
-      { numRuns: 40 },
-    );
-  });
+            const { bytes } = harness.writeFile("changes", batchId);
+            expect(harness.contents()).toEqual(harness.model);
+            if (abort) {
+              harness.end("abort");
+              harness.model = before;
+            } else {
+              harness.end("commit");
+              evicted = watermark;
+              files.push({ kind: "changes", batchId, bytes });
+            }
+            expect(harness.contents()).toEqual(harness.model);
+            expect(harness.store.metrics().rows).toBe(harness.model.size);
+            if (snapshot) files = [{ kind: "snapshot", batchId, bytes: harness.writeFile("snapshot", batchId).bytes }];
+          });
+          expect(restored(workers, files)).toEqual(harness.model);
+          // Redo is idempotent: the last change file once more.
+          const last = files.at(-1);
+          if (last?.kind === "changes") expect(restored(workers, [...files, last])).toEqual(harness.model);
+        }),
+        { numRuns: 40 },
+      );
+    },
+  );
 });

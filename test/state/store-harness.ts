@@ -4,6 +4,7 @@ import { EVICT_WATERMARK, LATE_WATERMARK, TABLE_INSERTED } from "../../src/colum
 import { rowLayout } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
 import type { Kernels } from "../../src/kernels/load.ts";
+import { ColdChunks } from "../../src/state/cold-chunks.ts";
 import { ChunkStager } from "../../src/state/chunk-stager.ts";
 import { ChunkWriter } from "../../src/state/chunk-writer.ts";
 import {
@@ -14,7 +15,7 @@ import {
   type StateFileSeal,
 } from "../../src/state/state-file.ts";
 import { StateStore } from "../../src/state/state-store.ts";
-import { MemoryFileSystem } from "../support/memory-file-system.ts";
+import { MemoryFileSystem, overwritten } from "../support/memory-file-system.ts";
 import { testPorts } from "../support/test-ports.ts";
 import { keyText, newKernels, RowCodec, type TestRow, type TestValue } from "./row-codec.ts";
 
@@ -52,6 +53,9 @@ export class MemoryFile implements SyncFile {
     joined.set(bytes, this.bytes.length);
     this.bytes = joined;
   }
+  write(bytes: Uint8Array, position: number): void {
+    this.bytes = overwritten(this.bytes, bytes, position);
+  }
   sync(): void {}
   sizeBytes(): number {
     return this.bytes.length;
@@ -74,6 +78,8 @@ interface HarnessOptions {
   readonly workerIndex?: number;
   readonly workerCount?: number;
   readonly dropsLateRows?: boolean;
+  /** Memory for chunks; what is beyond it leaves before every operation. */
+  readonly memoryBytes?: number;
 }
 
 export function newChunkWriter(ports: Ports, kernels: Kernels, partitionCount: number): ChunkWriter {
@@ -90,6 +96,8 @@ export class Harness {
   readonly stager: ChunkStager;
   /** Of a chunk store of its own. */
   readonly chunkWriter: ChunkWriter;
+  readonly cold: ColdChunks;
+  readonly memoryBytes: number | undefined;
   /** By key text; what the store should hold. */
   model = new Map<string, TestValue[]>();
   /** Event time by key text; null = none. */
@@ -109,6 +117,14 @@ export class Harness {
     this.stager = new ChunkStager(this.kernels, [this.store]);
     this.chunkWriter = newChunkWriter(ports, this.kernels, options.partitionCount);
     this.setWatermarks(NO_WATERMARK, NO_WATERMARK);
+    this.cold = new ColdChunks(this.kernels, ports, "/checkpoint", [this.store]);
+    this.memoryBytes = options.memoryBytes;
+    if (options.memoryBytes !== undefined) this.kernels.exports["state_set_limit"]!(options.memoryBytes);
+  }
+
+  /** Lets chunks leave memory if they have to. */
+  reclaim(): void {
+    this.kernels.exports["state_reclaim"]!();
   }
 
   setWatermarks(late: bigint, evict: bigint): void {
@@ -127,6 +143,7 @@ export class Harness {
 
   /** Adds 1 to the row's sum, creating it with `text`; returns its address, 0 if it was dropped. */
   upsert(keys: TestRow, text: string): number {
+    this.reclaim();
     const row = this.kernels.exports["store_upsert"]!(this.store.handle, this.codec.write(keys, [1n, text, ""]), 0) as number;
     if (row === 0) return 0;
     const key = keyText(keys);
@@ -152,6 +169,7 @@ export class Harness {
   }
 
   remove(keys: TestRow): void {
+    this.reclaim();
     const row = this.kernels.exports["store_find"]!(this.store.handle, this.codec.write(keys, [0n, "", ""]), 0) as number;
     if ((row !== 0) !== this.model.has(keyText(keys))) throw new Error(`store_find is wrong for ${keyText(keys)}`);
     if (row === 0) return;
@@ -169,8 +187,9 @@ export class Harness {
   }
 
   contents(scan = "store_scan_all"): Map<string, TestValue[]> {
-    const rows = this.codec.scan(scan, this.store.handle, 7);
-    const found = new Map(rows.map(({ row, base }) => [keyText(this.codec.keysOf(row, base)), this.codec.valuesOf(row, base)] as const));
+    const read = (row: number, base: number) => [keyText(this.codec.keysOf(row, base)), this.codec.valuesOf(row, base)] as const;
+    const rows = this.codec.scan(scan, this.store.handle, 7, read);
+    const found = new Map(rows);
     if (found.size !== rows.length) throw new Error("a scan returned a row twice");
     return found;
   }

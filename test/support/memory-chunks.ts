@@ -16,6 +16,7 @@ export class MemoryChunks implements ChunkEnvironments {
         for (const key of removed) entries.delete(hex(key));
         for (const { key, value } of put) entries.set(hex(key), Uint8Array.from(value));
       },
+      refresh: () => undefined,
       sync: () => undefined,
       close: () => undefined,
     };

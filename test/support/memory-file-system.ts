@@ -201,6 +201,13 @@ export class MemoryFileSystem implements FileSystem {
         this.#call("write", path);
         inode.bytes = Uint8Array.from([...inode.bytes, ...bytes]);
       },
+      write: (bytes, position) => {
+        this.#call("write", path);
+        // What was made durable stays as it was.
+        if (inode.bytes === inode.synced || position + bytes.length > inode.bytes.length)
+          inode.bytes = overwritten(inode.bytes, bytes, position);
+        else inode.bytes.set(bytes, position);
+      },
       sync: () => {
         this.#call("fdatasync", path);
         inode.synced = inode.bytes;
@@ -209,6 +216,14 @@ export class MemoryFileSystem implements FileSystem {
       close: () => undefined,
     };
   }
+}
+
+/** A copy of `before` with `bytes` at `position`. */
+export function overwritten(before: Uint8Array, bytes: Uint8Array, position: number): Uint8Array {
+  const after = new Uint8Array(Math.max(before.length, position + bytes.length));
+  after.set(before);
+  after.set(bytes, position);
+  return after;
 }
 
 function parentOf(path: string): string {

@@ -1,6 +1,7 @@
 // The change log of a state store: what a batch did, as frames (state-frame.ts), and the redo of such frames; the loading of
 // frames of chunks. Called by state/state-store.ts on the worker that owns the memory.
 import { ROW_FLAGS, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "./memory-layout";
+import { inMemory, isCold, isOverLimit, positionOf, reclaim } from "./cold-chunk";
 import { heap_alloc, heap_free, heap_size } from "./memory";
 import { table_find, table_free, table_remove, table_upsert } from "./hash-table";
 import { crc32c } from "./crc32c";
@@ -18,6 +19,7 @@ import {
   T_PARTITION,
   T_ROW_BYTES,
   T_VAR_COUNT,
+  chunkOf,
   rowsOf,
 } from "./table-layout";
 import {
@@ -84,7 +86,7 @@ import {
 const W_PHASE: u32 = 0;
 const W_PARTITION: u32 = 4;
 const W_TABLE: u32 = 8;
-const W_CHUNK: u32 = 12;
+const W_CHUNK: u32 = 12; // first remixed hash + 1 of the next chunk; 0: the table's first
 const W_ROW: u32 = 16;
 const W_LINK: u32 = 20; // detached table or undo entry
 const W_NEEDED: u32 = 24; // buffer size that would do, after BUFFER_TOO_SMALL
@@ -161,15 +163,20 @@ function writePuts(state: usize, cursor: usize): u32 {
   const touches = touchesChunks(state);
   let partition = load<u32>(cursor, W_PARTITION);
   let t = load<u32>(cursor, W_TABLE);
-  let chunk: usize = load<u32>(cursor, W_CHUNK);
+  let position = load<u32>(cursor, W_CHUNK);
   let index = load<u32>(cursor, W_ROW);
   for (; partition < load<u32>(state, S_PARTITIONS); partition++, t = 0) {
     const entry = partitionEntry(state, partition);
-    for (; t < load<u32>(entry, P_COUNT); t++, chunk = 0) {
+    for (; t < load<u32>(entry, P_COUNT); t++) {
       const table = tableAt(entry, t);
       const rowBytes = load<u32>(table, T_ROW_BYTES);
-      if (chunk == 0) chunk = load<u32>(table, T_DIRTY_FIRST);
-      for (; chunk != 0; chunk = load<u32>(chunk, C_DIRTY_NEXT)) {
+      let chunk: usize = position != 0 ? chunkOf(table, position & ~1) : <usize>load<u32>(table, T_DIRTY_FIRST);
+      for (position = 0; chunk != 0; chunk = load<u32>(chunk, C_DIRTY_NEXT)) {
+        if (isCold(chunk)) {
+          const hash = positionOf(chunk);
+          if (isOverLimit()) reclaim();
+          chunk = inMemory(table, chunkOf(table, hash));
+        }
         if (index == 0) {
           if (touches) touchChunk(chunk, rowBytes);
           index = load<u32>(chunk, C_DIRTY_FIRST);
@@ -181,7 +188,7 @@ function writePuts(state: usize, cursor: usize): u32 {
             if (needed != 0) {
               store<u32>(cursor, partition, W_PARTITION);
               store<u32>(cursor, t, W_TABLE);
-              store<u32>(cursor, <u32>chunk, W_CHUNK);
+              store<u32>(cursor, positionOf(chunk) | 1, W_CHUNK);
               store<u32>(cursor, index, W_ROW);
               return needed;
             }
@@ -243,6 +250,7 @@ function redoRecord(state: usize, partition: u32, record: usize, scratch: usize)
   const end = position + load<u32>(record, R_BYTES);
   if (recordKind < RECORD_PUT || recordKind > RECORD_DROP) return APPLY_RECORD;
   for (let rows = load<u32>(record, R_ROWS); rows != 0; rows--) {
+    if (isOverLimit()) reclaim();
     if (recordKind == RECORD_DROP) {
       if (position + DROP_BYTES > end) return APPLY_RECORD;
       if (load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
@@ -298,6 +306,7 @@ function loadChunks(state: usize, partition: u32, position: usize, end: usize, c
     memory.copy(chunk, position, bytes);
     const result = store_adopt_chunk(state, partition, bucket, chunk, bytes, 0);
     if (result != APPLY_DONE) return result;
+    if (isOverLimit()) reclaim();
     position += bytes;
   }
   return position == end ? APPLY_DONE : APPLY_RECORD;

@@ -3,6 +3,7 @@
 //
 // A chunk is named by partition, bucket and code = 2^depth | prefix: the code of the chunk that it was split from is code >> 1.
 import { ROW_EPOCH } from "./memory-layout";
+import { countStateBytes, freeStub, inMemory, stubOfStored } from "./cold-chunk";
 import { heap_free, heap_size } from "./memory";
 import { table_row_count } from "./hash-table";
 import {
@@ -23,6 +24,7 @@ import {
   SLOTS_LOG2_MAX,
   T_BUCKET,
   T_BYTES,
+  T_CHUNKS,
   T_DIRECTORY,
   T_LOADING,
   T_ROWS,
@@ -73,7 +75,7 @@ export function store_stage(state: usize, cursor: usize, out: usize, max: u32, b
     for (; t < load<u32>(entry, P_COUNT); t++, position = 0) {
       const table = tableAt(entry, t);
       while (position >> 32 == 0) {
-        const chunk = chunkOf(table, <u32>position);
+        let chunk = chunkOf(table, <u32>position);
         const size = load<u32>(chunk, C_BYTES);
         const isSaved = load<u32>(chunk, C_DIRTY_PREVIOUS) == CHUNK_IS_SAVED;
         if (visits == VISITS_MAX || (!isSaved && (count == max || (count != 0 && <u64>bytes + size > <u64>bytesMax)))) {
@@ -86,6 +88,7 @@ export function store_stage(state: usize, cursor: usize, out: usize, max: u32, b
         visits++;
         const depth = load<u32>(chunk, C_DEPTH);
         if (!isSaved) {
+          chunk = inMemory(table, chunk);
           const place = out + ENTRY_BYTES * count++;
           store<u32>(place, <u32>chunk);
           store<u32>(place, size, 4);
@@ -174,7 +177,24 @@ function isHole(directory: usize, first: u32, entries: u32): bool {
   return true;
 }
 
-function adopt(table: usize, chunk: usize, bytes: u32): u32 {
+/**
+ * Enters a chunk that stays in the chunk store until it is needed; `header` is a copy of its first 64 bytes, otherwise as `store_adopt_chunk`.
+ */
+export function store_adopt_cold(state: usize, partition: u32, bucket: i64, header: usize, bytes: u32, checksum: u32): u32 {
+  const table = partition < load<u32>(state, S_PARTITIONS) ? bucketTable(state, partition, bucket, true) : 0;
+  if (table == 0) return APPLY_MEMORY;
+  const invalid = check(table, header, bytes);
+  if (invalid != APPLY_DONE) return invalid;
+  const stub = stubOfStored(table, header, checksum);
+  if (stub == 0) return APPLY_MEMORY;
+  const result = place(table, stub);
+  if (result != APPLY_DONE) freeStub(table, stub);
+  else store<u32>(table, 1, T_STAGED);
+  return result;
+}
+
+/** What is wrong with the header of a chunk for this table, which is ready for it otherwise. */
+function check(table: usize, chunk: usize, bytes: u32): u32 {
   if (!beginLoading(table)) return APPLY_RECORD;
   const depth = load<u32>(chunk, C_DEPTH);
   const prefix = load<u32>(chunk, C_PREFIX);
@@ -186,12 +206,31 @@ function adopt(table: usize, chunk: usize, bytes: u32): u32 {
   if (rowBytes != load<u32>(table, T_ROW_BYTES)) return APPLY_LAYOUT;
   const end: u64 = <u64>(CHUNK_HEADER + (4 << log2)) + <u64>rowBytes * used;
   if (end > <u64>load<u32>(chunk, C_VARIABLE_TOP) || load<u32>(chunk, C_VARIABLE_TOP) > bytes) return APPLY_RECORD;
-  if (!deepen(table, depth)) return APPLY_MEMORY;
+  return deepen(table, depth) ? APPLY_DONE : APPLY_MEMORY;
+}
+
+function adopt(table: usize, chunk: usize, bytes: u32): u32 {
+  const invalid = check(table, chunk, bytes);
+  if (invalid != APPLY_DONE) return invalid;
+  const rowBytes = load<u32>(chunk, C_ROW_BYTES);
+  const used = load<u32>(chunk, C_ROWS_USED);
   // Epochs start anew with the process.
   const rowsEnd = rowsOf(chunk) + rowBytes * used;
   for (let row = rowsOf(chunk); row < rowsEnd; row += rowBytes) store<u32>(row, 0, ROW_EPOCH);
   store<u32>(chunk, 0, C_DIRTY_FIRST);
   store<u32>(chunk, 0, C_DIRTY_PREVIOUS);
+  const result = place(table, chunk);
+  if (result != APPLY_DONE) return result;
+  store<u64>(table, load<u64>(table, T_BYTES) + bytes, T_BYTES);
+  store<u32>(table, load<u32>(table, T_CHUNKS) + 1, T_CHUNKS);
+  countStateBytes(bytes);
+  return APPLY_DONE;
+}
+
+/** Puts a chunk, or its stub, into the directory, in place of what stands there for it. */
+function place(table: usize, chunk: usize): u32 {
+  const depth = load<u32>(chunk, C_DEPTH);
+  const prefix = load<u32>(chunk, C_PREFIX);
   const first = depth == 0 ? 0 : prefix << (32 - depth);
   while (true) {
     const before = chunkOf(table, first);
@@ -202,10 +241,9 @@ function adopt(table: usize, chunk: usize, bytes: u32): u32 {
       chunkFree(table, before);
       break;
     }
-    if (!split(table, before)) return APPLY_MEMORY;
+    if (!split(table, inMemory(table, before))) return APPLY_MEMORY;
   }
   enter(table, chunk);
   store<u32>(table, load<u32>(table, T_ROWS) + load<u32>(chunk, C_ROWS_LIVE), T_ROWS);
-  store<u64>(table, load<u64>(table, T_BYTES) + bytes, T_BYTES);
   return APPLY_DONE;
 }

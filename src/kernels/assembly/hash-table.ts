@@ -13,6 +13,7 @@ import {
   TABLE_BASE,
   TABLE_INSERTED,
 } from "./memory-layout";
+import { fetch } from "./cold-chunk";
 import { heap_free } from "./memory";
 import {
   CHUNK_HEADER,
@@ -157,7 +158,11 @@ export function table_upsert(table: usize, row: usize, base: usize): usize {
   const remixed = remix(load<u32>(row, ROW_HASH));
   const entry = directoryEntry(table, remixed);
   const found = probe(table, entry, remixed, row, base);
-  if (found == 0) return insert(table, row, base, remixed);
+  if (found == 0) {
+    if ((entry & 63) != 0) return insert(table, row, base, remixed);
+    fetch(table, entry);
+    return table_upsert(table, row, base);
+  }
   store<u32>(TABLE_INSERTED, 0);
   store<u32>(TABLE_BASE, entry & ~63);
   return found;
@@ -183,7 +188,10 @@ export function table_find(table: usize, row: usize, base: usize): usize {
   const remixed = remix(load<u32>(row, ROW_HASH));
   const entry = directoryEntry(table, remixed);
   store<u32>(TABLE_BASE, entry & ~63);
-  return probe(table, entry, remixed, row, base);
+  const found = probe(table, entry, remixed, row, base);
+  if (found != 0 || (entry & 63) != 0) return found;
+  fetch(table, entry);
+  return table_find(table, row, base);
 }
 
 /** Removes a row by its address. Not for state (`store_remove`). */

@@ -3,8 +3,9 @@
 // its first row) costs one cache miss instead of one per bucket. Bits are hints: one that is set for nothing costs a look-up, so evictions and
 // aborts leave them; they are cleared in bulk, once for so many added keys. Used by row-operator.ts, touch.ts and the store; no kernels.
 import { ROW_FLAGS, ROW_HASH } from "./memory-layout";
+import { countStateBytes, inMemory, limitShare, nextInMemory } from "./cold-chunk";
 import { heap_alloc, heap_free } from "./memory";
-import { C_ROWS_USED, ROW_NOT_LIVE, T_BUCKET, T_ROWS, T_ROW_BYTES, chunkFirst, chunkNext, remix, rowsOf } from "./table-layout";
+import { C_ROWS_USED, ROW_NOT_LIVE, T_BUCKET, T_ROWS, T_ROW_BYTES, chunkFirst, remix, rowsOf } from "./table-layout";
 import { P_COUNT, P_FILTER, P_FILTER_ADDED, P_FILTER_SHIFT, tableAt } from "./store-tables";
 
 const LINE_BYTES: u32 = 64;
@@ -13,6 +14,8 @@ const LINE_WORDS: u32 = 16;
 const WORDS_PER_KEY: u32 = 2;
 const LINES_LOG2_MIN: u32 = 2;
 const LINES_LOG2_MAX: u32 = 24;
+/** No partition's filter grows beyond this part of the memory for state: more look-ups take the place of a larger one. */
+const LIMIT_PARTS: u32 = 64;
 
 @inline export function bucketBit(bucket: i64): u32 {
   return <u32>1 << (<u32>bucket & 31);
@@ -69,10 +72,11 @@ function renew(entry: usize): bool {
   const log2Before = before == 0 ? LINES_LOG2_MIN : 32 - load<u32>(entry, P_FILTER_SHIFT);
   let log2 = log2Before;
   const words = <u64>rowsIn(entry) * WORDS_PER_KEY;
-  while (log2 < LINES_LOG2_MAX && words > <u64>LINE_WORDS << log2) log2++;
+  while (log2 < LINES_LOG2_MAX && words > <u64>LINE_WORDS << log2 && <u64>LINE_BYTES << log2 < limitShare(LIMIT_PARTS)) log2++;
   if (before == 0 || log2 != log2Before) {
     const address = heap_alloc(LINE_BYTES << log2);
     if (address == 0) return false;
+    countStateBytes(<i64>LINE_BYTES << log2);
     store<u32>(entry, <u32>address, P_FILTER);
     store<u32>(entry, 32 - log2, P_FILTER_SHIFT);
     if (before == 0) enterAll(entry, address, log2);
@@ -80,6 +84,7 @@ function renew(entry: usize): bool {
       // Each line becomes a run of equal ones.
       const spread = log2 - log2Before;
       for (let i: u32 = 0; i < <u32>1 << log2; i++) memory.copy(address + LINE_BYTES * i, before + LINE_BYTES * (i >> spread), LINE_BYTES);
+      countStateBytes(-(<i64>LINE_BYTES << log2Before));
       heap_free(before, LINE_BYTES << log2Before);
     }
   }
@@ -94,7 +99,7 @@ function enterAll(entry: usize, filter: usize, log2: u32): void {
     const table = tableAt(entry, t);
     const bit = bucketBit(load<i64>(table, T_BUCKET));
     const rowBytes = load<u32>(table, T_ROW_BYTES);
-    for (let chunk = chunkFirst(table); chunk != 0; chunk = chunkNext(table, chunk)) {
+    for (let chunk = inMemory(table, chunkFirst(table)); chunk != 0; chunk = nextInMemory(table, chunk)) {
       const end = rowsOf(chunk) + load<u32>(chunk, C_ROWS_USED) * rowBytes;
       for (let row = rowsOf(chunk); row < end; row += rowBytes) {
         if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
@@ -117,4 +122,10 @@ function clearDead(entry: usize, log2: u32): void {
 /** Bytes of a partition's filter. */
 export function filterBytes(entry: usize): u32 {
   return load<u32>(entry, P_FILTER) == 0 ? 0 : LINE_BYTES * lines(entry);
+}
+
+/** Gives the filter's memory back. */
+export function filterFree(entry: usize): void {
+  countStateBytes(-<i64>filterBytes(entry));
+  heap_free(load<u32>(entry, P_FILTER), filterBytes(entry));
 }

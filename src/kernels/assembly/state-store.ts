@@ -20,6 +20,7 @@ import {
   TABLE_BASE,
   TABLE_INSERTED,
 } from "./memory-layout";
+import { beginEpoch, inMemory, isCold, isOverLimit, nextInMemory, reclaim, registerStore, unregisterStore } from "./cold-chunk";
 import { arena_alloc, heap_alloc, heap_free } from "./memory";
 import {
   table_append_variable,
@@ -49,12 +50,11 @@ import {
   T_ROWS,
   T_ROW_BYTES,
   chunkFirst,
-  chunkNext,
   chunkOf,
   remix,
   rowsOf,
 } from "./table-layout";
-import { filterBytes } from "./key-filter";
+import { filterFree } from "./key-filter";
 import { freeRow, linkDirty, unlinkRow } from "./table-chunk";
 import {
   BUCKET_NONE,
@@ -121,16 +121,18 @@ export function store_new(layout: usize, partitions: u32): usize {
   store<u64>(result, isValue ? 0 : <u64>1 << load<u32>(layout, LAYOUT_BUCKET_NULL_BIT), S_BUCKET_NULL);
   store<u32>(result, 1, S_LATE_CHECK);
   store<u32>(result, ~0, S_EVICT_ROWS_MAX);
+  registerStore(result);
   return result;
 }
 
 /** Gives all memory back. The store must be between batches. */
 export function store_free(state: usize): void {
+  unregisterStore(state);
   const partitions = load<u32>(state, S_PARTITIONS);
   for (let i: u32 = 0; i < partitions; i++) {
     const entry = partitionEntry(state, i);
     for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) table_free(tableAt(entry, t));
-    if (load<u32>(entry, P_FILTER) != 0) heap_free(load<u32>(entry, P_FILTER), filterBytes(entry));
+    if (load<u32>(entry, P_FILTER) != 0) filterFree(entry);
     if (load<u32>(entry, P_CAPACITY) != 0) heap_free(load<u32>(entry, P_TABLES), 4 * load<u32>(entry, P_CAPACITY));
   }
   heap_free(load<u32>(state, S_ENTRIES), P_BYTES * partitions);
@@ -153,6 +155,7 @@ export function store_set_evict_rows_max(state: usize, rows: u32): void {
 /** Starts a batch. `epoch` is never 0 and differs from that of every earlier batch of this process. */
 export function store_begin(state: usize, epoch: u32): void {
   store<u32>(state, epoch, S_EPOCH);
+  beginEpoch(state, epoch);
   store<u32>(state, 0, S_WARM);
   forgetBatch(state);
 }
@@ -318,7 +321,7 @@ export function store_evict(state: usize): u32 {
 /** Removes the rows of one table up to the watermark, or just tells whether there are any. */
 function evictRows(state: usize, table: usize, watermark: i64, remove: bool): bool {
   const rowBytes = load<u32>(table, T_ROW_BYTES);
-  for (let chunk = chunkFirst(table); chunk != 0; chunk = chunkNext(table, chunk)) {
+  for (let chunk = inMemory(table, chunkFirst(table)); chunk != 0; chunk = nextInMemory(table, chunk)) {
     const end = rowsOf(chunk) + load<u32>(chunk, C_ROWS_USED) * rowBytes;
     for (let row = rowsOf(chunk); row < end; row += rowBytes) {
       if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE || timeOf(state, row) > watermark) continue;
@@ -353,6 +356,7 @@ export function store_abort(state: usize): void {
   let undo: usize = load<u32>(state, S_UNDO);
   for (; undo != 0; undo = load<u32>(undo)) {
     if (load<u32>(undo, 8) == UNDO_REMOVED_LATER) continue;
+    if (isOverLimit()) reclaim();
     table_upsert(load<u32>(undo, 4), undo + UNDO_HEADER, undo + UNDO_HEADER);
   }
   table = load<u32>(state, S_DIRTY_TABLES);
@@ -376,8 +380,11 @@ export function store_abort(state: usize): void {
 function clearDirty(table: usize, remove: bool): void {
   const rowBytes = load<u32>(table, T_ROW_BYTES);
   const visitRows = remove || load<u32>(table, T_DEAD_ROWS) != 0;
-  for (let chunk: usize = load<u32>(table, T_DIRTY_FIRST); chunk != 0; chunk = load<u32>(chunk, C_DIRTY_NEXT)) {
-    if (visitRows) {
+  let chunk: usize = load<u32>(table, T_DIRTY_FIRST);
+  while (chunk != 0) {
+    if (remove) chunk = inMemory(table, chunk);
+    // Rows in cold chunks get free when these come back.
+    if (visitRows && !isCold(chunk)) {
       const rows = rowsOf(chunk);
       let index = load<u32>(chunk, C_DIRTY_FIRST);
       while (index != 0) {
@@ -391,6 +398,12 @@ function clearDirty(table: usize, remove: bool): void {
     }
     store<u32>(chunk, 0, C_DIRTY_FIRST);
     store<u32>(chunk, 0, C_DIRTY_PREVIOUS);
+    chunk = load<u32>(chunk, C_DIRTY_NEXT);
+    if (!remove) continue;
+    store<u32>(table, <u32>chunk, T_DIRTY_FIRST);
+    if (chunk != 0) store<u32>(chunk, 0, C_DIRTY_PREVIOUS);
+    if (isOverLimit()) reclaim();
+    chunk = load<u32>(table, T_DIRTY_FIRST);
   }
   store<u32>(table, 0, T_DIRTY_FIRST);
   store<u32>(table, 0, T_DIRTY_LAST);

@@ -1,6 +1,7 @@
 // Reading a state store: scans, and the numbers that progress reports show. Called by the worker's merge stage and by
 // state/state-store.ts, on the worker that owns the memory.
 import { EVICT_WATERMARK, ROW_FLAGS, ROW_NEXT } from "./memory-layout";
+import { inMemory, isCold, isOverLimit, positionOf, reclaim } from "./cold-chunk";
 import { table_row_count } from "./hash-table";
 import {
   C_DIRTY_FIRST,
@@ -12,6 +13,7 @@ import {
   T_ROW_BYTES,
   chunkFirst,
   chunkNext,
+  chunkOf,
   rowsOf,
 } from "./table-layout";
 import { filterBytes } from "./key-filter";
@@ -77,12 +79,13 @@ function coverage(state: usize, table: usize, low: i64, high: i64): u32 {
 }
 
 function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low: i64, high: i64): u32 {
-  // Cursor: partition, index of the table, chunk (0 = start of the table), next row index (dirty: + 1, 0 = start of the chunk).
+  // Cursor: partition, index of the table, first remixed hash of the chunk + 1 (0 = start of the table), next row index (dirty: + 1, 0 = start
+  // of the chunk).
   const partitions = load<u32>(state, S_PARTITIONS);
   const isDirty = mode == SCAN_DIRTY || mode == SCAN_DIRTY_BETWEEN;
   let partition = load<u32>(cursor);
   let t = load<u32>(cursor, 4);
-  let chunk: usize = load<u32>(cursor, 8);
+  let position = load<u32>(cursor, 8);
   let index = load<u32>(cursor, 12);
   let count: u32 = 0;
   const touches = mode == SCAN_DIRTY && touchesChunks(state);
@@ -92,9 +95,18 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
       const table = tableAt(entry, t);
       const evict = mode == SCAN_ALL || mode == SCAN_DIRTY ? EVICT_WHOLE : coverage(state, table, low, high);
       if (evict == EVICT_NONE) continue;
-      if (chunk == 0) chunk = isDirty ? <usize>load<u32>(table, T_DIRTY_FIRST) : chunkFirst(table);
+      let chunk: usize =
+        position != 0 ? chunkOf(table, position & ~1) : isDirty ? <usize>load<u32>(table, T_DIRTY_FIRST) : chunkFirst(table);
+      position = 0;
       const rowBytes = load<u32>(table, T_ROW_BYTES);
       while (chunk != 0) {
+        if (isCold(chunk)) {
+          // Rows that have been listed must stay where they are.
+          if (count != 0 && isOverLimit()) return pause(cursor, partition, t, positionOf(chunk) | 1, 0, count);
+          const hash = positionOf(chunk);
+          if (isOverLimit()) reclaim();
+          chunk = inMemory(table, chunkOf(table, hash));
+        }
         const rows = rowsOf(chunk);
         if (isDirty) {
           if (index == 0) {
@@ -110,7 +122,7 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
             store<u32>(out + 8 * count, <u32>chunk, 4);
             count++;
           }
-          if (index != 0) return pause(cursor, partition, t, chunk, index, count);
+          if (index != 0) return pause(cursor, partition, t, positionOf(chunk) | 1, index, count);
           chunk = load<u32>(chunk, C_DIRTY_NEXT);
         } else {
           const used = load<u32>(chunk, C_ROWS_USED);
@@ -123,21 +135,21 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
             store<u32>(out + 8 * count, <u32>chunk, 4);
             count++;
           }
-          if (index < used) return pause(cursor, partition, t, chunk, index, count);
+          if (index < used) return pause(cursor, partition, t, positionOf(chunk) | 1, index, count);
           chunk = chunkNext(table, chunk);
           index = 0;
         }
-        if (count == max && chunk != 0) return pause(cursor, partition, t, chunk, 0, count);
+        if (count == max && chunk != 0) return pause(cursor, partition, t, positionOf(chunk) | 1, 0, count);
       }
     }
   }
   return pause(cursor, partition, 0, 0, 0, count);
 }
 
-function pause(cursor: usize, partition: u32, table: u32, chunk: usize, index: u32, count: u32): u32 {
+function pause(cursor: usize, partition: u32, table: u32, position: u32, index: u32, count: u32): u32 {
   store<u32>(cursor, partition);
   store<u32>(cursor, table, 4);
-  store<u32>(cursor, <u32>chunk, 8);
+  store<u32>(cursor, position, 8);
   store<u32>(cursor, index, 12);
   return count;
 }

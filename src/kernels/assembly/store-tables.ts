@@ -3,7 +3,7 @@
 import { LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_KEY_NULLS } from "./memory-layout";
 import { heap_alloc, heap_free } from "./memory";
 import { table_free, table_new, table_row_count } from "./hash-table";
-import { T_BUCKET, T_LAYOUT, T_PARTITION, T_ROW_BYTES, T_VAR_COUNT, copyVariable } from "./table-layout";
+import { T_BUCKET, T_LAYOUT, T_OWNER, T_PARTITION, T_ROW_BYTES, T_VAR_COUNT, copyVariable } from "./table-layout";
 
 // Store, 128 bytes on the state heap.
 export const S_LAYOUT: u32 = 0;
@@ -25,6 +25,10 @@ export const S_UNLINKED: u32 = 68; // of these, rows removed one by one
 export const S_DUPLICATES: u32 = 72; // rows held back by store_pass_new
 export const S_KEPT_UNTIL: u32 = 76; // 1 = the bucket is decided by a value
 export const S_EVICT_ROWS_MAX: u32 = 80; // tables that the watermark cuts through and that have more rows stay whole
+export const S_NEXT_STORE: u32 = 84; // of the worker
+export const S_COLD_CHUNKS: u32 = 88; // not in memory
+export const S_LOADED_CHUNKS: u32 = 92; // that came back in this epoch
+export const S_COLD_BYTES: u32 = 96; // u64
 export const S_WARM: u32 = 104; // 1: what the next rows will read has been loaded (store_warm)
 export const STORE_BYTES: u32 = 128;
 
@@ -120,6 +124,7 @@ export function bucketTable(state: usize, partition: u32, bucket: i64, create: b
     if (!create) return 0;
     table = table_new(load<u32>(state, S_LAYOUT), 0);
     if (table == 0) return 0;
+    store<u32>(table, <u32>state, T_OWNER);
     store<u32>(table, partition, T_PARTITION);
     store<i64>(table, bucket, T_BUCKET);
     if (!attach(entry, table)) {

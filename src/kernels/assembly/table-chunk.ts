@@ -11,6 +11,7 @@ import {
   ROW_HASH,
   ROW_NEXT,
 } from "./memory-layout";
+import { countStateBytes, freeStub, isCold } from "./cold-chunk";
 import { arena_alloc, heap_alloc, heap_free, heap_size } from "./memory";
 import {
   CHUNK_BYTES_FULL,
@@ -38,6 +39,7 @@ import {
   ROW_NOT_LIVE,
   SLOTS_LOG2_MAX,
   T_BYTES,
+  T_CHUNKS,
   T_DIRECTORY,
   T_DIRTY_FIRST,
   T_DIRTY_LAST,
@@ -117,13 +119,18 @@ export function chunkNew(table: usize, bytes: u32, depth: u32, prefix: u32): usi
   store<u32>(chunk, rowsMax(log2), C_ROWS_MAX);
   store<u32>(chunk, rowBytes, C_ROW_BYTES);
   store<u64>(table, load<u64>(table, T_BYTES) + bytes, T_BYTES);
+  store<u32>(table, load<u32>(table, T_CHUNKS) + 1, T_CHUNKS);
+  if (storage == 0) countStateBytes(bytes);
   return chunk;
 }
 
 export function chunkFree(table: usize, chunk: usize): void {
+  if (isCold(chunk)) return freeStub(table, chunk);
   const bytes = load<u32>(chunk, C_BYTES);
   store<u64>(table, load<u64>(table, T_BYTES) - bytes, T_BYTES);
+  store<u32>(table, load<u32>(table, T_CHUNKS) - 1, T_CHUNKS);
   if (load<u32>(table, T_STORAGE) == 0) {
+    countStateBytes(-<i64>bytes);
     heap_free(chunk, bytes);
   } else if (bytes == CHUNK_BYTES_FULL) {
     store<u32>(chunk, load<u32>(table, T_FREE_CHUNKS));

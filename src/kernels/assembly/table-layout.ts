@@ -39,13 +39,15 @@ export const T_DETACHED: u32 = 100; // 1: evicted in this epoch
 export const T_DEAD_ROWS: u32 = 104; // rows unlinked in this epoch
 export const T_LOADING: u32 = 108; // 1: chunks of a snapshot are being entered
 export const T_STAGED: u32 = 112; // 1: chunks of it were staged for the chunk store, or come from there
+export const T_OWNER: u32 = 116; // the state store; 0: none
+export const T_CHUNKS: u32 = 120; // in memory
 export const TABLE_BYTES: u32 = 128;
 
 // Chunk header, 64 bytes.
 export const C_BYTES: u32 = 0;
 export const C_DEPTH: u32 = 4; // how many top bits of the remixed hash its rows have in common
 export const C_PREFIX: u32 = 8; // those bits
-export const C_SLOTS_LOG2: u32 = 12;
+export const C_SLOTS_LOG2: u32 = 12; // 0: this is the stub of a chunk that is not in memory (cold-chunk.ts)
 export const C_ROWS_USED: u32 = 16; // rows ever placed; some may be free
 export const C_ROWS_LIVE: u32 = 20;
 export const C_VARIABLE_TOP: u32 = 24; // offset of the lowest variable byte in use

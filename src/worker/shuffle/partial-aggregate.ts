@@ -133,10 +133,13 @@ export function partialAggregate(
   return new PartialAggregate(kernels, stage, pipeline, layoutAddress(operator), workerCount, program.partitions, isDirect, groupsLog2);
 }
 
-/** Runs a scan kernel: `step(cursor, pairs)` fills up to 1024 (row, base) pairs and returns how many, 0 at the end. */
+/**
+ * Runs a scan kernel: `step(cursor, pairs)` fills up to 1024 (row, base) pairs and returns how many, 0 at the end. The rows must not be needed any
+ * more when it returns: chunks of state may leave memory then.
+ */
 export function forEachPairs(kernels: Kernels, arena: number, step: (cursor: number, pairs: number, max: number) => number): void {
   const cursor = (kernels.exports["arena_alloc"]!(arena, 64 + 8 * PAIRS) as number) >>> 0;
   if (cursor === 0) throw outOfMemory(kernels);
   kernels.bytes().fill(0, cursor, cursor + 64);
-  while (step(cursor, cursor + 64, PAIRS) > 0);
+  while (step(cursor, cursor + 64, PAIRS) > 0) kernels.exports["state_reclaim"]!();
 }
