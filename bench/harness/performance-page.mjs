@@ -2,6 +2,7 @@
 import { figureGoals, goals } from "../goals.mjs";
 import { suites } from "../query/suites.mjs";
 import { peerResults, savedResults } from "./results.mjs";
+import { table } from "./markdown-table.mjs";
 import { short, spreadText } from "./statistics.mjs";
 
 export function performancePage(results = savedResults(), peers = peerResults()) {
@@ -57,8 +58,6 @@ npm run bench -- --all --save && npm run bench:report this page
 The generators write their data once, into the system's temporary directory (\`--data\` to change that); their time is a column of its own.`;
 
 const missing = "–";
-const cells = (values) => `| ${values.join(" | ")} |`;
-const table = (head, rows) => [cells(head), cells(head.map(() => "---")), ...rows.map(cells)].join("\n");
 const spreadOr = (value) => (value ? spreadText(value) : missing);
 
 function machines(results) {

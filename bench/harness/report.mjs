@@ -1,4 +1,5 @@
 /** The report as Markdown. */
+import { table } from "./markdown-table.mjs";
 import { short, spreadText } from "./statistics.mjs";
 
 export function markdown({ machine, results }) {
@@ -16,20 +17,19 @@ export function markdown({ machine, results }) {
 }
 
 function throughputTable(results) {
-  const row = ({ title, workers, runs, events, millionPerSecond, millionPerCpuSecond, peakMb, native, timesFirst, generatorSeconds }) =>
-    cells([
-      title,
-      workers,
-      `${runs} x ${short(events / 1e6)} M`,
-      spreadText(millionPerSecond),
-      spreadText(millionPerCpuSecond),
-      native ? spreadText(native.millionPerCpuSecond) : "",
-      native ? spreadText(native.slowerByCpu) : "",
-      native ? spreadText(native.slowerByWall) : "",
-      timesFirst ? spreadText(timesFirst) : "",
-      short(peakMb.median),
-      short(generatorSeconds),
-    ]);
+  const row = ({ title, workers, runs, events, millionPerSecond, millionPerCpuSecond, peakMb, native, timesFirst, generatorSeconds }) => [
+    title,
+    workers,
+    `${runs} x ${short(events / 1e6)} M`,
+    spreadText(millionPerSecond),
+    spreadText(millionPerCpuSecond),
+    native ? spreadText(native.millionPerCpuSecond) : "",
+    native ? spreadText(native.slowerByCpu) : "",
+    native ? spreadText(native.slowerByWall) : "",
+    timesFirst ? spreadText(timesFirst) : "",
+    short(peakMb.median),
+    short(generatorSeconds),
+  ];
   const heads = [
     "query",
     "workers",
@@ -50,8 +50,11 @@ function throughputTable(results) {
 export function comparisonTable(commit, results) {
   const rows = results.flatMap(({ title, byCpu, byWall, figures }) =>
     figures
-      ? Object.entries(figures).map(([name, ratio]) => cells([title, name, spreadText(ratio)]))
-      : [cells([title, "events per CPU-second", spreadText(byCpu)]), cells([title, "events per second", spreadText(byWall)])],
+      ? Object.entries(figures).map(([name, ratio]) => [title, name, spreadText(ratio)])
+      : [
+          [title, "events per CPU-second", spreadText(byCpu)],
+          [title, "events per second", spreadText(byWall)],
+        ],
   );
   return `This revision divided by ${commit}, of pairs of runs. Median (smallest to largest).\n\n${table(["suite", "what", "ratio"], rows)}`;
 }
@@ -63,10 +66,8 @@ function figuresTable({ title, workers, runs, figures }) {
   const rows = flat.map(([name, value]) => (name === "peakBytes" ? ["peakMb", megabytes(value)] : [name, value]));
   return `**${title}** (workers ${workers}, ${runs} runs)\n\n${table(
     ["figure", "value"],
-    rows.map(([name, value]) => cells([name, spreadText(value)])),
+    rows.map(([name, value]) => [name, spreadText(value)]),
   )}`;
 }
 
 const megabytes = ({ median, min, max }) => ({ median: median / 2 ** 20, min: min / 2 ** 20, max: max / 2 ** 20 });
-const cells = (values) => `| ${values.join(" | ")} |`;
-const table = (heads, rows) => [cells(heads), cells(heads.map(() => "---")), ...rows].join("\n");

@@ -1,8 +1,10 @@
 /**
  * What is compared. `program` names the query in the files of `systems/`; `form` is the input; `events` the usual number, from which every
  * system's run takes about 1 to 10 seconds. `answer` says what of the lines counts: `closed`: windows that a stream has closed at its end; `sum`:
- * counts summed over windows (they depend on the clock). `unchecked`: systems whose answer differs by design (README). `goals` are millions of events per second and core, floor and goal.
+ * counts summed over windows (they depend on the clock). `unchecked`: systems whose answer differs by design (README). Floors and goals are those of `../goals.mjs`; latencies have their own, in ms.
  */
+import { goals } from "../goals.mjs";
+
 const ysb = { program: "ysb", set: "ysb-a", table: "events", sides: ["ads"] };
 const project = { program: "project", set: "ysb-a", table: "events", sides: [] };
 const nexmark = { set: "nexmark", table: "bids", form: "parquet", events: 4_000_000, sides: [] };
@@ -12,8 +14,8 @@ const parquet = { form: "parquet", events: 6_000_000 };
 const all = ["millrace", "spark", "flink", "duckdb", "duckdb-1"];
 const withNode = [...all, "node"];
 
-export const queries = [
-  { name: "ysb-json", title: "YSB, JSON files", ...ysb, ...json, systems: [...withNode, "native"], goals: [3, 8] },
+const compared = [
+  { name: "ysb-json", title: "YSB, JSON files", ...ysb, ...json, systems: [...withNode, "native"] },
   {
     name: "ysb-text",
     title: "YSB, lines of text and from_json",
@@ -21,11 +23,10 @@ export const queries = [
     ...json,
     read: "text",
     systems: ["millrace", "spark"],
-    goals: [3, 8],
   },
-  { name: "ysb-parquet", title: "YSB, Parquet", ...ysb, ...parquet, systems: all, goals: [10, 40] },
-  { name: "project-json", title: "Filter and project, JSON", ...project, ...json, systems: [...withNode, "native"], goals: [4, 10] },
-  { name: "project-parquet", title: "Filter and project, Parquet", ...project, ...parquet, systems: all, goals: [20, 60] },
+  { name: "ysb-parquet", title: "YSB, Parquet", ...ysb, ...parquet, systems: all },
+  { name: "project-json", title: "Filter and project, JSON", ...project, ...json, systems: [...withNode, "native"] },
+  { name: "project-parquet", title: "Filter and project, Parquet", ...project, ...parquet, systems: all },
   {
     name: "json-to-parquet",
     title: "Filter and project, JSON to Parquet files",
@@ -33,7 +34,6 @@ export const queries = [
     ...json,
     sink: "parquet",
     systems: all,
-    goals: [2, 5],
   },
   {
     name: "count-by-key",
@@ -45,7 +45,6 @@ export const queries = [
     form: "parquet",
     events: 3_000_000,
     systems: ["millrace", "spark", "spark-rocksdb", "flink", "flink-rocksdb", "duckdb", "duckdb-1"],
-    goals: [5, 10],
   },
   ...["q0", "q1", "q2"].map((name) => ({
     name,
@@ -53,7 +52,6 @@ export const queries = [
     program: name,
     ...nexmark,
     systems: all,
-    goals: [10, 30],
   })),
   {
     name: "q5",
@@ -62,9 +60,8 @@ export const queries = [
     ...nexmark,
     answer: "closed",
     systems: all,
-    goals: [4, 8],
   },
-  { name: "q7", title: "Nexmark q7 as one aggregate", program: "q7", ...nexmark, systems: all, goals: [10, 25] },
+  { name: "q7", title: "Nexmark q7 as one aggregate", program: "q7", ...nexmark, systems: all },
   {
     name: "q12",
     title: "Nexmark q12, processing time",
@@ -73,7 +70,6 @@ export const queries = [
     ...nexmark,
     answer: "sum",
     systems: all,
-    goals: [5, 10],
   },
   {
     name: "q13",
@@ -82,9 +78,8 @@ export const queries = [
     ...nexmark,
     sides: ["side"],
     systems: all,
-    goals: null,
   },
-  { name: "q17", title: "Nexmark q17, per auction and day", program: "q17", ...nexmark, systems: all, goals: null },
+  { name: "q17", title: "Nexmark q17, per auction and day", program: "q17", ...nexmark, systems: all },
   {
     name: "latency-windowed",
     title: "One micro-batch of 1,000 rows: windowed count",
@@ -102,6 +97,13 @@ export const queries = [
     goals: [3, 1],
   },
 ];
+
+function goalsOf(name) {
+  const row = goals.find(({ peers }) => peers === name);
+  return row ? [row.floor, row.goal] : null;
+}
+
+export const queries = compared.map((query) => ({ goals: goalsOf(query.name), ...query }));
 
 /** Of the table of goals, what the engine cannot run yet. */
 export const waiting = [

@@ -1,4 +1,5 @@
 /** The comparison as Markdown tables. */
+import { table } from "../harness/markdown-table.mjs";
 import { short, spreadText } from "../harness/statistics.mjs";
 import { systems } from "./queries.mjs";
 
@@ -15,8 +16,6 @@ export function markdown({ machine, results, waiting }) {
     `Waiting: ${waiting.map((row) => `${row.title} (${row.for})`).join("; ")}.`,
   ].join("\n\n");
 }
-
-const table = (head, rows) => [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 /** How many times as fast as `other` the system `own` is. */
 const ratio = (own, other) => (own && other ? `${short(own.median / other.median)}x` : "");

@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { printedBy } from "../support/printed.ts";
 import { functions as F, LocalDate, Session, Timestamp } from "../../src/index.ts";
 
 const { col, count, window } = F;
@@ -55,72 +56,60 @@ test("clicks: JSON files to windows in Parquet files", async () => {
 
 test("ways to look at a frame", async () => {
   await using spark = await newSession();
-  const printed: string[] = [];
-  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => printed.push(String(text)) > 0);
-  const take = (): string => printed.splice(0).join("");
-  try {
-    const frame = spark.createDataFrame(
-      [
-        { name: "Ann", born: LocalDate.parse("1990-02-28"), score: 1.5 },
-        { name: "a name of more than twenty characters", born: null, score: null },
-      ],
-      "name STRING NOT NULL, born DATE, score DOUBLE",
-    );
-    await frame.printSchema();
-    expect(take()).toBe(
-      "root\n |-- name: string (nullable = false)\n |-- born: date (nullable = true)\n |-- score: double (nullable = true)\n\n",
-    );
-    await frame.show();
-    expect(take()).toBe(
-      [
-        "+--------------------+----------+-----+",
-        "|                name|      born|score|",
-        "+--------------------+----------+-----+",
-        "|                 Ann|1990-02-28|  1.5|",
-        "|a name of more th...|      NULL| NULL|",
-        "+--------------------+----------+-----+",
-        "\n",
-      ].join("\n"),
-    );
-    await frame.show(1, false);
-    expect(take()).toBe(
-      "+----+----------+-----+\n|name|born      |score|\n+----+----------+-----+\n|Ann |1990-02-28|1.5  |\n+----+----------+-----+\nonly showing top 1 row\n\n",
-    );
-    await frame.show(2, 10, true);
-    expect(take()).toContain("-RECORD 0");
-    for (const mode of ["simple", "extended", "codegen", "formatted"] as const) {
-      await frame.filter("score > 1").groupBy("name").count().explain(mode);
-      expect(take().length).toBeGreaterThan(50);
-    }
-    expect(await frame.dtypes()).toEqual([
-      ["name", "string"],
-      ["born", "date"],
-      ["score", "double"],
-    ]);
-    expect(await frame.columns()).toEqual(["name", "born", "score"]);
-    expect((await frame.first())!.name).toBe("Ann");
-    expect(await frame.take(1)).toHaveLength(1);
-    expect(await frame.isEmpty()).toBe(false);
-    expect(await frame.filter("name = 'nobody'").isEmpty()).toBe(true);
-    expect(await frame.filter("name = 'nobody'").collect()).toEqual([]);
-
-    let rows = 0;
-    let sum = 0n;
-    for await (const batch of spark.range(100_000).filter("id % 2 = 0")) {
-      rows += batch.length;
-      for (const { id } of batch) sum += id;
-    }
-    expect([rows, sum]).toEqual([50_000, 2_499_950_000n]);
-
-    const table = await spark.range(5).selectExpr("id", "CAST(id AS STRING) AS text").toArrow();
-    expect([table.numRows, table.schema.fields.map(({ name }) => name)]).toEqual([5, ["id", "text"]]);
-    expect([...table.getChild("text")!].sort()).toEqual(["0", "1", "2", "3", "4"]);
-
-    await frame.createOrReplaceTempView("people");
-    expect(await spark.table("people").count()).toBe(2n);
-  } finally {
-    write.mockRestore();
+  const frame = spark.createDataFrame(
+    [
+      { name: "Ann", born: LocalDate.parse("1990-02-28"), score: 1.5 },
+      { name: "a name of more than twenty characters", born: null, score: null },
+    ],
+    "name STRING NOT NULL, born DATE, score DOUBLE",
+  );
+  expect(await printedBy(() => frame.printSchema())).toBe(
+    "root\n |-- name: string (nullable = false)\n |-- born: date (nullable = true)\n |-- score: double (nullable = true)\n\n",
+  );
+  expect(await printedBy(() => frame.show())).toBe(
+    [
+      "+--------------------+----------+-----+",
+      "|                name|      born|score|",
+      "+--------------------+----------+-----+",
+      "|                 Ann|1990-02-28|  1.5|",
+      "|a name of more th...|      NULL| NULL|",
+      "+--------------------+----------+-----+",
+      "\n",
+    ].join("\n"),
+  );
+  expect(await printedBy(() => frame.show(1, false))).toBe(
+    "+----+----------+-----+\n|name|born      |score|\n+----+----------+-----+\n|Ann |1990-02-28|1.5  |\n+----+----------+-----+\nonly showing top 1 row\n\n",
+  );
+  expect(await printedBy(() => frame.show(2, 10, true))).toContain("-RECORD 0");
+  for (const mode of ["simple", "extended", "codegen", "formatted"] as const) {
+    expect((await printedBy(() => frame.filter("score > 1").groupBy("name").count().explain(mode))).length).toBeGreaterThan(50);
   }
+  expect(await frame.dtypes()).toEqual([
+    ["name", "string"],
+    ["born", "date"],
+    ["score", "double"],
+  ]);
+  expect(await frame.columns()).toEqual(["name", "born", "score"]);
+  expect((await frame.first())!.name).toBe("Ann");
+  expect(await frame.take(1)).toHaveLength(1);
+  expect(await frame.isEmpty()).toBe(false);
+  expect(await frame.filter("name = 'nobody'").isEmpty()).toBe(true);
+  expect(await frame.filter("name = 'nobody'").collect()).toEqual([]);
+
+  let rows = 0;
+  let sum = 0n;
+  for await (const batch of spark.range(100_000).filter("id % 2 = 0")) {
+    rows += batch.length;
+    for (const { id } of batch) sum += id;
+  }
+  expect([rows, sum]).toEqual([50_000, 2_499_950_000n]);
+
+  const table = await spark.range(5).selectExpr("id", "CAST(id AS STRING) AS text").toArrow();
+  expect([table.numRows, table.schema.fields.map(({ name }) => name)]).toEqual([5, ["id", "text"]]);
+  expect([...table.getChild("text")!].sort()).toEqual(["0", "1", "2", "3", "4"]);
+
+  await frame.createOrReplaceTempView("people");
+  expect(await spark.table("people").count()).toBe(2n);
 });
 
 test("frames without columns keep their rows", async () => {

@@ -3,7 +3,8 @@
  * keys, several key columns, all kinds of join, groups by columns of both sides whether they stay as they are or not.
  */
 import fc from "fast-check";
-import { afterAll, expect, test, vi } from "vitest";
+import { afterAll, expect, test } from "vitest";
+import { printedBy } from "../support/printed.ts";
 import { type DataFrame, functions as F, type Row, Session } from "../../src/index.ts";
 
 const spark = await Session.builder().master("local[2]").create();
@@ -135,13 +136,7 @@ test("strings of two static tables, some of them equal, are one group where they
 test("a static table's column is interned where it is grouped by as it is, and only there", async () => {
   const events = spark.createDataFrame([[1]], "k INT");
   const names = spark.createDataFrame([[1, "x"]], "k INT, name STRING");
-  const codeOf = async (frame: DataFrame<Row>): Promise<string> => {
-    const printed: string[] = [];
-    const write = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => printed.push(String(chunk)) > 0);
-    await frame.explain("codegen");
-    write.mockRestore();
-    return printed.join("");
-  };
+  const codeOf = (frame: DataFrame<Row>): Promise<string> => printedBy(() => frame.explain("codegen"));
   const joined = events.join(names, "k");
   expect(await codeOf(joined.select(F.col("name").as("n")).groupBy("n").count())).toContain("$intern_view");
   expect(await codeOf(joined.groupBy(F.upper("name").as("n")).count())).not.toContain("$intern_view");

@@ -177,12 +177,10 @@ describe("a checkpoint of", () => {
     await expectExactContinuation();
   });
 
-  test("a query that runs in another process is refused within a second", async () => {
+  test("a query that runs in another process is refused", async () => {
     const waiting = spawn(process.execPath, ["--unhandled-rejections=strict", program, directory, "json", "1", "stay"]);
     await once(waiting.stdout, "data");
-    const started = performance.now();
     await expect(run()).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
-    expect(performance.now() - started).toBeLessThan(1000);
     waiting.kill("SIGKILL");
     await once(waiting, "close");
     await expectExactContinuation();

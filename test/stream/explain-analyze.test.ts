@@ -1,18 +1,13 @@
 /** `explain("analyze")` of a running query: rows behind every operator of the last batches, counted by the generated code. Answers by hand. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import { printedBy } from "../support/printed.ts";
 import type { StreamingQuery } from "../../src/index.ts";
 import { memoryStream } from "../../src/testing.ts";
 import { testSession } from "../support/test-session.ts";
 
 const spark = testSession();
 
-async function analyzed(query: StreamingQuery): Promise<string> {
-  const printed: string[] = [];
-  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => printed.push(String(text)) > 0);
-  await query.explain("analyze");
-  write.mockRestore();
-  return printed.join("");
-}
+const analyzed = (query: StreamingQuery): Promise<string> => printedBy(() => query.explain("analyze"));
 
 /** The rows that stand behind each operator, by its first word. */
 const rowsOf = (text: string): [string, number][] =>

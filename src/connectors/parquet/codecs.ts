@@ -40,17 +40,34 @@ function byLibrary(decode: (bytes: Uint8Array, options: { maxOutputLength: numbe
   };
 }
 
-/** Frames of Hadoop's: sizes after and before compression, big-endian, then a block. Other writers have left one bare block. */
+/**
+ * Frames of Hadoop's: the size before compression, big-endian, then blocks until so much has come out, each behind its size after compression. Other
+ * writers have left one bare block.
+ */
 function hadoopLz4(kernels: Kernels, from: number, length: number, to: number, size: number): boolean {
-  const lz4 = kernels.exports["parquet_lz4"]!;
+  return framedLz4(kernels, from, length, to, size) || kernels.exports["parquet_lz4"]!(from, from + length, to, size) === 1;
+}
+
+const DAMAGED = 0xffffffff;
+
+function framedLz4(kernels: Kernels, from: number, length: number, to: number, size: number): boolean {
+  const decompressWithin = kernels.exports["parquet_lz4_within"]!;
   const view = kernels.view();
   let [at, written] = [0, 0];
-  while (length - at >= 8) {
-    const [plain, packed] = [view.getUint32(from + at), view.getUint32(from + at + 4)];
-    if (plain > size - written || packed > length - at - 8) break;
-    if (lz4(from + at + 8, from + at + 8 + packed, to + written, plain) !== 1) break;
-    at += 8 + packed;
-    written += plain;
+  while (length - at >= 4) {
+    const frameEnd = written + view.getUint32(from + at);
+    if (frameEnd > size) return false;
+    at += 4;
+    while (written < frameEnd) {
+      if (length - at < 4) return false;
+      const packed = view.getUint32(from + at);
+      at += 4;
+      if (packed === 0 || packed > length - at) return false;
+      const plain = (decompressWithin(from + at, from + at + packed, to + written, frameEnd - written) as number) >>> 0;
+      if (plain === 0 || plain === DAMAGED) return false;
+      at += packed;
+      written += plain;
+    }
   }
-  return (at === length && written === size) || lz4(from, from + length, to, size) === 1;
+  return at === length && written === size;
 }

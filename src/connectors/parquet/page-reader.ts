@@ -12,7 +12,7 @@ import { damaged, type ParquetPlace, unsupported } from "./parquet-error.ts";
 import type { LeafShape } from "./parquet-schema.ts";
 import { ThriftReader, type ThriftStruct } from "./thrift.ts";
 
-/** More than any writer makes; what a damaged header asks for beyond is refused before memory is reserved. */
+/** A hundred times what writers make as a rule. A header that asks for more is taken for damaged, before memory is reserved. */
 const PAGE_BYTES_MAX = 256 * 1024 * 1024;
 const WINDOW_BYTES = 1024 * 1024;
 const HEADER_BYTES = 512;

@@ -2,7 +2,7 @@
 // them is padded so. Both return 1 if exactly `size` bytes came out, otherwise 0. Called by the Parquet reader, in workers.
 
 /** Copies `length` bytes that may go up to 31 bytes further. */
-@inline function copyForward(to: usize, from: usize, length: usize): void {
+@inline export function copyForward(to: usize, from: usize, length: usize): void {
   if (length > 256) {
     memory.copy(to, from, length);
     return;
@@ -11,7 +11,7 @@
 }
 
 /** Repeats the `length` bytes from `offset` bytes back, which may overlap what is written. */
-@inline function copyBack(to: usize, offset: usize, length: usize): void {
+@inline export function copyBack(to: usize, offset: usize, length: usize): void {
   let from = to - offset;
   if (offset >= 16) {
     for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
@@ -94,6 +94,11 @@ export function parquet_snappy(p: usize, end: usize, out: usize, size: u32): u32
 }
 
 export function parquet_lz4(p: usize, end: usize, out: usize, size: u32): u32 {
+  return parquet_lz4_within(p, end, out, size) == size ? 1 : 0;
+}
+
+/** Decompresses a block of which only the most that it may hold is known; returns the bytes that it held, all ones if it is damaged. */
+export function parquet_lz4_within(p: usize, end: usize, out: usize, size: u32): u32 {
   const begin = out;
   const limit = out + size;
   while (p < end) {
@@ -102,35 +107,35 @@ export function parquet_lz4(p: usize, end: usize, out: usize, size: u32): u32 {
     if (length == 15) {
       let byte: u32 = 255;
       while (byte == 255) {
-        if (p >= end) return 0;
+        if (p >= end) return ~0;
         byte = load<u8>(p++);
         length += byte;
-        if (length > size) return 0;
+        if (length > size) return ~0;
       }
     }
-    if (end - p < length || limit - out < length) return 0;
+    if (end - p < length || limit - out < length) return ~0;
     copyForward(out, p, length);
     p += length;
     out += length;
     // The last sequence is literals only.
     if (p == end) break;
-    if (end - p < 2) return 0;
+    if (end - p < 2) return ~0;
     const offset: usize = load<u16>(p);
     p += 2;
     length = token & 15;
     if (length == 15) {
       let byte: u32 = 255;
       while (byte == 255) {
-        if (p >= end) return 0;
+        if (p >= end) return ~0;
         byte = load<u8>(p++);
         length += byte;
-        if (length > size) return 0;
+        if (length > size) return ~0;
       }
     }
     length += 4;
-    if (offset == 0 || offset > out - begin || limit - out < length) return 0;
+    if (offset == 0 || offset > out - begin || limit - out < length) return ~0;
     copyBack(out, offset, length);
     out += length;
   }
-  return out == limit ? 1 : 0;
+  return <u32>(out - begin);
 }

@@ -2,7 +2,7 @@
 // read piece by piece as blocks need it. Called by the Parquet reader, in workers. Functions return 0 when the stream is damaged or ends
 // too early. Streams may be read 16 bytes past their end: what holds them is padded so.
 
-// Stream state, 32 bytes; src/connectors/parquet/column-reader.ts fills it.
+// Stream state, 32 bytes, filled by `parquet_stream` and its kin.
 const NEXT: usize = 0; // u32: next run's header
 const END: usize = 4; // u32
 const WIDTH: usize = 8; // u32: bits of a value, at most 32

@@ -1,6 +1,7 @@
 // Zstandard frames (RFC 8878) of Parquet pages. Input and output may be read, the output written, up to 32 bytes past their ends. The output
 // holds the whole page, so it is the window at once. Returns 1 if exactly `size` bytes came out, otherwise 0. In workers.
 import { segment_alloc } from "./memory";
+import { copyBack, copyForward } from "./parquet-block-codecs";
 import {
   baseOf, bitsAt, bitsOf, buildTable, decodeHuffman, readHuffman, readTable, setProbability, streamBits, symbolOf, tableLog,
 } from "./zstd-entropy";
@@ -274,12 +275,12 @@ function runSequences(stream: usize, end: usize, begin: usize, out: usize, limit
     if (bit < 0) return 0;
     const offset = nextOffset(offsetValue, length);
     if (length > left || <u64>length + match > <u64>(limit - out)) return 0;
-    copyLiterals(out, at, length);
+    copyForward(out, at, length);
     at += length;
     left -= length;
     out += length;
     if (offset == 0 || offset > <u32>(out - begin)) return 0;
-    copyMatch(out, offset, match);
+    copyBack(out, offset, match);
     out += match;
     if (count == 1) break;
     bit -= <i32>bitsOf(lengthEntry);
@@ -309,23 +310,4 @@ function nextOffset(value: u64, literalLength: u32): u32 {
   recent1 = recent0;
   recent0 = offset;
   return offset;
-}
-
-@inline function copyLiterals(to: usize, from: usize, length: u32): void {
-  if (length > 64) {
-    memory.copy(to, from, length);
-    return;
-  }
-  for (let i: u32 = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
-}
-
-@inline function copyMatch(to: usize, offset: u32, length: u32): void {
-  const from = to - offset;
-  if (offset >= 16) {
-    for (let i: u32 = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
-  } else if (offset >= 8) {
-    for (let i: u32 = 0; i < length; i += 8) store<u64>(to + i, load<u64>(from + i));
-  } else {
-    for (let i: u32 = 0; i < length; i++) store<u8>(to + i, load<u8>(from + i));
-  }
 }
