@@ -5,6 +5,7 @@
  * The spill file is as transient as memory: it has no name from the moment that it is open, nothing of it is ever durable, and whoever starts
  * again takes the state from chunk store, snapshot and change files.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
 import type { ChunkEnvironment, Ports, SyncFile } from "../base/ports.ts";
 import type { ColdChunkPlaces, Kernels, StoredChunkName } from "../kernels/load.ts";
@@ -140,7 +141,7 @@ export class ColdChunks implements ColdChunkPlaces {
     const problem = checkChunkHeader(value, checksum);
     if (problem !== null) return problem;
     if (value.length !== CHUNK_HEADER_BYTES + bytes) return "its length has changed";
-    this.#kernels.bytes().set(value.subarray(CHUNK_HEADER_BYTES), address);
+    copyBytes(this.#kernels.bytes(), address, value.subarray(CHUNK_HEADER_BYTES));
     const found = (this.#kernels.exports["crc32c"]!(address, bytes, 0) as number) >>> 0;
     return found === checksum ? null : "its checksum is wrong";
   }

@@ -2,6 +2,7 @@
  * Rows of a merge in the order of the chunks that they go to, for state that does not fit into memory: each cold chunk then comes back once for
  * all rows of the batch that need it. In a worker; the rows stay in the exchange blocks, short runs of copies are handed out.
  */
+import { copyBytes } from "../base/copy-bytes.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { ExchangeBlock } from "../protocol/messages.ts";
@@ -80,7 +81,7 @@ function grouping(parts: GroupedRowsParts, bytes: number): { bits: number; chunk
 function inOwnMemory(parts: GroupedRowsParts, { worker, address, bytes }: ExchangeBlock): { from: number; to: number } {
   if (worker === parts.workerIndex) return { from: address, to: address + bytes };
   const copy = allocate(parts, bytes);
-  parts.kernels.bytes().set(new Uint8Array(parts.memories[worker]!.buffer, address, bytes), copy);
+  copyBytes(parts.kernels.bytes(), copy, new Uint8Array(parts.memories[worker]!.buffer, address, bytes));
   return { from: copy, to: copy + bytes };
 }
 

@@ -54,12 +54,12 @@ test("prints plain lines when piped, and what to do next", async () => {
   expect(existsSync(join(directory, "millrace-demo/demo.json"))).toBe(true);
 });
 
-test("a signal stops it in good order", async () => {
+test.each(["exactly once", "archive  batch"])("a signal after %j stops it in good order", async (shown) => {
   const directory = join(temporaryDirectory(), "demo");
   let sent = false;
   const { code, stdout } = await millrace(["demo", "--dir", directory, "--seconds", "60", "--events", "60000000"], {
     onOutput: (printed, child) => {
-      if (!sent && printed.includes("archive  batch")) sent = child.kill("SIGINT");
+      if (!sent && printed.includes(shown)) sent = child.kill("SIGINT");
     },
   });
   expect(code).toBe(0);

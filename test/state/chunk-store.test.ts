@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { nodePorts } from "../../src/base/node-ports.ts";
 import type { Ports } from "../../src/base/ports.ts";
 import { spaceRange, VERSION_KEY } from "../../src/state/chunk-key.ts";
@@ -38,7 +38,10 @@ function restart(
   limit: { readonly memoryBytes?: number } = {},
 ): Harness[] {
   return Array.from({ length: count }, (_, workerIndex) => {
-    const harness = new Harness({ partitionCount: PARTITIONS, workerIndex, workerCount: count, ...limit }, ports);
+    const harness = new Harness(
+      { partitionCount: PARTITIONS, workerIndex, workerCount: count, checkpointPath: dirname(dirname(directory)), ...limit },
+      ports,
+    );
     const environment = ports.chunks.open(directory);
     harness.cold.useChunkStore(environment);
     const { memoryBytes } = harness;
@@ -387,6 +390,31 @@ describe("chunk store on LMDB", () => {
     }
     expect(found).toBeGreaterThan(3);
     expect(harness.model.size).toBe(3000);
+  });
+
+  test("chunks that stay behind at a start are checked when they are needed; the next start does without a damaged store", () => {
+    const { ports, chunks, harness, open, writer } = stored(true);
+    writer.close();
+    const file = join(chunks, "data.mdb");
+    const bytes = readFileSync(file);
+    expect(bytes.indexOf("text 2")).toBeGreaterThan(0);
+    const isGood = open();
+    const [whole] = restart(ports, chunks, 1, 4, [], { memoryBytes: 1 });
+    isGood.writer.loaded();
+    expect(whole!.store.metrics()).toMatchObject({ chunksInMemory: 0, rows: 3000 });
+    expect(whole!.contents()).toEqual(harness.model);
+    whole!.cold.close();
+    isGood.writer.close();
+
+    bytes[bytes.indexOf("text 2") + 3]! ^= 16;
+    writeFileSync(file, bytes);
+    const damaged = open();
+    expect(damaged.batchId).toBe(4);
+    const [later] = restart(ports, chunks, 1, 4, [], { memoryBytes: 1 });
+    damaged.writer.loaded();
+    expect(() => later!.contents()).toThrow(/STATE_CHUNK_STORE_DAMAGED.*its checksum is wrong/);
+    later!.cold.close();
+    expect(open().batchId).toBeNull();
   });
 });
 

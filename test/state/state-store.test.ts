@@ -103,6 +103,29 @@ describe("state store", () => {
     expect(harness.kernels.exports["heap_live_bytes"]!() as number).toBeLessThanOrEqual(before + 2 * 64);
   });
 
+  test("ten times more state than memory: blocks of chunks that have left are used again, and every row is there", () => {
+    const memoryBytes = 300_000;
+    const harness = new Harness({ partitionCount: 2, memoryBytes });
+    const rounds = 10;
+    const run = (): void => {
+      for (let round = 0; round < rounds; round++) {
+        harness.begin();
+        for (let i = 0; i < 3000; i++) harness.upsert([minute(0), BigInt(rounds * i + round), "n"], "some text of this row");
+        harness.end("commit");
+        harness.reclaim();
+        expect(harness.kernels.exports["state_bytes"]!() as number).toBeLessThanOrEqual(memoryBytes);
+      }
+    };
+    run();
+    const size = harness.kernels.memory.buffer.byteLength;
+    run();
+    expect(harness.kernels.memory.buffer.byteLength).toBe(size);
+    const { memoryBytes: inMemory, coldBytes, rows } = harness.store.metrics();
+    expect(rows).toBe(3000 * rounds);
+    expect(inMemory + coldBytes).toBeGreaterThan(8 * memoryBytes);
+    expect(harness.contents()).toEqual(harness.model);
+  });
+
   test("epochs of the process that wrote a snapshot mean nothing to the one that reads it", () => {
     const before = new Harness({ partitionCount: 2 });
     before.begin(1);

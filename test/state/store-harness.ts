@@ -80,6 +80,7 @@ interface HarnessOptions {
   readonly dropsLateRows?: boolean;
   /** Memory for chunks; what is beyond it leaves before every operation. */
   readonly memoryBytes?: number;
+  readonly checkpointPath?: string;
 }
 
 export function newChunkWriter(ports: Ports, kernels: Kernels, partitionCount: number): ChunkWriter {
@@ -117,7 +118,7 @@ export class Harness {
     this.stager = new ChunkStager(this.kernels, [this.store]);
     this.chunkWriter = newChunkWriter(ports, this.kernels, options.partitionCount);
     this.setWatermarks(NO_WATERMARK, NO_WATERMARK);
-    this.cold = new ColdChunks(this.kernels, ports, "/checkpoint", [this.store]);
+    this.cold = new ColdChunks(this.kernels, ports, options.checkpointPath ?? "/checkpoint", [this.store]);
     this.memoryBytes = options.memoryBytes;
     if (options.memoryBytes !== undefined) this.kernels.exports["state_set_limit"]!(options.memoryBytes);
   }

@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { Session } from "../../api/session.ts";
+import type { StreamingQuery } from "../../api/streaming-query.ts";
 import { IllegalArgumentError } from "../../base/errors.ts";
 import { nodePorts } from "../../base/node-ports.ts";
 import type { FileSystem } from "../../base/ports.ts";
@@ -71,6 +72,15 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
       ? liveScreen(terminal, tally, { events: size.events, clock: ports.clock })
       : plainScreen(terminal, tally);
 
+  const queries: StreamingQuery[] = [];
+  let stoppedBy: DemoResult["stoppedBy"] = null;
+  const stop = (reason: "signal" | "clock") => {
+    stoppedBy ??= reason;
+    for (const query of queries) void query.stop();
+  };
+  const onSignal = (): void => stop("signal");
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+
   const startedMs = ports.clock.monotonicMs();
   const cpuBefore = process.cpuUsage();
   const spark = await Session.builder().appName("demo").getOrCreate();
@@ -80,25 +90,15 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
       screen.update(progress["name"] as QueryName);
     },
   });
-  let stoppedBy: DemoResult["stoppedBy"] = null;
   const ended = new AbortController();
   try {
-    const queries = [await startLive(spark, paths, size, (row) => tally.addRow(row)), await startArchive(spark, paths, size)];
-    const stop = (reason: "signal" | "clock") => {
-      stoppedBy ??= reason;
-      for (const query of queries) void query.stop();
-    };
-    const onSignal = (): void => stop("signal");
-    process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+    queries.push(await startLive(spark, paths, size, (row) => tally.addRow(row)), await startArchive(spark, paths, size));
+    if (stoppedBy !== null) stop(stoppedBy);
     void ports.scheduler.sleep(options.seconds * 1000, ended.signal).then(() => {
       if (!ended.signal.aborted) stop("clock");
     });
-    try {
-      await Promise.all(queries.map((query) => query.awaitTermination()));
-    } finally {
-      ended.abort();
-      process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-    }
+    await Promise.all(queries.map((query) => query.awaitTermination()));
+    ended.abort();
     const elapsedMs = ports.clock.monotonicMs() - startedMs;
     const { user, system } = process.cpuUsage(cpuBefore);
     screen.end();
@@ -111,6 +111,8 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
     else printResult(terminal, result, shown);
     return check !== null && check.different > 0 ? EXIT_FAILURE : EXIT_OK;
   } finally {
+    ended.abort();
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
     screen.close();
     await spark.stop();
   }

@@ -3,6 +3,7 @@
  * PLAIN. Encoded and compressed by kernels as blocks come, so that only pages wait for their row group's end. In workers; one per row group
  * and column.
  */
+import { copyBytes } from "../../base/copy-bytes.ts";
 import { crc32 } from "node:zlib";
 import { ARENA_BLOCK, PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import type { Kernels } from "../../kernels/load.ts";
@@ -217,7 +218,7 @@ export class ColumnEncoder {
 
   #dictionaryPage(): { bytes: Uint8Array; uncompressedBytes: number } {
     const page = this.#allocate(this.#entryBytes);
-    this.#kernels.bytes().set(Buffer.concat(this.#entries), page);
+    copyBytes(this.#kernels.bytes(), page, Buffer.concat(this.#entries));
     return this.#seal(page, this.#entryBytes, DICTIONARY_PAGE!, 7, struct({ 1: i32(this.#entries.length), 2: i32(PLAIN!) }));
   }
 
@@ -232,7 +233,7 @@ export class ColumnEncoder {
     const front = thriftBytes(struct({ 1: i32(type), 2: i32(length), 3: i32(size), 4: i32(crc32(content) | 0), [kind]: header }));
     const bytes = new Uint8Array(front.length + size);
     bytes.set(front);
-    bytes.set(content, front.length);
+    copyBytes(bytes, front.length, content);
     return { bytes, uncompressedBytes: front.length + length };
   }
 
