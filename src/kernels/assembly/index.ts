@@ -27,7 +27,7 @@ export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
 export * from "./panes";
-export { parquet_snappy, parquet_lz4 } from "./parquet-block-codecs";
+export { parquet_lz4, parquet_lz4_within, parquet_snappy } from "./parquet-block-codecs";
 export * from "./parquet-delta";
 export * from "./parquet-encode";
 export {
