@@ -36,6 +36,11 @@ export const figureGoals = [
   { title: "Event-loop delay p99 beside a query, ms", suite: "event-loop", figure: "beside.delayP99Ms", floor: "10", goal: "2" },
   { title: "Checkpoint each second of events, % of the time", suite: "checkpoint", figure: "costPercent", floor: "20", goal: "10" },
   { title: "Restart, ms", suite: "restart", figure: "restartMs", floor: "2000 at 1 GB", goal: "500 at 1 GB" },
+  { title: "Restart from snapshot and change files, MB/s", suite: "restart", figure: "rebuildMbPerSecond", floor: "500", goal: "" },
+  { title: "Pause by background copies p99, ms", suite: "restart", figure: "pauseP99Ms", floor: "5", goal: "" },
+  { title: "Keyed updates, 1 M live keys, M/s", suite: "keyed-updates", figure: "fewerKeys", floor: "8", goal: "" },
+  { title: "Keyed updates, 10 M live keys, M/s", suite: "keyed-updates", figure: "moreKeys", floor: "4", goal: "" },
+  { title: "Batch beside 10 M live keys over one beside 10 thousand", suite: "live-state", figure: "ratio", floor: "1.2", goal: "" },
   { title: "Import to first batch, ms", suite: "cold-start", figure: "importToFirstMicroBatchMs", floor: "300", goal: "150" },
   { title: "Memory after the last batch over that in the middle, MB", suite: "memory", figure: "grownMb", floor: "", goal: "0" },
 ];

@@ -1,67 +1,156 @@
 /**
- * Restart with state: counts per key are filled, the query stops, and a new one starts from its checkpoint: the time until its first batch is committed. The answer
- * is every count after one more event per key.
+ * Restart with state: aggregates per key are filled and then changed at full speed, the query stops wherever its background copies are, and a new
+ * one starts from its checkpoint: the time until its first batch is committed, first from the chunk store, then without it, from snapshot and
+ * change files. Also how long copies keep workers from a batch, and what they cost the batches in which they go on. At full size 1 GB of state.
+ * The answer is what a sample of the keys has after all of it.
  */
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { encodeColumnBatch } from "../../dist/columnar/column-batch.js";
+import { batchColumnPlace, encodeColumnBatch } from "../../dist/columnar/column-batch.js";
 import { parseSchema } from "../../dist/sql/parser.js";
 import { digestOfLines } from "../harness/digest.mjs";
-import { PoolStream, tableRows, withSession } from "../harness/engine.mjs";
+import { batchesIn, F, PoolStream, tableRows, timed, withSession } from "../harness/engine.mjs";
+import { Random } from "../harness/random.mjs";
+import { median, percentile } from "../harness/statistics.mjs";
 
-const SCHEMA = parseSchema("key BIGINT, text STRING");
-const FILLS = 3;
-const textOf = (key) => `the text of key ${key}, which makes its row longer`;
+const SCHEMA = parseSchema("key BIGINT");
+const BATCH_ROWS_MAX = 1_000_000;
+const FILLS = 2;
+const HOT_POOL = 4;
+const HOT_BATCHES = 40;
+const SAMPLE_KEYS_MAX = 10_000;
 
 export const suite = {
   name: "restart",
   group: "state",
   title: "Restart with state",
   kind: "latency",
-  events: 2_000_000,
+  events: 8_000_000,
   about: { source: "columns in memory", sink: "noop, then memory, update", checkpoint: "every batch", rate: "no event time" },
 
-  prepare({ events: keys }) {
-    const lines = Array.from({ length: keys }, (_, key) => `${key},${FILLS + 1}`);
+  prepare({ events }) {
+    // Whole batches.
+    const keys = events > BATCH_ROWS_MAX ? events - (events % BATCH_ROWS_MAX) : events;
+    const sample = sampleOf(keys);
+    const counts = new Map([...sample].map((key) => [key, FILLS]));
+    const drawn = hotKeys(keys);
+    for (let batch = 0; batch < HOT_BATCHES; batch++) {
+      for (const key of drawn[batch % HOT_POOL]) if (counts.has(key)) counts.set(key, counts.get(key) + 1);
+    }
+    const lines = [1, 2].flatMap((start) => [...counts].map(([key, count]) => `${key},${count + start},${BigInt(count + start) * key}`));
     return { keys, expected: digestOfLines(lines), generatorSeconds: 0 };
   },
 
   async run({ keys }, { workers }) {
     return await withSession(workers, async (spark, directory) => {
-      const batchKeys = Math.min(keys, 100_000);
-      const batches = Array.from({ length: Math.ceil(keys / batchKeys) }, (_, batch) => {
-        const first = batch * batchKeys;
-        const rows = Array.from({ length: Math.min(batchKeys, keys - first) }, (__, index) => [
-          BigInt(first + index),
-          textOf(first + index),
-        ]);
-        return encodeColumnBatch(SCHEMA, rows);
-      });
-      const stream = new PoolStream(SCHEMA, batches);
-      const counts = stream.toFrame(spark).groupBy("key", "text").count();
-      const start = (format) =>
-        counts.writeStream
-          .outputMode("update")
-          .format(format)
-          .queryName("counts")
-          .option("checkpointLocation", join(directory, "checkpoint"))
-          .start();
-      const query = await start("noop");
-      for (let fill = 0; fill < FILLS; fill++) {
-        stream.addPool();
-        await query.processAllAvailable();
+      const rows = Math.min(keys, BATCH_ROWS_MAX);
+      const like = encodeColumnBatch(
+        SCHEMA,
+        Array.from({ length: rows }, () => [0n]),
+      );
+      const fills = Array.from({ length: Math.ceil(keys / rows) }, (_, batch) =>
+        batchOf(
+          like,
+          BigInt64Array.from({ length: rows }, (__, i) => BigInt(batch * rows + i)),
+        ),
+      );
+      const hot = hotKeys(keys).map((drawn) => batchOf(like, drawn));
+      const stream = new PoolStream(SCHEMA, [
+        ...Array.from({ length: FILLS }, () => fills).flat(),
+        ...Array.from({ length: HOT_BATCHES }, (_, batch) => hot[batch % HOT_POOL]),
+        ...[1, 2].map(() =>
+          batchOf(
+            encodeColumnBatch(
+              SCHEMA,
+              Array.from(sampleOf(keys), (key) => [key]),
+            ),
+            sampleOf(keys),
+          ),
+        ),
+      ]);
+      const checkpoint = join(directory, "checkpoint");
+      const aggregates = [F.count("*"), F.sum("key"), F.min("key"), F.max("key"), F.avg("key")];
+      const frame = stream
+        .toFrame(spark)
+        .groupBy("key")
+        .agg(...aggregates);
+      const start = (name, format) =>
+        frame.writeStream.outputMode("update").format(format).queryName(name).option("checkpointLocation", checkpoint).start();
+
+      const query = await start("filled", "noop");
+      const batches = [];
+      for (let batch = 0; batch < FILLS * fills.length + HOT_BATCHES; batch++) {
+        const { seconds } = await timed(async () => {
+          stream.addNext();
+          await query.processAllAvailable();
+        });
+        const { stateOperators } = await query.lastProgress();
+        batches.push({ ms: 1000 * seconds, pauseMs: (stateOperators[0].customMetrics.chunkCopyPauseMicros ?? 0) / 1000 });
       }
-      const { stateOperators } = await query.lastProgress();
+      const [{ memoryUsedBytes }] = (await query.lastProgress()).stateOperators;
       await query.stop();
-      const from = performance.now();
-      const again = await start("memory");
-      stream.addNext();
-      await again.processAllAvailable();
-      const restartMs = performance.now() - from;
-      for (let batch = 1; batch < batches.length; batch++) stream.addNext();
-      await again.processAllAvailable();
-      await again.stop();
-      const lines = tableRows(spark, "counts").map(([key, , count]) => `${key},${count}`);
-      return { restartMs, stateMb: stateOperators[0].memoryUsedBytes / 2 ** 20, digest: digestOfLines(lines) };
+
+      const restarted = async (name) => {
+        let again;
+        const { seconds } = await timed(async () => {
+          again = await start(name, "memory");
+          stream.addNext();
+          await again.processAllAvailable();
+        });
+        await again.stop();
+        return 1000 * seconds;
+      };
+      const restartMs = await restarted("fromChunks");
+      rmSync(join(checkpoint, "state/chunks"), { recursive: true, force: true });
+      const fileMb = stateFileMb(checkpoint);
+      const rebuildMs = await restarted("fromFiles");
+
+      const hotBatches = batches.slice(-HOT_BATCHES);
+      const pauses = batches.map(({ pauseMs }) => pauseMs).filter((ms) => ms > 0);
+      const [copying, others] = [true, false].map((isCopying) => hotBatches.filter(({ pauseMs }) => pauseMs > 0 === isCopying));
+      const isComparable = copying.length > 2 && others.length > 2;
+      const ms = (some) => median(some.map((batch) => batch.ms));
+      return {
+        stateMb: memoryUsedBytes / 2 ** 20,
+        restartMs,
+        rebuildMs,
+        rebuildMbPerSecond: (1000 * fileMb) / rebuildMs,
+        pauseP99Ms: pauses.length > 0 ? percentile(pauses, 99) : 0,
+        ...(isComparable && { copyingCostPercent: 100 * (ms(copying) / ms(others) - 1) }),
+        digest: digestOfLines(
+          ["fromChunks", "fromFiles"].flatMap((name) => tableRows(spark, name).map(([key, n, sum]) => `${key},${n},${sum}`)),
+        ),
+      };
     });
   },
 };
+
+/** Keys spread over all there are. */
+function sampleOf(keys) {
+  const count = Math.min(keys, SAMPLE_KEYS_MAX);
+  return BigInt64Array.from({ length: count }, (_, i) => BigInt(Math.floor((i * keys) / count)));
+}
+
+function hotKeys(keys) {
+  return Array.from({ length: HOT_POOL }, (_, batch) => {
+    const random = new Random(500 + batch);
+    return BigInt64Array.from({ length: Math.min(keys, BATCH_ROWS_MAX) }, () => BigInt(random.below(keys)));
+  });
+}
+
+/** A copy of a batch of as many rows, with other keys. */
+function batchOf(like, keys) {
+  const [batch] = batchesIn(like);
+  new BigInt64Array(batch.buffer, batch.byteOffset + batchColumnPlace(batch, 0).values, keys.length).set(keys);
+  return batch;
+}
+
+/** Of the files that the newest commit names: the newest snapshot and the changes after it, or all changes. */
+function stateFileMb(checkpoint) {
+  const commits = readdirSync(join(checkpoint, "commits")).filter((name) => /^\d+$/.test(name));
+  const newest = Math.max(...commits.map(Number));
+  const { snapshots, changes } = JSON.parse(readFileSync(join(checkpoint, "commits", String(newest)), "utf8").split("\n")[1]).millrace;
+  const [after, files] = snapshots.at(-1) ?? [-1, []];
+  const needed = [...files, ...changes.filter(([batch]) => batch > after).flatMap(([, some]) => some)];
+  return needed.reduce((bytes, [, length]) => bytes + length, 0) / 2 ** 20;
+}

@@ -5,7 +5,9 @@ import { suite as consistency } from "./consistency.mjs";
 import { suite as countByKey } from "./count-by-key.mjs";
 import { suite as deduplicate } from "./deduplicate.mjs";
 import { suite as eventLoop } from "./event-loop.mjs";
+import { suite as keyedUpdates } from "./keyed-updates.mjs";
 import { suite as latency } from "./latency.mjs";
+import { suite as liveState } from "./live-state.mjs";
 import { suite as memory } from "./memory.mjs";
 import { suite as micro } from "./micro.mjs";
 import { nexmarkSuites } from "./nexmark.mjs";
@@ -25,6 +27,8 @@ export const suites = [
   checkpoint,
   countByKey,
   deduplicate,
+  keyedUpdates,
+  liveState,
   stateBeyondMemory,
   restart,
   ...nexmarkSuites,

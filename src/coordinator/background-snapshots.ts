@@ -23,8 +23,16 @@ export interface SnapshotFile {
   readonly files: readonly ChangeFile[];
 }
 
-/** Per worker: what it copies at a time, at most. */
-const SLICE_BYTES = 16 << 20;
+/** What a worker copies at a time: a sixteenth of its state, within these bounds. */
+const SLICE_BYTES_MIN = 16 << 20;
+const SLICE_BYTES_MAX = 64 << 20;
+/**
+ * How long that may take. Where batches are long it is a share of their time, or much state that changes all over would change faster than it is
+ * copied.
+ */
+const SLICE_MS_MIN = 3;
+const SLICE_MS_MAX = 25;
+const SLICE_BATCH_SHARE = 0.05;
 /** State up to this size gets snapshot files by the number of batches instead of bytes. */
 const SMALL_STATE_BYTES = 4 << 20;
 
@@ -56,6 +64,8 @@ export class BackgroundSnapshots {
   #isOpen = false;
   #pass: Promise<void> | null = null;
   #passStartMs = Number.NEGATIVE_INFINITY;
+  #committedMs = Number.POSITIVE_INFINITY;
+  #sliceMs = SLICE_MS_MIN;
   #sincePass: Logged = { bytes: 0, batches: 0 };
   #sinceFile: Logged = { bytes: 0, batches: 0 };
   #stateBytes = 0;
@@ -66,6 +76,7 @@ export class BackgroundSnapshots {
   /** The store is empty, or not there: the next pass copies all chunks. */
   #isAnew = false;
   #failures = 0;
+  #pauseMs = 0;
   #retryMs = Number.NEGATIVE_INFINITY;
   #file: SnapshotFile | null = null;
   #failure: unknown = null;
@@ -129,8 +140,11 @@ export class BackgroundSnapshots {
     this.#sinceFile = sum(this.#sinceFile, logged);
     this.#committedBatch = batchId;
     this.#epoch = epoch;
+    const nowMs = this.#ports.clock.monotonicMs();
+    this.#sliceMs = Math.min(SLICE_MS_MAX, Math.max(SLICE_MS_MIN, SLICE_BATCH_SHARE * (nowMs - this.#committedMs)));
+    this.#committedMs = nowMs;
     this.#commitSeen();
-    if (this.#pass === null && this.#isPassDue(this.#ports.clock.monotonicMs()) && !this.#isEnding) {
+    if (this.#pass === null && this.#isPassDue(nowMs) && !this.#isEnding) {
       this.#pass = this.#runPass(batchId).finally(() => (this.#pass = null));
     }
   }
@@ -145,6 +159,13 @@ export class BackgroundSnapshots {
   /** Passes of this run that could not be written; change files then stay until one can. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /** The longest time since the last call that a worker did nothing but copy chunks. */
+  takePauseMs(): number {
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = 0;
+    return pauseMs;
   }
 
   /** A snapshot file that has been finished since the last call. Throws what went wrong with one. */
@@ -197,7 +218,9 @@ export class BackgroundSnapshots {
 
   /** Whether all that had changed up to `batchId` has got into the chunk store. The first slices are asked for at once. */
   async #copyChunks(batchId: number): Promise<boolean> {
-    const size = Math.min(SLICE_BYTES, Math.max(SLICE_BYTES_MIN, powerOfTwo(this.#stateBytes)));
+    const perWorker = this.#stateBytes / this.#pool.size;
+    const most = Math.min(SLICE_BYTES_MAX, Math.max(SLICE_BYTES_MIN, powerOfTwo(perWorker / 16)));
+    const size = Math.min(most, Math.max(SLICE_BYTES_LEAST, powerOfTwo(this.#stateBytes)));
     if ((this.#buffers[0]?.length ?? 0) < size) {
       this.#buffers = Array.from({ length: this.#pool.size }, () => new Uint8Array(new SharedArrayBuffer(size)));
     }
@@ -205,8 +228,15 @@ export class BackgroundSnapshots {
     const first = this.#isAnew ? "all" : "changed";
     for (let begins: Extract<Command, { kind: "stage" }>["begins"] = first, isDone = false; !isDone; begins = "no") {
       const nextCommit = new Promise<void>((resolve) => (this.#commitSeen = resolve));
-      const slices = await this.#pool.each((index) => ({ kind: "stage", query: this.#query, buffer: this.#buffers[index]!, begins }));
+      const slices = await this.#pool.each((index) => ({
+        kind: "stage",
+        query: this.#query,
+        buffer: this.#buffers[index]!,
+        begins,
+        forMs: this.#sliceMs,
+      }));
       const staged = slices.flatMap((slice, index) => (slice ? [{ ...slice, buffer: this.#buffers[index]! }] : []));
+      this.#pauseMs = Math.max(this.#pauseMs, ...staged.map(({ elapsedMs }) => elapsedMs));
       if (staged.some(({ chunks, removed }) => chunks.length + removed.length > 0)) {
         await this.#send({
           kind: "write",
@@ -238,7 +268,7 @@ export class BackgroundSnapshots {
 }
 
 /** At least one full chunk. */
-const SLICE_BYTES_MIN = 1 << 18;
+const SLICE_BYTES_LEAST = 1 << 18;
 
 const powerOfTwo = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(bytes, 1)));
 

@@ -93,6 +93,7 @@ export class StageRunner implements BatchRunner {
     if (this.#lastBatches.length > EXPLAINED_BATCHES) this.#lastBatches.shift();
     failpoint("after-change-files");
     const context = { batchTimestampMicros: BigInt(timestampMs) * 1000n, timeZone: program.timeZone };
+    const copying = copyingMetrics(this.#parts.snapshots);
     const batches = runTail(result.sink.batches, program.output, program.tail, functions, context);
     this.#evictWatermarkMs = evictWatermarkMs;
     return {
@@ -105,11 +106,7 @@ export class StageRunner implements BatchRunner {
       ),
       eventTime: result.eventTime,
       stateOperators: downstreamFirst(program).flatMap(
-        (operator) =>
-          stateMetrics(operator, result.state.get(operator.index) ?? [], {
-            partitions: program.partitions,
-            storeFailures: this.#parts.snapshots?.failures ?? 0,
-          }) ?? [],
+        (operator) => stateMetrics(operator, result.state.get(operator.index) ?? [], program.partitions, copying) ?? [],
       ),
       observedMetrics: observedResults(program.observed, result.observed, functions, context),
       changeFiles: result.changeFiles,
@@ -192,10 +189,11 @@ const heedsWatermark = (operator: KeyedOperator): boolean =>
 function stateMetrics(
   { kind, state }: KeyedOperator,
   replies: readonly StateReply[],
-  query: { readonly partitions: number; readonly storeFailures: number },
+  queryPartitions: number,
+  copying: Readonly<Record<string, number>>,
 ): StateOperatorMetrics | null {
   if (!state) return null;
-  const partitions = kind === "limit" ? 1 : query.partitions;
+  const partitions = kind === "limit" ? 1 : queryPartitions;
   const sum = (pick: (reply: StateReply) => number): number => replies.reduce((total, reply) => total + pick(reply), 0);
   const custom = [...new Set(replies.flatMap((reply) => Object.keys(reply.customMetrics)))];
   const slowest = (pick: (reply: StateReply) => number): number => Math.round(Math.max(0, ...replies.map(pick)));
@@ -213,8 +211,15 @@ function stateMetrics(
     numStateStoreInstances: partitions,
     customMetrics: {
       stateOnCurrentVersionSizeBytes: sum((reply) => reply.memoryBytes),
-      ...(query.storeFailures > 0 && { numChunkStoreFailures: query.storeFailures }),
+      ...copying,
       ...Object.fromEntries(custom.map((name) => [name, sum((reply) => reply.customMetrics[name] ?? 0)])),
     },
   };
+}
+
+/** What the copies of state in the background have to say since the last batch. */
+function copyingMetrics(snapshots: BackgroundSnapshots | null): Record<string, number> {
+  const pauseMicros = Math.round((snapshots?.takePauseMs() ?? 0) * 1000);
+  const failures = snapshots?.failures ?? 0;
+  return { ...(pauseMicros > 0 && { chunkCopyPauseMicros: pauseMicros }), ...(failures > 0 && { numChunkStoreFailures: failures }) };
 }

@@ -58,7 +58,7 @@ export type Command =
   | { readonly kind: "commit"; readonly query: QueryNumber }
   | { readonly kind: "abort"; readonly query: QueryNumber }
   /** Copies changed chunks into the buffer, which is shared; null while a batch is open. */
-  | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: PassBegin }
+  | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: PassBegin; readonly forMs: number }
   /** To the thread that writes chunk stores; of one query, in the order of `ChunkWriter`'s methods. */
   | { readonly kind: "chunks"; readonly query: QueryNumber; readonly target: ChunkStoreTarget; readonly request: ChunkRequest }
   /** `keepMemory`: the memory is empty but for what the query put into arenas, and goes to a later query. */
@@ -205,7 +205,7 @@ export interface Replies {
   readonly sync: number;
   readonly commit: StateSize;
   readonly abort: null;
-  readonly stage: StagedSlice | null;
+  readonly stage: (StagedSlice & { readonly elapsedMs: number }) | null;
   readonly chunks: ChunkReply;
   readonly unload: null;
 }

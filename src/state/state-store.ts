@@ -136,18 +136,12 @@ export class StateStore {
     return this.#kernel("store_adopt_cold", partition, bucket, this.#cursor, bytes, checksum) === 0;
   }
 
-  /** To be called when all snapshot files are read, before change files and batches. `path` is for the message. */
-  endSnapshot(path: string): void {
-    if (this.#kernel("store_load_end", 0) === 1) return;
-    throw new CheckpointError("STATE_SNAPSHOT_FILE_CORRUPT", { path, offset: "0", reason: "chunks of a table are missing" });
-  }
-
   /**
-   * To be called when all chunks are adopted. A pass that was cut off has stored some chunks of a table that came after it began, or came
-   * anew; redo makes the rest of it.
+   * To be called when all chunks are adopted, or all snapshot files read, before change files and batches. Of a table that went while a pass copied
+   * it only some chunks are there, and of one that came after the pass had begun: redo takes it out, or makes the rest of it.
    */
   endLoading(): void {
-    if (this.#kernel("store_load_end", 1) === 1) return;
+    if (this.#kernel("store_load_end") === 1) return;
     throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.operatorId}` });
   }
 

@@ -36,7 +36,7 @@ import type {
   StateSize,
   TaskResult,
 } from "../protocol/messages.ts";
-import type { PassBegin, StagedSlice } from "../state/chunk-stager.ts";
+import type { PassBegin } from "../state/chunk-stager.ts";
 import { Interpreter } from "./interpret.ts";
 import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
@@ -269,8 +269,8 @@ export class QueryInstance {
     return null;
   }
 
-  stage(buffer: Uint8Array, begins: PassBegin): StagedSlice | null {
-    return this.#state?.stage(buffer, begins) ?? null;
+  stage(buffer: Uint8Array, begins: PassBegin, forMs: number): ReturnType<QueryState["stage"]> {
+    return this.#state?.stage(buffer, begins, forMs) ?? null;
   }
 
   #taskContext(): TaskContext {

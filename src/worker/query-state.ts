@@ -22,9 +22,6 @@ import { explained } from "./write-failure.ts";
 /** Where `checkpoint/checkpoint.ts` looks for them. */
 const CHANGES_DIRECTORY = "state/changes";
 
-/** For what one call copies; with the last listed chunks it takes about half a millisecond more. */
-const SLICE_MS = 3;
-
 /** Rows of a bucket that are looked at one by one; more would make a batch longer the more state there is. */
 const EVICT_ROWS_MAX = 1024;
 
@@ -217,16 +214,16 @@ export class QueryState {
     this.#isTouched = false;
   }
 
-  /** Copies the next changed chunks into `buffer`; null while they hold what may be undone. */
-  stage(buffer: Uint8Array, begins: PassBegin): StagedSlice | null {
+  /** Copies changed chunks into `buffer`, for `forMs` and half a millisecond at most; null while they hold what may be undone. */
+  stage(buffer: Uint8Array, begins: PassBegin, forMs: number): (StagedSlice & { readonly elapsedMs: number }) | null {
     if (this.#isTouched) return null;
     const { clock } = this.#ports;
     const startedMs = clock.monotonicMs();
     this.#cold.setReadOnly(true);
-    const slice = this.#stager.slice(buffer, begins, () => clock.monotonicMs() - startedMs > SLICE_MS);
+    const slice = this.#stager.slice(buffer, begins, () => clock.monotonicMs() - startedMs > forMs);
     this.reclaim();
     this.#cold.setReadOnly(false);
-    return slice;
+    return { ...slice, elapsedMs: clock.monotonicMs() - startedMs };
   }
 
   /** Gives back what is not memory. */
@@ -245,7 +242,7 @@ export class QueryState {
     if (chunksBatch !== null) this.#loadChunks();
     else if (snapshot) {
       for (const file of snapshot.files) read("snapshot", file, snapshot.batchId);
-      for (const store of this.#stores.values()) store.endSnapshot(snapshot.files[0]?.path ?? this.#checkpoint.path);
+      for (const store of this.#stores.values()) store.endLoading();
     }
     for (const { batchId, files } of changes) {
       if (chunksBatch === null || batchId > chunksBatch) for (const file of files) read("changes", file, batchId);

@@ -55,7 +55,7 @@ export class WorkerRuntime {
       case "abort":
         return this.#query(command.query).abort();
       case "stage":
-        return this.#query(command.query).stage(command.buffer, command.begins);
+        return this.#query(command.query).stage(command.buffer, command.begins, command.forMs);
       case "chunks":
         this.#chunkStores ??= new ChunkStores(this.#ports);
         return this.#chunkStores.handle(command);

@@ -1,4 +1,4 @@
-/** Bugs of order, of names and of decisions in the commit protocol, by compiled file; and the mutants that are no bugs. */
+/** Bugs of order, of names and of decisions in the commit protocol, by compiled file. */
 import type { ProtocolFile } from "./mutants.ts";
 
 /** By bug: what is in the file, and what takes its place. */
@@ -94,6 +94,3 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "names of change files are used again": ["-${this.#workerIndex}-${attempt}`", "-${this.#workerIndex}-again`"],
   },
 };
-
-/** By name of the mutant: why nothing that anyone can see changes. */
-export const EQUIVALENT: Readonly<Record<string, string>> = {};

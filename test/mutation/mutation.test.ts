@@ -10,10 +10,10 @@ import { PlantedEngine } from "./planted-engine.ts";
 const isLong = process.env["MILLRACE_LONG"] !== undefined;
 const only = process.env["MILLRACE_MUTANT"];
 const SAMPLE = [
-  "checkpoint/atomic-file.js: a sync is left out",
+  "checkpoint/atomic-file.js: a sync is left out: files.",
   "checkpoint/log-file.js: an error is not raised: if (computed",
   "coordinator/batch-execution.js: the batch is committed before",
-  "base/node-ports.js: a new file overwrites",
+  "base/node-ports.js: a sync is left out: fdatasyncSync",
 ];
 /** Most bugs are found in the first rounds, many of the others by the tests. */
 const [QUICK_ROUNDS, ROUNDS] = [3, 30];

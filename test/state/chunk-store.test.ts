@@ -256,6 +256,42 @@ describe("the record of what a store is worth", () => {
   test("as it is, it is loaded", () => expect(closed().open()).toBe(4));
 });
 
+test("a bucket that goes while a pass copies it is in the snapshot file in part, and redo takes it out", () => {
+  const ports = { ...testPorts(new MemoryFileSystem()), chunks: new MemoryChunks() };
+  const harness = new Harness({ partitionCount: 1 }, ports);
+  harness.begin();
+  for (let i = 0; i < 2000; i++) harness.upsert([minute(i % 2) + 1n, BigInt(i), "n"], "text ".repeat(40));
+  harness.end("commit");
+  const writer = newChunkWriter(ports, newKernels(), 1);
+  const changes: ChangesFile[] = [];
+  let slices = 0;
+  harness.pass(writer, 0, 100_000, () => {
+    if (slices++ !== 1) return changes.length;
+    harness.begin();
+    harness.setWatermarks(NO_WATERMARK, minute(1));
+    expect(harness.evict(minute(1))).toBe(1000);
+    changes.push({ batchId: 1, bytes: harness.writeFile("changes", 1).bytes });
+    harness.end("commit");
+    return 1;
+  });
+  expect(slices).toBeGreaterThan(3);
+  const file = new MemoryFile();
+  writer.snapshot(file, header("snapshot", 0));
+  const restored = new Harness({ partitionCount: 1 });
+  const { queryId } = header("snapshot", 0);
+  restoreStateFile(
+    restored.buffer,
+    new MemoryFile(file.bytes),
+    { path: "file", kind: "snapshot", batchId: 0, queryId },
+    new Map([[7, restored.store]]),
+  );
+  restored.store.endLoading();
+  expect(restored.contents().size).toBeGreaterThan(1000);
+  expect(restored.contents().size).toBeLessThan(2000);
+  redo(restored, changes);
+  expect(contentsOf([restored])).toEqual(harness.model);
+});
+
 describe("chunk store on LMDB", () => {
   let directory: string;
   beforeAll(() => (directory = mkdtempSync(join(tmpdir(), "millrace-chunks-"))));

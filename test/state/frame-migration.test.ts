@@ -142,7 +142,7 @@ describe.each(["changes", "snapshot"] as const)("rows from %s", (kind) => {
     const load = (file: MemoryFile, of: "changes" | "snapshot", batchId: number): void => {
       const expected = { path: "f", kind: of, queryId: header("changes", 0).queryId, batchId, schemas: [0, 1, 2] };
       restoreStateFile(buffer, file, expected, targets);
-      if (of === "snapshot") store.endSnapshot("f");
+      if (of === "snapshot") store.endLoading();
     };
     load(kind === "changes" ? first : snapshot, kind, 0);
     const codec = new RowCodec(kernels, chain[0]!.operators[0]!.layout);

@@ -216,7 +216,7 @@ describe("state files", () => {
     ] as const) {
       const target = new Harness({ partitionCount: 4 });
       restoreStateFile(target.buffer, new MemoryFile(file), expectation(kind), new Map([[7, target.store]]));
-      target.store.endSnapshot("file");
+      target.store.endLoading();
       expect(target.contents()).toEqual(harness.model);
     }
   });

@@ -22,11 +22,11 @@ function restored(count: number, files: { kind: StateFileHeader["kind"]; batchId
     const harness = new Harness({ partitionCount: 6, workerIndex, workerCount: count });
     let inSnapshot = true;
     for (const { kind, batchId, bytes } of files) {
-      if (inSnapshot && kind === "changes") harness.store.endSnapshot("snapshot");
+      if (inSnapshot && kind === "changes") harness.store.endLoading();
       inSnapshot = kind === "snapshot";
       restore(harness, kind, batchId, bytes);
     }
-    if (inSnapshot) harness.store.endSnapshot("snapshot");
+    if (inSnapshot) harness.store.endLoading();
     const contents = harness.contents();
     expect(harness.store.metrics().rows).toBe(contents.size);
     for (const [key, values] of contents) {
@@ -133,7 +133,7 @@ describe("state store", () => {
     before.end("commit");
     const after = new Harness({ partitionCount: 2 });
     restore(after, "snapshot", 0, before.writeFile("snapshot", 0).bytes);
-    after.store.endSnapshot("snapshot");
+    after.store.endLoading();
     after.model = copyOf(before.model);
     after.begin(1);
     for (let i = 0; i < 50; i++) after.setText([minute(i % 3), BigInt(i), "n"], "another");

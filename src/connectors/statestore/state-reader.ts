@@ -103,7 +103,7 @@ class PartitionState {
   load(changes: readonly StateSplitFile[]): void {
     try {
       for (const file of this.#plan.snapshot) this.#read("snapshot", file);
-      if (this.#plan.snapshot.length > 0) this.#store.endSnapshot(this.#plan.snapshot[0]!.path);
+      if (this.#plan.snapshot.length > 0) this.#store.endLoading();
       for (const file of changes) this.#read("changes", file);
     } catch (error) {
       // There is no cursor yet that somebody would close.

@@ -313,14 +313,13 @@ function loadChunks(state: usize, partition: u32, position: usize, end: usize, c
 }
 
 /**
- * Ends the loading of chunks; to be called before any other use of the store. 1 if every table has all its chunks: always with `fills`, which
- * puts empty ones where there are none.
+ * Ends the loading of chunks, before any other use of the store: puts empty ones where there are none. 0: there is no memory for them.
  */
-export function store_load_end(state: usize, fills: u32): u32 {
+export function store_load_end(state: usize): u32 {
   for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
     const entry = partitionEntry(state, partition);
     for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
-      if (!endLoading(tableAt(entry, t), fills != 0)) return 0;
+      if (!endLoading(tableAt(entry, t))) return 0;
     }
     store<u32>(entry, 0, P_LAST);
   }

@@ -154,14 +154,13 @@ export function beginLoading(table: usize): bool {
   return true;
 }
 
-/** False: chunks are missing; with `fills` empty ones take their place (or there is no memory for them). */
-export function endLoading(table: usize, fills: bool): bool {
+/** Empty chunks take the place of missing ones. False: there is no memory for them. */
+export function endLoading(table: usize): bool {
   const directory: usize = load<u32>(table, T_DIRECTORY);
   const depth: u32 = 32 - load<u32>(table, T_SHIFT);
   const entries: u32 = 1 << depth;
   for (let i: u32 = 0; i < entries; i++) {
     if (load<u32>(directory + 4 * i) != 0) continue;
-    if (!fills) return false;
     // As wide as the hole and its place allow.
     let log2: u32 = 0;
     while (log2 < depth && (i & ((2 << log2) - 1)) == 0 && isHole(directory, i, 2 << log2)) log2++;

@@ -6,7 +6,7 @@ import {
 } from "./table-layout";
 import { bucketBit, filterLine, filterMask } from "./key-filter";
 import {
-  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_PARTITIONS, S_UPDATED, S_WARM, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
+  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, S_UPDATED, S_WARM, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
 } from "./store-tables";
 import { store_memory_bytes, store_row_count } from "./store-scan";
 
@@ -44,8 +44,8 @@ export function table_touch(table: usize, row: usize, end: usize): usize {
  */
 export function store_warm(state: usize, group: u32, groupsLog2: u32, groupBytes: f64): void {
   store<u32>(state, 0, S_WARM);
-  // Otherwise most chunks are of other time buckets than the rows.
-  if (load<u32>(state, S_BUCKET_OFFSET) != 0) return;
+  // Otherwise most chunks are of other time buckets than the rows, or not all are in memory.
+  if (load<u32>(state, S_BUCKET_OFFSET) != 0 || load<u32>(state, S_COLD_CHUNKS) != 0) return;
   if (groupBytes * WARM_SHARE < store_memory_bytes(state) / <f64>(1 << groupsLog2)) return;
   const end: u64 = (<u64>group + 1) << (32 - groupsLog2);
   for (let partition: u32 = 0; partition < load<u32>(state, S_PARTITIONS); partition++) {
