@@ -7,6 +7,7 @@ import type { MemoryTables } from "../../src/connectors/memory/memory-sink.ts";
 import { ConnectorOptions } from "../../src/connectors/options.ts";
 import { ConnectorRegistry } from "../../src/connectors/registry.ts";
 import type { BatchAttempt, SinkContext } from "../../src/connectors/sink.ts";
+import { nodePorts } from "../../src/base/node-ports.ts";
 import { makeKernels } from "../scan/kernel-fixture.ts";
 import { readSplits, sourceContext } from "./reading.ts";
 
@@ -127,8 +128,10 @@ test("foreach: close is called whenever open returned, with the error if there w
     },
     close: (error: Error | null) => void calls.push(["close", error?.message ?? null]),
   };
-  const toRows = (batch: Uint8Array) => [...new Int32Array(batch.buffer as ArrayBuffer, new DataView(batch.buffer).getUint32(44, true), 1)];
-  const sink = await registry.sink("foreach").create(sinkContext({ attachments: { foreach: writer, toRows } }));
+  const toRows = (batch: Uint8Array) => [
+    [...new Int32Array(batch.buffer as ArrayBuffer, new DataView(batch.buffer).getUint32(44, true), 1)],
+  ];
+  const sink = await registry.sink("foreach").create(sinkContext({ attachments: { foreach: writer, toRows }, ports: nodePorts() }));
   await sink.commit(attempt(0), output(5));
   await sink.commit(attempt(1), output(6));
   await expect(sink.commit(attempt(2), output(13))).rejects.toThrow("unlucky");
