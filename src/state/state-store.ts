@@ -1,7 +1,8 @@
 /**
  * The state of one stateful operator in one worker: partitions `p` with `p % workerCount === workerIndex`. The tables, the undo
  * log and the encoding of changes are kernels (`kernels/assembly/state-store.ts`, `change-log.ts`); generated code calls
- * these directly with `handle`. This class is the life around them: batches, files, numbers. On the worker's thread.
+ * these directly with `handle`. This class is the life around them: batches, files, numbers. On the worker's thread. What all of it promises, and
+ * at what cost, is the contract in `state-contract.ts`.
  *
  * Per batch: `begin`, generated code, `writeChanges`, then `commit` or `abort`; after that the caller resets ARENA_BATCH.
  */
@@ -11,6 +12,7 @@ import { ARENA_QUERY } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ChunkName } from "./chunk-key.ts";
+import type { StateKernels } from "./state-contract.ts";
 import type { StateFileWriter } from "./state-file.ts";
 
 export interface StateStoreOptions {
@@ -44,6 +46,9 @@ export interface StateStoreMetrics extends ChunkCounts {
   readonly lateGroups: number;
   readonly memoryBytes: number;
 }
+
+/** Of a kernel, without the handle. */
+type ArgumentsOf<Kernel> = Kernel extends (state: number, ...rest: infer Rest) => unknown ? Rest : never;
 
 const CURSOR_BYTES = 64;
 /** Where a writing kernel leaves the buffer size it needs. */
@@ -179,11 +184,11 @@ export class StateStore {
     this.#kernels.exports["heap_free"]!(this.#cursor, CURSOR_BYTES);
   }
 
-  #kernel(name: string, ...args: (number | bigint)[]): number {
-    return this.#kernels.exports[name]!(this.handle, ...args) as number;
+  #kernel<Name extends keyof StateKernels>(name: Name, ...args: ArgumentsOf<StateKernels[Name]>): ReturnType<StateKernels[Name]> {
+    return this.#kernels.exports[name]!(this.handle, ...args) as ReturnType<StateKernels[Name]>;
   }
 
-  #address(name: string, ...args: number[]): number {
+  #address(name: "arena_alloc" | "heap_alloc" | "store_new", ...args: number[]): number {
     const address = (this.#kernels.exports[name]!(...args) as number) >>> 0;
     if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.#options.operatorId}` });
     return address;

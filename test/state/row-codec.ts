@@ -31,24 +31,25 @@ export class RowCodec {
   readonly scratch: number;
   private readonly hash: (keys: TestRow) => number;
 
-  constructor(kernels: Kernels, layout: RowLayout, hash: (keys: TestRow) => number = testHash) {
+  constructor(kernels: Kernels, layout: RowLayout, hash: (keys: TestRow) => number = testHash, scratchBytes = 4_000_000) {
     this.kernels = kernels;
     this.layout = layout;
     this.hash = hash;
     this.layoutAddress = kernels.exports["arena_alloc"]!(2, rowLayoutDescriptorBytes(layout)) as number;
     writeRowLayout(layout, kernels.view(), this.layoutAddress);
-    this.scratch = kernels.exports["heap_alloc"]!(4_000_000) as number;
+    this.scratch = kernels.exports["heap_alloc"]!(scratchBytes) as number;
   }
 
-  /** Writes a row with views at a scratch address that the next call reuses. */
+  /** Writes a row with views at a scratch address that the next call reuses; values that are not given are 0 or empty. */
   write(keys: TestRow, values: TestRow): number {
     const address = this.scratch;
     const view = this.kernels.view();
     this.kernels.bytes().fill(0, address, address + this.layout.rowBytes);
     view.setUint32(address + ROW_HASH, this.hash(keys), true);
     let end = address + this.layout.rowBytes;
-    const put = (field: RowField, value: TestValue): void => {
+    const put = (field: RowField, value: TestValue | undefined): void => {
       const at = address + field.offset;
+      if (value === undefined) return;
       if (value === null) {
         const word = view.getBigUint64(address + field.nullsOffset, true);
         view.setBigUint64(address + field.nullsOffset, word | (1n << BigInt(field.nullBit)), true);
@@ -63,7 +64,7 @@ export class RowCodec {
       else view.setInt32(at, value, true);
     };
     this.layout.keys.forEach((field, i) => put(field, keys[i]!));
-    this.layout.values.forEach((field, i) => put(field, values[i]!));
+    this.layout.values.forEach((field, i) => put(field, values[i]));
     return address;
   }
 
@@ -106,19 +107,20 @@ export class RowCodec {
     return this.kernels.view().getBigUint64(row + ROW_KEY_NULLS, true);
   }
 
-  /** Calls a scan kernel `scan(handle, cursor, out, max)` to its end. Rows are where they are said to be until the next call of it. */
+  /** Calls a scan kernel `scan(handle, cursor, out, max, …range)` to its end. Rows are where they are said to be until the next call of it. */
   scan<T = { row: number; base: number }>(
     scan: string,
     handle: number,
     max = 100,
     read: (row: number, base: number) => T = (row, base) => ({ row, base }) as T,
+    ...range: bigint[]
   ): T[] {
     const cursor = this.kernels.exports["heap_alloc"]!(64) as number;
     const out = this.kernels.exports["heap_alloc"]!(8 * max) as number;
     this.kernels.bytes().fill(0, cursor, cursor + 64);
     const rows: T[] = [];
     for (;;) {
-      const count = this.kernels.exports[scan]!(handle, cursor, out, max) as number;
+      const count = this.kernels.exports[scan]!(handle, cursor, out, max, ...range) as number;
       if (count === 0) break;
       for (let i = 0; i < count; i++) rows.push(read(this.cell(out + 8 * i), this.cell(out + 8 * i + 4)));
     }
