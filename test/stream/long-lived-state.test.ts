@@ -1,9 +1,19 @@
 /** State over many batches and many keys: snapshots, logs, purging, restarts on other numbers of workers. */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { functions as F } from "../../src/index.ts";
-import { addData, checkLastBatch, execute, memoryStream, startStream, stopStream, testStream, type Step } from "../../src/testing.ts";
+import {
+  addData,
+  assertOnQuery,
+  checkLastBatch,
+  execute,
+  memoryStream,
+  startStream,
+  stopStream,
+  testStream,
+  type Step,
+} from "../../src/testing.ts";
 import { stateRows } from "../support/query-assertions.ts";
 import { testSession } from "../support/test-session.ts";
 
@@ -27,6 +37,13 @@ test("many batches: snapshots are written, logs purged, and restarts on 1, 2 and
   const round = (workers: number): Step[] => [
     startStream({ workers }),
     ...Array.from({ length: 25 }, () => [counted(input, keys), all(++batches)]).flat(),
+    // Snapshots are written in the background: as many batches of another key as they take.
+    assertOnQuery(async (query, { checkpointLocation }) => {
+      for (let more = 0; !existsSync(join(checkpointLocation, "state/snapshots")) && more < 1000; more++) {
+        input.addData(-1);
+        await query.processAllAvailable();
+      }
+    }, "until there is a snapshot"),
     stopStream(),
   ];
   await testStream(
