@@ -61,6 +61,15 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
   await writeEventFiles(ports.files, paths.events, { first: 0, count: batches, spanMs });
   await state.write({ version: 1, batches, isComplete: false });
 
+  const queries: StreamingQuery[] = [];
+  let stoppedBy: DemoResult["stoppedBy"] = null;
+  const stop = (reason: "signal" | "clock") => {
+    stoppedBy ??= reason;
+    for (const query of queries) void query.stop();
+  };
+  const onSignal = (): void => stop("signal");
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+
   const tally = new DemoTally();
   const workers = availableParallelism();
   const shown = (path: string): string => relative(process.cwd(), path) || ".";
@@ -71,15 +80,6 @@ export async function runDemo(options: DemoOptions, terminal: Terminal): Promise
     : terminal.isInteractive && terminal.columns >= SCREEN_COLUMNS && terminal.rows >= SCREEN_ROWS
       ? liveScreen(terminal, tally, { events: size.events, clock: ports.clock })
       : plainScreen(terminal, tally);
-
-  const queries: StreamingQuery[] = [];
-  let stoppedBy: DemoResult["stoppedBy"] = null;
-  const stop = (reason: "signal" | "clock") => {
-    stoppedBy ??= reason;
-    for (const query of queries) void query.stop();
-  };
-  const onSignal = (): void => stop("signal");
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
 
   const startedMs = ports.clock.monotonicMs();
   const cpuBefore = process.cpuUsage();
