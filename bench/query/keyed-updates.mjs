@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import asc from "assemblyscript/asc";
+import { ROW_HASH, ROW_KEYS, ROW_NEXT } from "../../dist/columnar/memory-layout.js";
 import { rowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../../dist/columnar/row-layout.js";
 import { LongType } from "../../dist/columnar/types.js";
 import { compileKernels, createMemory, instantiateKernels } from "../../dist/kernels/load.js";
@@ -26,11 +27,11 @@ export function run(state: usize, rows: usize, rowBytes: u32, keys: usize, from:
   let row = rows;
   for (let i = from; i < to; i++, row += rowBytes) {
     const key = load<u64>(keys + 8 * i);
-    store<u64>(row, key, 24);
+    store<u64>(row, key, ${ROW_KEYS});
     let h: u32 = <u32>key * 0xcc9e2d51 ^ <u32>(key >> 32);
     h ^= h >> 16; h *= 0x85ebca6b; h ^= h >> 13; h *= 0xc2b2ae35; h ^= h >> 16;
-    store<u32>(row, h);
-    store<u32>(row, rowBytes, 4);
+    store<u32>(row, h, ${ROW_HASH});
+    store<u32>(row, rowBytes, ${ROW_NEXT});
   }
   let touched = rows;
   row = rows;
