@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TestRow, TestValue } from "./row-codec.ts";
 import { keyText } from "./row-codec.ts";
-import { BUCKET_MICROS, Harness, header, MemoryFile, NO_WATERMARK } from "./store-harness.ts";
+import { BUCKET_MICROS, Harness, header, MemoryFile, NO_WATERMARK, timedLayout } from "./store-harness.ts";
 import { restoreStateFile, type StateFileHeader } from "../../src/state/state-file.ts";
 
 const minute = (n: number): bigint => BigInt(n) * BUCKET_MICROS;
@@ -142,12 +142,73 @@ describe("state store", () => {
     expect(after.contents()).toEqual(before.model);
   });
 
+  test("changed rows of a chunk come in the order of their first change, also after a scan and while the chunk grows", () => {
+    const harness = new Harness({ partitionCount: 1 });
+    const row = (id: number): TestRow => [minute(1), BigInt(id), "n"];
+    const dirty = (): number[] => [...harness.contents("store_scan_dirty").keys()].map((key) => ids.get(key)!);
+    const ids = new Map(Array.from({ length: 300 }, (_, id) => [keyText(row(id)), id]));
+    const order = Array.from({ length: 300 }, (_, i) => (i * 77) % 300);
+    harness.begin();
+    for (const id of order.slice(0, 3)) harness.upsert(row(id), "t");
+    expect(dirty()).toEqual(order.slice(0, 3));
+    expect(dirty()).toEqual(order.slice(0, 3));
+    for (const id of order.slice(1, 5)) harness.upsert(row(id), "t");
+    expect(dirty()).toEqual(order.slice(0, 5));
+    harness.remove(row(order[3]!));
+    for (const id of order.slice(5)) harness.upsert(row(id), "t");
+    expect(harness.kernels.exports["store_memory_bytes"]!(harness.store.handle)).toBeLessThan(2 * 65536);
+    expect(dirty()).toEqual(order.filter((id) => id !== order[3]));
+    harness.end("commit");
+    harness.begin();
+    for (const id of [7, 5, 9, 7, 6]) harness.upsert(row(id), "t");
+    expect(dirty()).toEqual([7, 5, 9, 6]);
+    harness.end("commit");
+  });
+
+  describe("a row that was touched is looked up again", () => {
+    const [key, other]: [TestRow, TestRow] = [
+      [minute(1), 1n, "n"],
+      [minute(1), 2n, "n"],
+    ];
+    const cases: Record<string, (harness: Harness) => void> = {
+      "when it is there still": () => {},
+      "after its removal": (harness) => harness.remove(key),
+      "after its chunk has grown": (harness) => {
+        const { exports } = harness.kernels;
+        const row = exports["store_find"]!(harness.store.handle, harness.codec.write(other, []), 0) as number;
+        const text = harness.codec.scratch + 1_000_000;
+        const field = timedLayout.values[1]!.offset;
+        expect(exports["store_set_variable"]!(harness.store.handle, row, field, text, 9000)).not.toBe(0);
+        harness.model.set(keyText(other), [1n, "\0".repeat(9000), ""]);
+      },
+      "after its chunk has left memory": (harness) => {
+        harness.kernels.exports["state_set_limit"]!(1);
+        harness.reclaim();
+      },
+      "after the abort that took it away": (harness) => {
+        harness.end("abort");
+        harness.model.clear();
+        harness.begin();
+      },
+    };
+    test.each(Object.keys(cases))("%s", (name) => {
+      const harness = new Harness({ partitionCount: 1 });
+      harness.begin();
+      harness.upsert(key, "t");
+      harness.upsert(other, "t");
+      harness.touch(key);
+      cases[name]!(harness);
+      harness.upsert(key, "t");
+      expect(harness.contents()).toEqual(harness.model);
+    });
+  });
+
   test.each([undefined, 20_000, 1])(
     "an aborted batch leaves no trace, and a committed one is what the model says, in %s bytes",
     (memoryBytes) => {
       const key = fc.record({ minute: fc.option(fc.nat(12), { freq: 12 }), id: fc.nat(60), long: fc.boolean() });
       const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constant("y".repeat(500)), fc.constant("z".repeat(9000)));
-      const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "upsert", "set", "append", "remove"), key, text });
+      const operation = fc.record({ kind: fc.constantFrom("upsert", "upsert", "upsert", "set", "append", "remove", "touch"), key, text });
       const batch = fc.record({
         operations: fc.array(operation, { maxLength: 250, size: "max" }),
         evict: fc.option(fc.nat(13 * 60), { freq: 2 }),
@@ -167,6 +228,10 @@ describe("state store", () => {
             for (const { kind, key: k, text: value } of operations) {
               const time = k.minute === null ? null : minute(k.minute) + BigInt(k.id % 3) * 20_000_000n;
               const keys: TestRow = [time, BigInt(k.id), (k.long ? "a long name ".repeat(9) : "n") + k.id];
+              if (kind === "touch") {
+                harness.touch(keys);
+                continue;
+              }
               if (kind === "remove") {
                 harness.remove(keys);
                 touched.delete(keyText(keys));

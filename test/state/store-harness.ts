@@ -1,6 +1,6 @@
 /** A state store with a plain model beside it, and files in memory. */
 import type { Ports, SyncFile } from "../../src/base/ports.ts";
-import { EVICT_WATERMARK, LATE_WATERMARK, TABLE_INSERTED } from "../../src/columnar/memory-layout.ts";
+import { EVICT_WATERMARK, LATE_WATERMARK, ROW_NEXT, TABLE_INSERTED } from "../../src/columnar/memory-layout.ts";
 import { rowLayout } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
 import type { Kernels } from "../../src/kernels/load.ts";
@@ -159,6 +159,14 @@ export class Harness {
       this.times.set(key, keys[0] as bigint | null);
     }
     return row;
+  }
+
+  /** Has the row looked up as an upsert may need it later, which will find other keys at the same place. */
+  touch(keys: TestRow): void {
+    this.reclaim();
+    const row = this.codec.write(keys, []);
+    this.kernels.view().setUint32(row + ROW_NEXT, timedLayout.rowBytes, true);
+    this.kernels.exports["store_touch"]!(this.store.handle, row, row + timedLayout.rowBytes);
   }
 
   setText(keys: TestRow, text: string): void {

@@ -9,7 +9,6 @@ import {
   CHUNK_BYTES_MIN,
   CHUNK_HEADER,
   C_BYTES,
-  C_DIRTY_FIRST,
   C_DIRTY_NEXT,
   C_DIRTY_PREVIOUS,
   ROW_NOT_LIVE,
@@ -53,6 +52,7 @@ import {
   tableAt,
   tableOf,
 } from "./store-tables";
+import { dirtyInOrder } from "./table-chunk";
 import { touchChunk, touchesChunks } from "./touch";
 import {
   BUFFER_TOO_SMALL,
@@ -179,7 +179,7 @@ function writePuts(state: usize, cursor: usize): u32 {
         }
         if (index == 0) {
           if (touches) touchChunk(chunk, rowBytes);
-          index = load<u32>(chunk, C_DIRTY_FIRST);
+          index = dirtyInOrder(chunk);
         }
         while (index != 0) {
           const row = rowsOf(chunk) + (index - 1) * rowBytes;

@@ -32,7 +32,7 @@ import {
   chunkOf,
   rowsOf,
 } from "./table-layout";
-import { enter, freeRow } from "./table-chunk";
+import { countMove, dirtyInOrder, enter, freeRow } from "./table-chunk";
 import { P_COUNT, S_COLD_BYTES, S_COLD_CHUNKS, S_LOADED_CHUNKS, S_NEXT_STORE, S_PARTITIONS, partitionEntry, tableAt } from "./store-tables";
 
 // What the worker's thread does for the kernels. All throw where they cannot.
@@ -171,7 +171,7 @@ export function fetch(table: usize, stub: usize): usize {
 function forgetDirty(chunk: usize): void {
   const rows = rowsOf(chunk);
   const rowBytes = load<u32>(chunk, C_ROW_BYTES);
-  let index = load<u32>(chunk, C_DIRTY_FIRST);
+  let index = dirtyInOrder(chunk);
   while (index != 0) {
     const row = rows + (index - 1) * rowBytes;
     index = load<u32>(row, ROW_NEXT);
@@ -215,6 +215,7 @@ function evict(table: usize, chunk: usize): bool {
   fillStub(stub, chunk, chunk_write(chunk, bytes));
   if (isDirty) replaceDirty(table, chunk, stub);
   enter(table, stub);
+  countMove();
   heap_free(chunk, bytes);
   countCold(table, 1, bytes);
   return true;

@@ -127,7 +127,7 @@ export function table_memory_bytes(table: usize): f64 {
   return found;
 }
 
-@inline function sameKey(table: usize, a: usize, aBase: usize, b: usize, bBase: usize): bool {
+@inline export function sameKey(table: usize, a: usize, aBase: usize, b: usize, bBase: usize): bool {
   const end = load<u32>(table, T_KEY_END);
   for (let i: usize = ROW_KEY_NULLS; i < end; i += 8) {
     if (load<u64>(a + i) != load<u64>(b + i)) return false;

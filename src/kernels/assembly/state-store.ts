@@ -55,7 +55,8 @@ import {
   rowsOf,
 } from "./table-layout";
 import { filterFree } from "./key-filter";
-import { freeRow, linkDirty, unlinkRow } from "./table-chunk";
+import { touchedRow, touchedTable } from "./touch";
+import { dirtyInOrder, freeRow, linkDirty, unlinkRow } from "./table-chunk";
 import {
   BUCKET_NONE,
   EVICT_SOME,
@@ -85,7 +86,6 @@ import {
   S_UNDO,
   S_UNLINKED,
   S_UPDATED,
-  S_WARM,
   UNDO_HEADER,
   UNDO_REMOVED,
   UNDO_REMOVED_LATER,
@@ -156,7 +156,6 @@ export function store_set_evict_rows_max(state: usize, rows: u32): void {
 export function store_begin(state: usize, epoch: u32): void {
   store<u32>(state, epoch, S_EPOCH);
   beginEpoch(state, epoch);
-  store<u32>(state, 0, S_WARM);
   forgetBatch(state);
 }
 
@@ -176,9 +175,16 @@ function forgetBatch(state: usize): void {
  * 0: the row is late (counted, state untouched), or memory is exhausted (ERROR_CODE is set).
  */
 export function store_upsert(state: usize, row: usize, base: usize): usize {
+  const touched = touchedRow(state, row, base);
   if (load<u32>(state, S_LATE_CHECK) != 0 && load<u32>(state, S_BUCKET_OFFSET) != 0) {
     const watermark = load<i64>(LATE_WATERMARK);
     if (timeOf(state, row) <= watermark && watermark != i64.MIN_VALUE && !hasNoTime(state, row)) return dropLate(state, row, base);
+  }
+  if (touched != 0) {
+    store<u32>(TABLE_INSERTED, 0);
+    if (load<u32>(touched, ROW_EPOCH) == load<u32>(state, S_EPOCH)) return touched;
+    const chunk = load<u32>(TABLE_BASE);
+    return touch(state, touchedTable(), chunk, touched, UNDO_TOUCHED) ? touched : 0;
   }
   const table = tableOf(state, row, true);
   if (table == 0) return 0;
@@ -386,7 +392,7 @@ function clearDirty(table: usize, remove: bool): void {
     // Rows in cold chunks get free when these come back.
     if (visitRows && !isCold(chunk)) {
       const rows = rowsOf(chunk);
-      let index = load<u32>(chunk, C_DIRTY_FIRST);
+      let index = dirtyInOrder(chunk);
       while (index != 0) {
         const row = rows + (index - 1) * rowBytes;
         index = load<u32>(row, ROW_NEXT);

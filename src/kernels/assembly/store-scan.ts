@@ -4,7 +4,6 @@ import { EVICT_WATERMARK, ROW_FLAGS, ROW_NEXT } from "./memory-layout";
 import { inMemory, isCold, isOverLimit, positionOf, reclaim } from "./cold-chunk";
 import { table_row_count } from "./hash-table";
 import {
-  C_DIRTY_FIRST,
   C_DIRTY_NEXT,
   C_ROWS_USED,
   ROW_NOT_LIVE,
@@ -16,6 +15,7 @@ import {
   chunkOf,
   rowsOf,
 } from "./table-layout";
+import { dirtyInOrder } from "./table-chunk";
 import { filterBytes } from "./key-filter";
 import { touchChunk, touchesChunks } from "./touch";
 import {
@@ -111,7 +111,7 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
         if (isDirty) {
           if (index == 0) {
             if (touches) touchChunk(chunk, rowBytes);
-            index = load<u32>(chunk, C_DIRTY_FIRST);
+            index = dirtyInOrder(chunk);
           }
           while (index != 0 && count < max) {
             const row = rows + (index - 1) * rowBytes;

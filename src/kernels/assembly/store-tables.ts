@@ -29,7 +29,6 @@ export const S_NEXT_STORE: u32 = 84; // of the worker
 export const S_COLD_CHUNKS: u32 = 88; // not in memory
 export const S_LOADED_CHUNKS: u32 = 92; // that came back in this epoch
 export const S_COLD_BYTES: u32 = 96; // u64
-export const S_WARM: u32 = 104; // 1: what the next rows will read has been loaded (store_warm)
 export const STORE_BYTES: u32 = 128;
 
 // Partition entry, 40 bytes: tables sorted by bucket, and the one used last; the filter of key-filter.ts.

@@ -71,6 +71,16 @@ export function trackedRowNow(): usize {
   return trackedRow;
 }
 
+/** How often rows may have left their places: a row whose address was known when it was as large is still there. */
+let moves: u32 = 0;
+@inline export function rowMoves(): u32 {
+  return moves;
+}
+/** To be called whenever a row is removed or a chunk goes from its place. */
+@inline export function countMove(): void {
+  moves++;
+}
+
 export function allocate(storage: u32, bytes: u32): usize {
   if (storage == 0) return heap_alloc(bytes);
   const address = arena_alloc(storage - 1, bytes + 48);
@@ -125,6 +135,7 @@ export function chunkNew(table: usize, bytes: u32, depth: u32, prefix: u32): usi
 }
 
 export function chunkFree(table: usize, chunk: usize): void {
+  countMove();
   if (isCold(chunk)) return freeStub(table, chunk);
   const bytes = load<u32>(chunk, C_BYTES);
   store<u64>(table, load<u64>(table, T_BYTES) - bytes, T_BYTES);
@@ -204,6 +215,7 @@ export function placeRow(table: usize, chunk: usize, row: usize, base: usize): u
 
 /** Takes the row out of the slots and marks it as not live; its space stays occupied until `freeRow` or a move. */
 export function unlinkRow(table: usize, chunk: usize, row: usize): void {
+  countMove();
   const rowBytes = load<u32>(table, T_ROW_BYTES);
   const index = <u32>(row - rowsOf(chunk)) / rowBytes;
   const remixed = remix(load<u32>(row, ROW_HASH));
@@ -238,22 +250,48 @@ export function freeRow(chunk: usize, row: usize): void {
   store<u32>(chunk, index + 1, C_FREE_ROW);
 }
 
-/** Appends a row to its chunk's dirty list, and the chunk to the table's. */
+/** Adds a row to its chunk's dirty list, and the chunk to the table's. */
 export function linkDirty(table: usize, chunk: usize, row: usize, epoch: u32): void {
-  const rowBytes = load<u32>(chunk, C_ROW_BYTES);
-  const rows = rowsOf(chunk);
-  const index = <u32>(row - rows) / rowBytes + 1;
   store<u32>(row, epoch, ROW_EPOCH);
-  store<u32>(row, 0, ROW_NEXT);
-  if (load<u32>(chunk, C_DIRTY_FIRST) != 0) {
-    store<u32>(rows + (load<u32>(chunk, C_DIRTY_LAST) - 1) * rowBytes, index, ROW_NEXT);
-    store<u32>(chunk, index, C_DIRTY_LAST);
-    return;
+  if (load<u32>(chunk, C_DIRTY_FIRST) == 0) {
+    store<u32>(chunk, epoch, C_DIRTY_EPOCH);
+    linkDirtyChunk(table, chunk, load<u32>(table, T_DIRTY_LAST));
   }
-  store<u32>(chunk, index, C_DIRTY_FIRST);
+  pushDirty(chunk, row);
+}
+
+/** The list is a stack while it grows, so that no other row is touched. */
+@inline function pushDirty(chunk: usize, row: usize): void {
+  const index = <u32>(row - rowsOf(chunk)) / load<u32>(chunk, C_ROW_BYTES) + 1;
+  const first = load<u32>(chunk, C_DIRTY_FIRST);
+  if (first == 0) store<u32>(chunk, index, C_DIRTY_FIRST);
+  else if (load<u32>(chunk, C_DIRTY_LAST) == 0) store<u32>(chunk, reverseDirty(chunk, first), C_DIRTY_LAST);
+  store<u32>(row, first == 0 ? 0 : load<u32>(chunk, C_DIRTY_LAST), ROW_NEXT);
   store<u32>(chunk, index, C_DIRTY_LAST);
-  store<u32>(chunk, epoch, C_DIRTY_EPOCH);
-  linkDirtyChunk(table, chunk, load<u32>(table, T_DIRTY_LAST));
+}
+
+/** First row of the chunk's dirty list, from which ROW_NEXT then leads to the others in the order of their first change; 0: none is dirty. */
+export function dirtyInOrder(chunk: usize): u32 {
+  const first = load<u32>(chunk, C_DIRTY_FIRST);
+  if (first == 0 || load<u32>(chunk, C_DIRTY_LAST) == 0) return first;
+  reverseDirty(chunk, load<u32>(chunk, C_DIRTY_LAST));
+  store<u32>(chunk, 0, C_DIRTY_LAST);
+  return first;
+}
+
+/** Turns the links around; returns the row that was the last and is the first. */
+function reverseDirty(chunk: usize, index: u32): u32 {
+  const rows = rowsOf(chunk);
+  const rowBytes = load<u32>(chunk, C_ROW_BYTES);
+  let before: u32 = 0;
+  while (index != 0) {
+    const row = rows + (index - 1) * rowBytes;
+    const next = load<u32>(row, ROW_NEXT);
+    store<u32>(row, before, ROW_NEXT);
+    before = index;
+    index = next;
+  }
+  return before;
 }
 
 function linkDirtyChunk(table: usize, chunk: usize, previous: usize): void {
@@ -411,22 +449,14 @@ function moveRows(table: usize, chunk: usize, first: usize, second: usize, bit: 
   if (!hasDirty) return;
   const previous: usize = load<u32>(chunk, C_DIRTY_PREVIOUS);
   unlinkDirtyChunk(table, chunk);
-  let index = load<u32>(chunk, C_DIRTY_FIRST);
+  let index = dirtyInOrder(chunk);
   while (index != 0) {
     const row = rows + (index - 1) * rowBytes;
     index = load<u32>(row, ROW_NEXT);
     if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
     const target = (remix(load<u32>(row, ROW_HASH)) >> bit) & 1 ? second : first;
-    const moved = moveRow(table, chunk, row, target, track);
-    store<u32>(moved, 0, ROW_NEXT);
-    const movedIndex = <u32>(moved - rowsOf(target)) / rowBytes + 1;
-    if (load<u32>(target, C_DIRTY_FIRST) != 0) {
-      store<u32>(rowsOf(target) + (load<u32>(target, C_DIRTY_LAST) - 1) * rowBytes, movedIndex, ROW_NEXT);
-    } else {
-      store<u32>(target, movedIndex, C_DIRTY_FIRST);
-      store<u32>(target, epoch, C_DIRTY_EPOCH);
-    }
-    store<u32>(target, movedIndex, C_DIRTY_LAST);
+    pushDirty(target, moveRow(table, chunk, row, target, track));
+    store<u32>(target, epoch, C_DIRTY_EPOCH);
   }
   if (second != first && load<u32>(second, C_DIRTY_FIRST) != 0) linkDirtyChunk(table, second, previous);
   if (load<u32>(first, C_DIRTY_FIRST) != 0) linkDirtyChunk(table, first, previous);

@@ -4,7 +4,7 @@
 //
 // slot:   0 = empty, else (remixed hash << 12) | (row index + 1); linear probing, removal shifts back, no tombstones.
 // row:    see columnar/memory-layout.ts. ROW_FLAGS bit 31: the row is not live; bit 30: inserted in epoch ROW_EPOCH.
-//         ROW_NEXT: row index + 1 of the next dirty row of this chunk. In free rows ROW_HASH links the free list.
+//         ROW_NEXT: row index + 1 of the next dirty row of this chunk (C_DIRTY_LAST says in which order). In free rows ROW_HASH links the free list.
 //
 // The top bits of the remixed hash choose the chunk (directory of the table), the low 20 bits are slot and tag.
 import {
@@ -53,8 +53,8 @@ export const C_ROWS_LIVE: u32 = 20;
 export const C_VARIABLE_TOP: u32 = 24; // offset of the lowest variable byte in use
 export const C_GARBAGE: u32 = 28; // variable bytes that nobody refers to
 export const C_FREE_ROW: u32 = 32; // row index + 1
-export const C_DIRTY_FIRST: u32 = 36; // row index + 1
-export const C_DIRTY_LAST: u32 = 40;
+export const C_DIRTY_FIRST: u32 = 36; // row index + 1 of the dirty row that was changed first
+export const C_DIRTY_LAST: u32 = 40; // of that which was changed last, where ROW_NEXT leads from it to the first; 0: from the first to the last
 export const C_DIRTY_EPOCH: u32 = 44;
 export const C_DIRTY_NEXT: u32 = 48; // chunk addresses; meaningless on disk
 export const C_DIRTY_PREVIOUS: u32 = 52; // between batches: CHUNK_IS_SAVED, or 0

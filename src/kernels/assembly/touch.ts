@@ -1,20 +1,34 @@
-// Loads ahead of use: a table larger than the cache costs two cache misses a row, which are waited for together here. Called by
-// generated `merge` functions and row operators before each run of rows, and before walks along dirty lists, on the worker that owns the memory.
-import { ROW_HASH, ROW_NEXT } from "./memory-layout";
+// Loads ahead of use: a table larger than the cache costs two cache misses a row, which are waited for together here. What `store_touch` finds
+// on the way is kept for the upserts of the same rows, which then need not look again. Called by generated `merge` functions and row operators before each run of rows, and before walks along dirty lists, on the worker that owns the memory.
+import { ROW_HASH, ROW_NEXT, TABLE_BASE } from "./memory-layout";
+import { sameKey } from "./hash-table";
+import { rowMoves } from "./table-chunk";
 import {
-  CHUNK_HEADER, C_BYTES, C_DEPTH, C_PREFIX, C_ROWS_USED, INDEX_MASK, T_BUCKET, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
+  CHUNK_HEADER, C_BYTES, C_DEPTH, C_DIRTY_LAST, C_PREFIX, C_ROWS_USED, INDEX_BITS, INDEX_MASK, T_BUCKET, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
 } from "./table-layout";
 import { bucketBit, filterLine, filterMask } from "./key-filter";
 import {
-  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, S_UPDATED, S_WARM, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
+  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, S_UPDATED, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
 } from "./store-tables";
 import { store_memory_bytes, store_row_count } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
 const TOUCHED_ROWS: i32 = 32;
-/** Per touched slot: its address, address of its chunk's rows, row bytes, tag of the hash, the chunk. Two slots a row at most. */
+/** Per touched slot, u32 each; two slots a row at most. */
 const TOUCHED_BYTES: u32 = 32;
-const TOUCHED: usize = memory.data(32 * 64, 64);
+const TOUCHED: usize = memory.data(32 * 65, 64);
+const A_SLOT: u32 = 0;
+const A_ROWS: u32 = 4; // of the chunk
+const A_ROW_BYTES: u32 = 8;
+const A_TAG: u32 = 12;
+const A_CHUNK: u32 = 16;
+const A_FOR: u32 = 20; // row of the exchange; 0: the end, or not for an upsert
+const A_TABLE: u32 = 24;
+const A_FOUND: u32 = 28; // row in the chunk with this hash, 0: none was found
+/** Where the next upsert will look, and what for. */
+let nextTouched: usize = TOUCHED;
+let touchedStore: usize = 0;
+let touchedMoves: u32 = 0;
 /** Fewer dirty rows are not worth the question. */
 const UPDATED_MIN: u32 = 4096;
 const DIRTY_SHARE: f64 = 8;
@@ -31,19 +45,23 @@ let touchCount: u32 = 0;
 export function table_touch(table: usize, row: usize, end: usize): usize {
   touchCount = 0;
   while (row < end && touchCount < <u32>TOUCHED_ROWS) {
-    touchSlot(table, load<u32>(row, ROW_HASH));
+    touchSlot(table, load<u32>(row, ROW_HASH), 0);
     row += load<u32>(row, ROW_NEXT);
   }
   touchRows();
   return row;
 }
 
+/** Where the last result of `touchedRow` lies. */
+@inline export function touchedTable(): usize {
+  return load<u32>(nextTouched - TOUCHED_BYTES, A_TABLE);
+}
+
 /**
  * To be called before the rows of an exchange group, `groupBytes` of them, are merged: where they will touch a good part of the chunks that they
- * belong to, these are loaded from front to back, and the rows need no touch of their own.
+ * belong to, these are loaded from front to back.
  */
 export function store_warm(state: usize, group: u32, groupsLog2: u32, groupBytes: f64): void {
-  store<u32>(state, 0, S_WARM);
   // Otherwise most chunks are of other time buckets than the rows, or not all are in memory.
   if (load<u32>(state, S_BUCKET_OFFSET) != 0 || load<u32>(state, S_COLD_CHUNKS) != 0) return;
   if (groupBytes * WARM_SHARE < store_memory_bytes(state) / <f64>(1 << groupsLog2)) return;
@@ -60,7 +78,6 @@ export function store_warm(state: usize, group: u32, groupsLog2: u32, groupBytes
       }
     }
   }
-  store<u32>(state, 1, S_WARM);
 }
 
 function warmChunk(chunk: usize, rowBytes: u32): void {
@@ -70,17 +87,34 @@ function warmChunk(chunk: usize, rowBytes: u32): void {
   store<u32>(TOUCH_SUM, sum);
 }
 
-/** `table_touch` for a store. */
+/** `table_touch` for a store; `touchedRow` gives what it found. */
 export function store_touch(state: usize, row: usize, end: usize): usize {
-  if (load<u32>(state, S_WARM) != 0) return end;
   touchCount = 0;
   for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
     const table = tableOf(state, row, false);
-    if (table != 0) touchSlot(table, load<u32>(row, ROW_HASH));
+    if (table != 0) touchSlot(table, load<u32>(row, ROW_HASH), row);
     row += load<u32>(row, ROW_NEXT);
   }
   touchRows();
+  touchedStore = state;
+  touchedMoves = rowMoves();
   return row;
+}
+
+/**
+ * The row in `state` that `store_touch` has found for `row`, or 0. Nothing that was found before is believed once a row may have left its place;
+ * until then it holds, whenever it was found. Sets TABLE_BASE.
+ */
+@inline export function touchedRow(state: usize, row: usize, base: usize): usize {
+  const touched = nextTouched;
+  if (load<u32>(touched, A_FOR) != <u32>row) return 0;
+  nextTouched = touched + TOUCHED_BYTES;
+  const found: usize = load<u32>(touched, A_FOUND);
+  if (found == 0 || touchedMoves != rowMoves() || touchedStore != state) return 0;
+  const chunk = load<u32>(touched, A_CHUNK);
+  if (!sameKey(load<u32>(touched, A_TABLE), found, chunk, row, base)) return 0;
+  store<u32>(TABLE_BASE, chunk);
+  return found;
 }
 
 /**
@@ -94,7 +128,7 @@ export function touchForNew(state: usize, row: usize, end: usize): usize {
   for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
     const hash = load<u32>(row, ROW_HASH);
     const table = tableOf(state, row, false);
-    if (table != 0) touchSlot(table, hash);
+    if (table != 0) touchSlot(table, hash, 0);
     if (filtered) touchElsewhere(state, table, hash);
     row += load<u32>(row, ROW_NEXT);
   }
@@ -124,7 +158,7 @@ function touchElsewhere(state: usize, own: usize, hash: u32): void {
   for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
     const table = tableAt(entry, t);
     if (table == own || (mask & bucketBit(load<i64>(table, T_BUCKET))) == 0) continue;
-    touchSlot(table, hash);
+    touchSlot(table, hash, 0);
     return;
   }
 }
@@ -134,25 +168,27 @@ function touchPlaces(): void {
   let sum: u32 = 0;
   for (let i: u32 = 0; i < touchCount; i++) {
     const touched = TOUCHED + TOUCHED_BYTES * i;
-    const chunk: usize = load<u32>(touched, 16);
-    const place: usize = load<u32>(touched, 4) + load<u32>(chunk, C_ROWS_USED) * load<u32>(touched, 8);
+    const chunk: usize = load<u32>(touched, A_CHUNK);
+    const place: usize = load<u32>(touched, A_ROWS) + load<u32>(chunk, C_ROWS_USED) * load<u32>(touched, A_ROW_BYTES);
     // A full chunk may end with the memory.
     if (place + 36 <= chunk + load<u32>(chunk, C_BYTES)) sum += load<u32>(place) + load<u32>(place, 32);
   }
   store<u32>(TOUCH_SUM, sum);
 }
 
-@inline function touchSlot(table: usize, hash: u32): void {
+@inline function touchSlot(table: usize, hash: u32, row: usize): void {
   const remixed = remix(hash);
   const entry = directoryEntry(table, remixed);
   const log2 = entry & 63;
   const slots = (entry & ~63) + CHUNK_HEADER;
   const touched = TOUCHED + TOUCHED_BYTES * touchCount;
-  store<u32>(touched, slots + 4 * (remixed & ((1 << log2) - 1)));
-  store<u32>(touched, slots + (4 << log2), 4);
-  store<u32>(touched, load<u32>(table, T_ROW_BYTES), 8);
-  store<u32>(touched, remixed << 12, 12);
-  store<u32>(touched, entry & ~63, 16);
+  store<u32>(touched, slots + 4 * (remixed & ((1 << log2) - 1)), A_SLOT);
+  store<u32>(touched, slots + (4 << log2), A_ROWS);
+  store<u32>(touched, load<u32>(table, T_ROW_BYTES), A_ROW_BYTES);
+  store<u32>(touched, remixed << INDEX_BITS, A_TAG);
+  store<u32>(touched, entry & ~63, A_CHUNK);
+  store<u32>(touched, <u32>row, A_FOR);
+  store<u32>(touched, <u32>table, A_TABLE);
   touchCount++;
 }
 
@@ -175,18 +211,24 @@ export function touchesChunks(state: usize): bool {
 
 function touchRows(): void {
   let sum: u32 = 0;
-  for (let i: u32 = 0; i < touchCount; i++) sum += load<u32>(load<u32>(TOUCHED + TOUCHED_BYTES * i));
-  for (let i: u32 = 0; i < touchCount; i++) {
-    const touched = TOUCHED + TOUCHED_BYTES * i;
-    const rowBytes = load<u32>(touched, 8);
-    const rows: usize = load<u32>(touched, 4);
-    const tag = load<u32>(touched, 12);
-    let slot: usize = load<u32>(touched);
+  const end = TOUCHED + TOUCHED_BYTES * touchCount;
+  store<u32>(end, 0, A_FOR);
+  nextTouched = TOUCHED;
+  for (let touched = TOUCHED; touched < end; touched += TOUCHED_BYTES) {
+    sum += load<u32>(load<u32>(touched, A_SLOT)) + load<u32>(load<u32>(touched, A_CHUNK), C_DIRTY_LAST);
+  }
+  for (let touched = TOUCHED; touched < end; touched += TOUCHED_BYTES) {
+    const rowBytes = load<u32>(touched, A_ROW_BYTES);
+    const rows: usize = load<u32>(touched, A_ROWS);
+    const tag = load<u32>(touched, A_TAG);
+    let slot: usize = load<u32>(touched, A_SLOT);
     let content = load<u32>(slot);
     // Without going around at the end of the slots: a miss costs time only.
     for (; content != 0 && (content ^ tag) > INDEX_MASK && slot + 4 < rows; slot += 4) content = load<u32>(slot, 4);
+    store<u32>(touched, 0, A_FOUND);
     if (content == 0 || slot >= rows) continue;
     const row = rows + ((content & INDEX_MASK) - 1) * rowBytes;
+    store<u32>(touched, <u32>row, A_FOUND);
     sum += load<u32>(row) + load<u32>(row + rowBytes - 4);
   }
   store<u32>(TOUCH_SUM, sum);
