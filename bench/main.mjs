@@ -17,6 +17,7 @@ import { comparisonTable, markdown } from "./harness/report.mjs";
 import { saveResults } from "./harness/results.mjs";
 import { suites } from "./query/suites.mjs";
 
+/** Unless a suite or the command line says otherwise. */
 const RUNS = 5;
 const settings = readArguments(process.argv.slice(2), suites);
 try {
