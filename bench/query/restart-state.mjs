@@ -12,7 +12,7 @@ export const FILL_ROWS_MAX = 1_000_000;
 const SHORT_ROWS_MAX = 10_000;
 /** A prime: multiples of it visit all keys in an order that no chunk knows. */
 const STRIDE = 1_000_003;
-const ROUNDS_MAX = 60;
+const ROUNDS_MAX = 1000;
 
 export const checkpointOf = ({ directory }) => join(directory, "checkpoint");
 
@@ -41,7 +41,7 @@ const strideKeys = (batch, rows, keys) => Uint32Array.from({ length: rows }, (_,
 
 async function make({ directory, keys, workers, shortBatches = 0, isUntilSnapshot = false }) {
   await withSession(workers, async (spark) => {
-    if (isUntilSnapshot) await spark.conf.set("spark.sql.streaming.stateStore.maintenanceInterval", "1s");
+    if (isUntilSnapshot) await spark.conf.set("spark.sql.streaming.stateStore.maintenanceInterval", "100ms");
     const stream = new KeyStream();
     const query = await startQuery(spark, stream, { directory }, "noop");
     let batches = 0;

@@ -15,7 +15,8 @@ import { KeyStream } from "../harness/key-stream.mjs";
 import { percentile } from "../harness/statistics.mjs";
 import { checkpointOf, FILL_ROWS_MAX, newestCommit, shortBatchKeys, startQuery } from "./restart-state.mjs";
 
-const SHORT_BATCHES = 150;
+/** Enough for a pass of copies over all of the state. */
+const shortBatchesOf = (keys) => Math.max(5, Math.min(150, Math.floor(keys / 50_000)));
 const REBUILD_PART = 4;
 const SAMPLE_KEYS_MAX = 10_000;
 
@@ -32,14 +33,14 @@ export const suite = {
     sink: "noop, then memory, update",
     checkpoint: "every batch of 1 M or 10,000 rows",
     rate: "no event time",
-    rebuild: "a quarter of the state; a pass of copies every second",
+    rebuild: "a quarter of the state; passes of copies follow each other",
   },
 
   prepare({ events }) {
     const keys = wholeBatches(events);
     const rebuildKeys = wholeBatches(Math.ceil(keys / REBUILD_PART));
     const counts = new Map(Array.from(sampleOf(keys), (key) => [key, 2]));
-    for (let batch = 0; batch < SHORT_BATCHES; batch++) {
+    for (let batch = 0; batch < shortBatchesOf(keys); batch++) {
       for (const key of shortBatchKeys(batch, keys)) if (counts.has(key)) counts.set(key, counts.get(key) + 1);
     }
     const rebuilt = Array.from(sampleOf(rebuildKeys), (key) => [key, 2]);
@@ -49,7 +50,7 @@ export const suite = {
   async run({ keys, rebuildKeys }, { workers }) {
     return await withDirectory(async (directory) => {
       const restart = { directory: join(directory, "restart"), keys, workers };
-      const filled = await killedAfter({ ...restart, shortBatches: SHORT_BATCHES });
+      const filled = await killedAfter({ ...restart, shortBatches: shortBatchesOf(keys) });
       const restarted = await startAgain(restart, filled.batches);
       rmSync(restart.directory, { recursive: true });
 
