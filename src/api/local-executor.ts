@@ -65,6 +65,10 @@ export class LocalExecutor implements Executor {
   readonly #views: Map<string, LogicalPlan>;
   readonly #userFunctions: Map<string, NamedUserFunction>;
   readonly #queries = new Set<LocalQuery>();
+  /** Queries on their way, with their names. */
+  readonly #starting = new Map<Promise<LocalQuery>, string | null>();
+  /** `closing`: no query starts any more; `closed`: nothing runs any more. */
+  #state: "open" | "closing" | "closed" = "open";
   #terminated: { error: StreamingQueryError | null } | null = null;
   #terminationWaiters: (() => void)[] = [];
   /** By number of workers; those of other sizes belong to executors beside this one. */
@@ -103,8 +107,9 @@ export class LocalExecutor implements Executor {
     return new LocalExecutor(settings, ports, this, this.#startThread);
   }
 
-  /** Worker threads of this session. */
+  /** Worker threads of this session. Throws `SESSION_STOPPED`. */
   get pool(): WorkerPool {
+    if (this.#origin.#state === "closed") throw new IllegalArgumentError("SESSION_STOPPED", {});
     const { workers, conf } = this.settings;
     const { clock, scheduler } = this.#origin.ports;
     const timeoutMs = (): number => toMilliseconds(conf.get("millrace.workerTimeout")!)!;
@@ -198,6 +203,16 @@ export class LocalExecutor implements Executor {
       compared(await compareStart(this, plan, request));
       return new ComparedQuery(this.ports.random.uuid(), request.name);
     }
+    if (this.#origin.#state !== "open") throw new IllegalArgumentError("SESSION_STOPPED", {});
+    const names = new Set([...this.#starting.values(), ...[...this.#queries].map(({ name }) => name)]);
+    if (request.name !== null && names.has(request.name))
+      throw new IllegalArgumentError("STREAMING_QUERY_NAME_IN_USE", { name: request.name });
+    const starting = this.#startQuery(plan, request);
+    this.#starting.set(starting, request.name);
+    return await starting.finally(() => this.#starting.delete(starting));
+  }
+
+  async #startQuery(plan: LogicalPlan, request: StartRequest): Promise<LocalQuery> {
     const query = await startStreamingQuery(this, plan, request);
     this.#queries.add(query);
     const ended = (error: StreamingQueryError | null): void => {
@@ -284,6 +299,8 @@ export class LocalExecutor implements Executor {
 
   /** From inside a `foreachBatch` function it resolves when all queries are told to stop; the rest follows when they have. */
   async stop(): Promise<void> {
+    this.#state = "closing";
+    await Promise.allSettled(this.#starting.keys());
     const queries = [...this.#queries];
     const stops = Promise.all(queries.map((query) => query.stop()));
     const released = stops.then(async () => {
@@ -291,6 +308,7 @@ export class LocalExecutor implements Executor {
       await this.listeners.drain();
       await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
       this.#pools.clear();
+      this.#state = "closed";
     });
     await (isInsideBatch() ? stops : released);
   }

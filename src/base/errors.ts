@@ -105,7 +105,7 @@ const subclasses: Record<string, typeof MillraceError> = {
 
 function formatMessage(condition: ErrorCondition, parameters: MessageParameters, context: QueryContext | undefined): string {
   const { message, sqlState } = conditions[condition];
-  const text = message.replace(/<(\w+)>/g, (placeholder, name: string) => parameters[name] ?? placeholder);
+  const text = message.replace(/<(\w+)>/g, (whole, name: string) => parameters[name] ?? whole);
   const where = context ? `\n== SQL (line ${context.line}, position ${context.column}) ==\n${context.fragment}` : "";
   return `[${condition}] ${text} SQLSTATE: ${sqlState}${where}`;
 }

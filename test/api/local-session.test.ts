@@ -48,6 +48,33 @@ test("every NaN is one group, and so are 0.0 and -0.0", async () => {
   expect(await numbers.groupBy("zero").count().collect()).toEqual([{ zero: 0, count: 8n }]);
 });
 
+test("rows are counted where none of their columns is looked at", async () => {
+  const nested = spark.createDataFrame([{ s: { x: 1, y: "a" } }, { s: null }], "s STRUCT<x: INT, y: STRING>");
+  const frames = {
+    range: spark.range(3).union(spark.range(2)),
+    rows: people().union(people()),
+    renamed: people()
+      .select(col("name").as("n"))
+      .union(people().select(col("city").as("c"))),
+    fields: nested.select(col("s.x").as("x")).union(nested.select(col("s.x").as("x"))),
+    structs: nested.union(nested),
+    literals: people()
+      .select(F.lit(1).as("one"))
+      .union(people().select(F.lit(2).as("two"))),
+    computed: spark.range(2).select(expr("id + 1 AS next")).union(spark.range(3)),
+  };
+  const counts = Object.entries(frames).map(async ([name, frame]) => [name, await frame.count()]);
+  expect(Object.fromEntries(await Promise.all(counts))).toEqual({
+    range: 5n,
+    rows: 6n,
+    renamed: 6n,
+    fields: 4n,
+    structs: 4n,
+    literals: 6n,
+    computed: 5n,
+  });
+});
+
 test("select, filter, expressions", async () => {
   const rows = await people()
     .filter("age > 40 OR age IS NULL")

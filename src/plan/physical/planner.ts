@@ -16,6 +16,8 @@ import { attributeOf, typeOf } from "../expr/expression-type.ts";
 import { needsSession } from "../expr/user-function.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
 import type { Aggregate, Deduplicate, Join, Limit, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
+import { fullOuterAsUnion } from "../optimizer/replace-full-outer-join.ts";
+import { isRepeatable } from "../optimizer/rule-context.ts";
 import { planAggregate } from "./plan-aggregate.ts";
 import { expandIntoPanes } from "./plan-panes.ts";
 import { splitJoin } from "./plan-join.ts";
@@ -332,7 +334,16 @@ class Planner {
     };
   }
 
+  /** The sides of a full outer join run twice, those that may differ the second time once, before. */
+  async #fullOuterJoin(plan: Join): Promise<Flow> {
+    const once = async (side: LogicalPlan): Promise<LogicalPlan> =>
+      isRepeatable(side, this.#context) ? side : await this.#context.materialize(side);
+    const join: Join = { ...plan, left: await once(plan.left), right: await once(plan.right) };
+    return this.#flow(fullOuterAsUnion(join, this.#context.nextId));
+  }
+
   async #join(plan: Join): Promise<Flow> {
+    if (plan.joinType === "full_outer") return this.#fullOuterJoin(plan);
     const split = splitJoin(plan, this.#context.nextId);
     const flow = await this.#flow(split.probe);
     const isFused = !split.condition || this.#context.splitTiers(split.condition).hoisted.length === 0;
