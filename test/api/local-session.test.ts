@@ -75,6 +75,45 @@ test("rows are counted where none of their columns is looked at", async () => {
   });
 });
 
+test("dropDuplicates takes names as they are", async () => {
+  const frame = spark.createDataFrame(
+    [
+      [1, 1, 1],
+      [1, 1, 2],
+      [1, 2, 3],
+    ],
+    "`a.b` INT, `c d` INT, id INT",
+  );
+  expect(await frame.dropDuplicates("a.b").select("id").collect()).toEqual([{ id: 1 }]);
+  expect(await frame.dropDuplicates("a.b", "c d").select("id").orderBy("id").collect()).toEqual([{ id: 1 }, { id: 3 }]);
+  await expect(frame.dropDuplicates("`c d`").collect()).rejects.toMatchObject({ condition: "UNRESOLVED_COLUMN_AMONG_FIELD_NAMES" });
+});
+
+test("what a row of an aggregation or a join cannot hold is refused by name", async () => {
+  const names = Array.from({ length: 65 }, (_, i) => `c${i}`);
+  const wide = spark.range(2).select(...names.map((name) => expr("id").as(name)));
+  const nested = spark.createDataFrame([{ id: 1, s: { x: 1 } }], "id INT, s STRUCT<x: INT>");
+  const refused = {
+    "65 key and 0 other fields": wide.distinct(),
+    "0 key and 65 other fields": wide.agg(...names.map((name) => max(name))),
+    "1 key and 65 other fields": wide.join(wide, "c0"),
+    "first over struct<x:int>": nested.agg(F.first("s")),
+    "max over struct<x:int>": nested.agg(max("s")),
+  };
+  for (const [feature, frame] of Object.entries(refused)) {
+    await expect(frame.collect()).rejects.toMatchObject({
+      condition: "UNSUPPORTED_FEATURE.NOT_YET",
+      message: expect.stringContaining(feature),
+    });
+  }
+});
+
+test("a path that matches no file is an error, as one that does not exist", async () => {
+  for (const path of ["nothing-*.json", "no-folder/*.json"]) {
+    await expect(spark.read.schema("a INT").json(join(folder, path)).collect()).rejects.toMatchObject({ condition: "PATH_NOT_FOUND" });
+  }
+});
+
 test("select, filter, expressions", async () => {
   const rows = await people()
     .filter("age > 40 OR age IS NULL")
