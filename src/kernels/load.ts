@@ -46,7 +46,7 @@ let compiled: WebAssembly.Module | undefined;
 
 /** The kernels, compiled on first use: synchronous, a few milliseconds, once per thread. */
 export function compileKernels(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL("./kernels.wasm", import.meta.url)));
+  compiled ??= new WebAssembly.Module(readFileSync(new URL("../kernels/kernels.wasm", import.meta.url)));
   return compiled;
 }
 
