@@ -114,6 +114,23 @@ test("a path that matches no file is an error, as one that does not exist", asyn
   }
 });
 
+test("a view may replace one that it reads, and keeps what it read", async () => {
+  await people().createOrReplaceTempView("folk");
+  const folk = spark.table("folk");
+  await folk.filter(folk.col("age").gt(40)).select("folk.name").createOrReplaceTempView("folk");
+  expect(await spark.table("folk").select("folk.name").collect()).toEqual([{ name: "Cid" }]);
+  await spark.table("folk").createOrReplaceTempView("others");
+  await spark.range(1).createOrReplaceTempView("folk");
+  expect(await spark.table("others").collect()).toEqual([{ name: "Cid" }]);
+});
+
+test("range takes whole numbers of 64 bits", async () => {
+  expect(await spark.range(2n ** 63n - 2n, 2n ** 63n - 1n).collect()).toEqual([{ id: 2n ** 63n - 2n }]);
+  for (const end of [1.5, Number.NaN, 2n ** 63n, -(2 ** 64)]) {
+    expect(() => spark.range(end)).toThrow(expect.objectContaining({ condition: "INVALID_EXTERNAL_TYPE" }));
+  }
+});
+
 test("select, filter, expressions", async () => {
   const rows = await people()
     .filter("age > 40 OR age IS NULL")
