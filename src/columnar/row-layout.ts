@@ -109,7 +109,7 @@ export function rowLayout(
 ): RowLayout {
   if (keys.length > FIELDS_MAX || values.length > FIELDS_MAX)
     throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
-      feature: `rows of ${keys.length} key and ${values.length} other fields in an aggregation, a deduplication or the static side of a join`,
+      feature: `rows of ${keys.length} key and ${values.length} other fields in an aggregation, a deduplication, a limit or the static side of a join`,
       remedy: `Take fewer columns: of either kind there may be ${FIELDS_MAX} fields. avg and its like take two, a struct one more than it has fields.`,
     });
   let offset = ROW_KEYS;
