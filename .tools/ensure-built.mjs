@@ -27,6 +27,8 @@ const filesUnder = (folder) =>
     .sort();
 const stampMatches = (stamp, value) => existsSync(join(root, stamp)) && readFileSync(join(root, stamp), "utf8") === value;
 
+const SETTINGS = ["tsconfig.json", "package.json", ".tools/ensure-built.mjs", ".tools/bundle.mjs"];
+
 const lock = digest(["package-lock.json"]);
 if (!stampMatches("node_modules/.millrace-lock", lock)) {
   console.error("millrace: installing dependencies …");
@@ -36,13 +38,15 @@ if (!stampMatches("node_modules/.millrace-lock", lock)) {
   writeFileSync(join(root, "node_modules/.millrace-lock"), lock);
 }
 
-const sources = digest(["tsconfig.json", "package.json", ".tools/ensure-built.mjs", ...filesUnder("src")]);
+const sources = digest([...SETTINGS, ...filesUnder("src")]);
 if (force || !stampMatches("dist/.millrace-build", sources)) {
   console.error("millrace: building …");
   if (force) rmSync(join(root, "dist"), { recursive: true, force: true });
   mkdirSync(join(root, "dist/kernels"), { recursive: true });
   run("node", [".tools/error-docs.mjs"]);
   run("node", ["node_modules/typescript/bin/tsc", "--build"]);
+  const { bundle } = await import("./bundle.mjs");
+  await bundle(join(root, "src"), join(root, "dist"));
   const { assemblyLayoutSource } = await import(pathToFileURL(join(root, "dist/columnar/memory-layout.js")).href);
   const layoutPath = join(root, "src/kernels/assembly/memory-layout.ts");
   if (readFileSync(layoutPath, "utf8") !== assemblyLayoutSource()) writeFileSync(layoutPath, assemblyLayoutSource());
@@ -54,8 +58,5 @@ if (force || !stampMatches("dist/.millrace-build", sources)) {
     "--target",
     "release",
   ]);
-  writeFileSync(
-    join(root, "dist/.millrace-build"),
-    digest(["tsconfig.json", "package.json", ".tools/ensure-built.mjs", ...filesUnder("src")]),
-  );
+  writeFileSync(join(root, "dist/.millrace-build"), digest([...SETTINGS, ...filesUnder("src")]));
 }

@@ -17,6 +17,8 @@ import { comparisonTable, markdown } from "./harness/report.mjs";
 import { saveResults } from "./harness/results.mjs";
 import { suites } from "./query/suites.mjs";
 
+/** Unless a suite or the command line says otherwise. */
+const RUNS = 5;
 const settings = readArguments(process.argv.slice(2), suites);
 try {
   await (settings.compareWith === null ? bench() : benchBoth());
@@ -36,7 +38,9 @@ async function bench() {
     }
     const found = waitsFor
       ? [{ suite: name, title, waitsFor }]
-      : await reported(suite, () => measure(suite, { ...settings, workers: workersOf(suite), withNative, withProfile: settings.isSaved }));
+      : await reported(suite, () =>
+          measure(suite, { ...settings, runs: runsOf(suite), workers: workersOf(suite), withNative, withProfile: settings.isSaved }),
+        );
     results.push(...found);
     if (settings.isSaved) saveResults(group, found);
   }
@@ -50,10 +54,14 @@ async function benchBoth() {
   const results = await atRevision(settings.compareWith, async (root) => {
     const compared = [];
     for (const suite of runnable)
-      compared.push(await reported(suite, () => compare(suite, root, { ...settings, workers: workersOf(suite) })));
+      compared.push(await reported(suite, () => compare(suite, root, { ...settings, runs: runsOf(suite), workers: workersOf(suite) })));
     return compared;
   });
   console.log(settings.isJson ? JSON.stringify({ machine: machine(), results }, null, 2) : comparisonTable(settings.compareWith, results));
+}
+
+function runsOf({ runs }) {
+  return settings.runs ?? runs ?? RUNS;
 }
 
 function workersOf({ isForOneWorker, scalesTo }) {

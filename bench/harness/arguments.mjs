@@ -12,7 +12,7 @@ export function readArguments(args, suites) {
       options: {
         all: { type: "boolean", default: false },
         events: { type: "string" },
-        runs: { type: "string", default: "5" },
+        runs: { type: "string" },
         workers: { type: "string" },
         data: { type: "string", default: join(tmpdir(), "millrace-bench", "data") },
         "no-native": { type: "boolean", default: false },
@@ -32,7 +32,8 @@ export function readArguments(args, suites) {
       compareWith: isCompare ? rest[0] : null,
       suites: find(suites, isCompare ? rest.slice(1) : positionals),
       events: values.events === undefined ? undefined : count("events", values.events),
-      runs: count("runs", values.runs),
+      /** Null: as many as a suite has, by default five. */
+      runs: values.runs === undefined ? null : count("runs", values.runs),
       /** With `--all` each suite has its own. */
       workers: values.workers?.split(",").map((text) => count("workers", text)) ?? null,
       isAll: values.all,

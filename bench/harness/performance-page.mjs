@@ -47,7 +47,7 @@ decide anything.`;
 const HOW = `## Do it yourself
 
 \`\`\`
-npm run bench                                         every suite, five runs each
+npm run bench                                         every suite, five runs each; one where a run makes much state
 npm run bench -- nexmark ysb-columns --workers 1,2    groups and suites, with one and with two workers
 npm run bench -- compare <commit> nexmark-q5          this engine beside that of another commit
 npm run bench:native                                  builds the native programs; then bench runs in pairs

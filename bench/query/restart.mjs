@@ -1,23 +1,23 @@
 /**
- * Restart with state: aggregates per key are filled and then changed at full speed, the query stops wherever its background copies are, and a new
- * one starts from its checkpoint: the time until its first batch is committed, first from the chunk store, then without it, from snapshot and
- * change files. Also how long copies keep workers from a batch, and what they cost the batches in which they go on. At full size 1 GB of state.
- * The answer is what a sample of the keys has after all of it.
+ * Restart with state. A process fills aggregates per key, goes on with short batches while its state is copied in the background, and kills itself;
+ * measured is how long a fresh session takes to have its first batch committed, from the chunk store and the changes after it. Then the same with a quarter
+ * of the state, without the chunk store: a rebuild from snapshot and change files, as after a power failure. Also how long copies keep a worker from a
+ * batch, short batches and long ones apart. At full size 1 GB of state. The answer is what a sample of the keys has in the end.
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { batchColumnPlace, encodeColumnBatch } from "../../dist/columnar/column-batch.js";
-import { parseSchema } from "../../dist/sql/parser.js";
+import { fileURLToPath } from "node:url";
 import { digestOfLines } from "../harness/digest.mjs";
-import { batchesIn, F, PoolStream, tableRows, timed, withSession } from "../harness/engine.mjs";
-import { Random } from "../harness/random.mjs";
-import { median, percentile } from "../harness/statistics.mjs";
+import { tableRows, timed, withSession } from "../harness/engine.mjs";
+import { KeyStream } from "../harness/key-stream.mjs";
+import { percentile } from "../harness/statistics.mjs";
+import { checkpointOf, FILL_ROWS_MAX, newestCommit, shortBatchKeys, startQuery } from "./restart-state.mjs";
 
-const SCHEMA = parseSchema("key BIGINT");
-const BATCH_ROWS_MAX = 1_000_000;
-const FILLS = 2;
-const HOT_POOL = 4;
-const HOT_BATCHES = 40;
+/** Enough for a pass of copies over all of the state. */
+const shortBatchesOf = (keys) => Math.max(5, Math.min(150, Math.floor(keys / 50_000)));
+const REBUILD_PART = 4;
 const SAMPLE_KEYS_MAX = 10_000;
 
 export const suite = {
@@ -25,132 +25,130 @@ export const suite = {
   group: "state",
   title: "Restart with state",
   kind: "latency",
+  // A run makes the state twice.
+  runs: 1,
   events: 8_000_000,
-  about: { source: "columns in memory", sink: "noop, then memory, update", checkpoint: "every batch", rate: "no event time" },
-
-  prepare({ events }) {
-    // Whole batches.
-    const keys = events > BATCH_ROWS_MAX ? events - (events % BATCH_ROWS_MAX) : events;
-    const sample = sampleOf(keys);
-    const counts = new Map([...sample].map((key) => [key, FILLS]));
-    const drawn = hotKeys(keys);
-    for (let batch = 0; batch < HOT_BATCHES; batch++) {
-      for (const key of drawn[batch % HOT_POOL]) if (counts.has(key)) counts.set(key, counts.get(key) + 1);
-    }
-    const lines = [1, 2].flatMap((start) => [...counts].map(([key, count]) => `${key},${count + start},${BigInt(count + start) * key}`));
-    return { keys, expected: digestOfLines(lines), generatorSeconds: 0 };
+  about: {
+    source: "columns in memory",
+    sink: "noop, then memory, update",
+    checkpoint: "every batch of 1 M or 10,000 rows",
+    rate: "no event time",
+    rebuild: "a quarter of the state; passes of copies follow each other",
   },
 
-  async run({ keys }, { workers }) {
-    return await withSession(workers, async (spark, directory) => {
-      const rows = Math.min(keys, BATCH_ROWS_MAX);
-      const like = encodeColumnBatch(
-        SCHEMA,
-        Array.from({ length: rows }, () => [0n]),
-      );
-      const fills = Array.from({ length: Math.ceil(keys / rows) }, (_, batch) =>
-        batchOf(
-          like,
-          BigInt64Array.from({ length: rows }, (__, i) => BigInt(batch * rows + i)),
-        ),
-      );
-      const hot = hotKeys(keys).map((drawn) => batchOf(like, drawn));
-      const stream = new PoolStream(SCHEMA, [
-        ...Array.from({ length: FILLS }, () => fills).flat(),
-        ...Array.from({ length: HOT_BATCHES }, (_, batch) => hot[batch % HOT_POOL]),
-        ...[1, 2].map(() =>
-          batchOf(
-            encodeColumnBatch(
-              SCHEMA,
-              Array.from(sampleOf(keys), (key) => [key]),
-            ),
-            sampleOf(keys),
-          ),
-        ),
-      ]);
-      const checkpoint = join(directory, "checkpoint");
-      const aggregates = [F.count("*"), F.sum("key"), F.min("key"), F.max("key"), F.avg("key")];
-      const frame = stream
-        .toFrame(spark)
-        .groupBy("key")
-        .agg(...aggregates);
-      const start = (name, format) =>
-        frame.writeStream.outputMode("update").format(format).queryName(name).option("checkpointLocation", checkpoint).start();
+  prepare({ events }) {
+    const keys = wholeBatches(events);
+    const rebuildKeys = wholeBatches(Math.ceil(keys / REBUILD_PART));
+    const counts = new Map(Array.from(sampleOf(keys), (key) => [key, 2]));
+    for (let batch = 0; batch < shortBatchesOf(keys); batch++) {
+      for (const key of shortBatchKeys(batch, keys)) if (counts.has(key)) counts.set(key, counts.get(key) + 1);
+    }
+    const rebuilt = Array.from(sampleOf(rebuildKeys), (key) => [key, 2]);
+    return { keys, rebuildKeys, expected: digestOf([...counts, ...rebuilt]), generatorSeconds: 0 };
+  },
 
-      const query = await start("filled", "noop");
-      const batches = [];
-      for (let batch = 0; batch < FILLS * fills.length + HOT_BATCHES; batch++) {
-        const { seconds } = await timed(async () => {
-          stream.addNext();
-          await query.processAllAvailable();
-        });
-        const { stateOperators } = await query.lastProgress();
-        batches.push({ ms: 1000 * seconds, pauseMs: (stateOperators[0].customMetrics.chunkCopyPauseMicros ?? 0) / 1000 });
-      }
-      const [{ memoryUsedBytes }] = (await query.lastProgress()).stateOperators;
-      await query.stop();
+  async run({ keys, rebuildKeys }, { workers }) {
+    return await withDirectory(async (directory) => {
+      const restart = { directory: join(directory, "restart"), keys, workers };
+      const filled = await killedAfter({ ...restart, shortBatches: shortBatchesOf(keys) });
+      const restarted = await startAgain(restart, filled.batches);
+      rmSync(restart.directory, { recursive: true });
 
-      const restarted = async (name) => {
-        let again;
-        const { seconds } = await timed(async () => {
-          again = await start(name, "memory");
-          stream.addNext();
-          await again.processAllAvailable();
-        });
-        await again.stop();
-        return 1000 * seconds;
-      };
-      const restartMs = await restarted("fromChunks");
-      rmSync(join(checkpoint, "state/chunks"), { recursive: true, force: true });
-      const fileMb = stateFileMb(checkpoint);
-      const rebuildMs = await restarted("fromFiles");
-
-      const hotBatches = batches.slice(-HOT_BATCHES);
-      const pauses = batches.map(({ pauseMs }) => pauseMs).filter((ms) => ms > 0);
-      const [copying, others] = [true, false].map((isCopying) => hotBatches.filter(({ pauseMs }) => pauseMs > 0 === isCopying));
-      const isComparable = copying.length > 2 && others.length > 2;
-      const ms = (some) => median(some.map((batch) => batch.ms));
+      const rebuild = { directory: join(directory, "rebuild"), keys: rebuildKeys, workers };
+      const changed = await killedAfter({ ...rebuild, isUntilSnapshot: true });
+      rmSync(join(checkpointOf(rebuild), "state/chunks"), { recursive: true });
+      const fileMb = stateFileMb(checkpointOf(rebuild));
+      const rebuilt = await startAgain(rebuild, changed.batches);
       return {
-        stateMb: memoryUsedBytes / 2 ** 20,
-        restartMs,
-        rebuildMs,
-        rebuildMbPerSecond: (1000 * fileMb) / rebuildMs,
-        pauseP99Ms: pauses.length > 0 ? percentile(pauses, 99) : 0,
-        ...(isComparable && { copyingCostPercent: 100 * (ms(copying) / ms(others) - 1) }),
-        digest: digestOfLines(
-          ["fromChunks", "fromFiles"].flatMap((name) => tableRows(spark, name).map(([key, n, sum]) => `${key},${n},${sum}`)),
-        ),
+        stateMb: filled.stateBytes / 2 ** 20,
+        restartMs: restarted.sessionMs + restarted.queryMs,
+        restartCpuMs: restarted.cpuMs,
+        rebuildStateMb: changed.stateBytes / 2 ** 20,
+        rebuildFileMb: fileMb,
+        rebuildMs: rebuilt.queryMs,
+        rebuildMbPerSecond: (1000 * fileMb) / rebuilt.queryMs,
+        rebuildMbPerCpuSecond: (1000 * fileMb) / rebuilt.cpuMs,
+        ...pauses(filled),
+        digest: digestOf([...restarted.counts, ...rebuilt.counts.map(([key, count]) => [key, count - changed.rounds])]),
       };
     });
   },
 };
 
+const wholeBatches = (keys) => (keys > FILL_ROWS_MAX ? keys - (keys % FILL_ROWS_MAX) : keys);
+
 /** Keys spread over all there are. */
 function sampleOf(keys) {
   const count = Math.min(keys, SAMPLE_KEYS_MAX);
-  return BigInt64Array.from({ length: count }, (_, i) => BigInt(Math.floor((i * keys) / count)));
+  return Uint32Array.from({ length: count }, (_, i) => Math.floor((i * keys) / count));
 }
 
-function hotKeys(keys) {
-  return Array.from({ length: HOT_POOL }, (_, batch) => {
-    const random = new Random(500 + batch);
-    return BigInt64Array.from({ length: Math.min(keys, BATCH_ROWS_MAX) }, () => BigInt(random.below(keys)));
+const digestOf = (counts) => digestOfLines(counts.map(([key, count]) => `${key},${count}`));
+
+async function withDirectory(work) {
+  const directory = mkdtempSync(join(tmpdir(), "millrace-bench-restart-"));
+  try {
+    return await work(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** What the process that makes the state says before it kills itself. */
+async function killedAfter(plan) {
+  return await new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(new URL("restart-state.mjs", import.meta.url)), [JSON.stringify(plan)]);
+    let said;
+    child.on("message", (message) => (said = message));
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      if (signal === "SIGKILL" && said) resolve(said);
+      else reject(new Error(`the process that makes the state ended with ${signal ?? code}`));
+    });
   });
 }
 
-/** A copy of a batch of as many rows, with other keys. */
-function batchOf(like, keys) {
-  const [batch] = batchesIn(like);
-  new BigInt64Array(batch.buffer, batch.byteOffset + batchColumnPlace(batch, 0).values, keys.length).set(keys);
-  return batch;
+/** Starts the query again after `batches` batches; its first one has the sample. */
+async function startAgain(plan, batches) {
+  const begun = performance.now();
+  return await withSession(plan.workers, async (spark) => {
+    const sessionMs = performance.now() - begun;
+    const stream = new KeyStream(batches);
+    const { seconds, cpuSeconds } = await timed(async () => {
+      const query = await startQuery(spark, stream, plan, "memory");
+      stream.add(sampleOf(plan.keys));
+      await query.processAllAvailable();
+    });
+    const counts = tableRows(spark, "restart").map(([key, count, sum]) => {
+      if (sum !== key * count) throw new Error(`the sum of key ${key} is ${sum} after ${count} rows`);
+      return [Number(key), Number(count)];
+    });
+    return { sessionMs, queryMs: 1000 * seconds, cpuMs: 1000 * cpuSeconds, counts };
+  });
 }
 
-/** Of the files that the newest commit names: the newest snapshot and the changes after it, or all changes. */
+function pauses({ long, short }) {
+  const copying = (batches) => batches.filter(({ pauseMs }) => pauseMs > 0);
+  const [shortOnes, longOnes] = [copying(short), copying(long)];
+  return {
+    ...(shortOnes.length > 0 && { pauseP99Ms: percentile(pauseOf(shortOnes), 99) }),
+    ...(longOnes.length > 0 && {
+      longBatchPauseP99Ms: percentile(pauseOf(longOnes), 99),
+      longBatchPausePercent: percentile(
+        longOnes.map(({ ms, pauseMs }) => (100 * pauseMs) / ms),
+        50,
+      ),
+    }),
+  };
+}
+
+const pauseOf = (batches) => batches.map(({ pauseMs }) => pauseMs);
+
+/** Of the files that the newest commit names: the newest snapshot and the changes after it. */
 function stateFileMb(checkpoint) {
-  const commits = readdirSync(join(checkpoint, "commits")).filter((name) => /^\d+$/.test(name));
-  const newest = Math.max(...commits.map(Number));
-  const { snapshots, changes } = JSON.parse(readFileSync(join(checkpoint, "commits", String(newest)), "utf8").split("\n")[1]).millrace;
-  const [after, files] = snapshots.at(-1) ?? [-1, []];
+  const { snapshots, changes } = newestCommit(checkpoint);
+  if (snapshots.length === 0) throw new Error("there is no snapshot");
+  const [after, files] = snapshots.at(-1);
   const needed = [...files, ...changes.filter(([batch]) => batch > after).flatMap(([, some]) => some)];
   return needed.reduce((bytes, [, length]) => bytes + length, 0) / 2 ** 20;
 }

@@ -70,16 +70,21 @@ export interface QueryHandle {
 
 /** Spark's listener events. */
 export interface StreamingQueryListener {
-  /** Called before `start()` returns. */
-  onQueryStarted?(event: { readonly id: string; readonly runId: string; readonly name: string | null; readonly timestamp: string }): void;
-  onQueryProgress?(event: { readonly progress: ProgressJson }): void;
-  onQueryIdle?(event: { readonly id: string; readonly runId: string; readonly timestamp: string }): void;
+  /** Called before `start()` returns, which does not wait for a promise of it. */
+  onQueryStarted?(event: {
+    readonly id: string;
+    readonly runId: string;
+    readonly name: string | null;
+    readonly timestamp: string;
+  }): void | Promise<void>;
+  onQueryProgress?(event: { readonly progress: ProgressJson }): void | Promise<void>;
+  onQueryIdle?(event: { readonly id: string; readonly runId: string; readonly timestamp: string }): void | Promise<void>;
   onQueryTerminated?(event: {
     readonly id: string;
     readonly runId: string;
     readonly exception: string | null;
     readonly errorClassOnException: string | null;
-  }): void;
+  }): void | Promise<void>;
 }
 
 /** A function of the program as SQL text finds it. */

@@ -48,6 +48,7 @@ import type {
 import { ComparedQuery, compareStart } from "./compare-start.ts";
 import { explainText } from "./explain-text.ts";
 import { currentLauncher } from "./launcher.ts";
+import { TemporaryViews } from "./temporary-views.ts";
 import { writeBatch } from "./batch-write.ts";
 import { type LocalQuery, startStreamingQuery } from "./streaming-start.ts";
 
@@ -62,9 +63,13 @@ export class LocalExecutor implements Executor {
   readonly functions = functionRegistry;
   readonly settings: ExecutorSettings;
   readonly nextId: () => number;
-  readonly #views: Map<string, LogicalPlan>;
+  readonly #views: TemporaryViews;
   readonly #userFunctions: Map<string, NamedUserFunction>;
   readonly #queries = new Set<LocalQuery>();
+  /** Queries on their way, with their names. */
+  readonly #starting = new Map<Promise<LocalQuery>, string | null>();
+  /** `closing`: no query starts any more; `closed`: nothing runs any more. */
+  #state: "open" | "closing" | "closed" = "open";
   #terminated: { error: StreamingQueryError | null } | null = null;
   #terminationWaiters: (() => void)[] = [];
   /** By number of workers; those of other sizes belong to executors beside this one. */
@@ -89,7 +94,7 @@ export class LocalExecutor implements Executor {
       origin?.listeners ??
       new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
     this.nextId = origin?.nextId ?? (() => ++lastId);
-    this.#views = origin ? origin.#views : new Map();
+    this.#views = origin ? origin.#views : new TemporaryViews();
     this.#userFunctions = origin ? origin.#userFunctions : new Map();
     this.#pools = origin ? origin.#pools : new Map();
     this.#origin = origin ?? this;
@@ -103,8 +108,9 @@ export class LocalExecutor implements Executor {
     return new LocalExecutor(settings, ports, this, this.#startThread);
   }
 
-  /** Worker threads of this session. */
+  /** Worker threads of this session. Throws `SESSION_STOPPED`. */
   get pool(): WorkerPool {
+    if (this.#origin.#state === "closed") throw new IllegalArgumentError("SESSION_STOPPED", {});
     const { workers, conf } = this.settings;
     const { clock, scheduler } = this.#origin.ports;
     const timeoutMs = (): number => toMilliseconds(conf.get("millrace.workerTimeout")!)!;
@@ -198,6 +204,16 @@ export class LocalExecutor implements Executor {
       compared(await compareStart(this, plan, request));
       return new ComparedQuery(this.ports.random.uuid(), request.name);
     }
+    if (this.#origin.#state !== "open") throw new IllegalArgumentError("SESSION_STOPPED", {});
+    const names = new Set([...this.#starting.values(), ...[...this.#queries].map(({ name }) => name)]);
+    if (request.name !== null && names.has(request.name))
+      throw new IllegalArgumentError("STREAMING_QUERY_NAME_IN_USE", { name: request.name });
+    const starting = this.#startQuery(plan, request);
+    this.#starting.set(starting, request.name);
+    return await starting.finally(() => this.#starting.delete(starting));
+  }
+
+  async #startQuery(plan: LogicalPlan, request: StartRequest): Promise<LocalQuery> {
     const query = await startStreamingQuery(this, plan, request);
     this.#queries.add(query);
     const ended = (error: StreamingQueryError | null): void => {
@@ -269,21 +285,21 @@ export class LocalExecutor implements Executor {
   }
 
   async createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void> {
-    if (this.#views.has(name.toLowerCase()) && !replace)
-      throw new AnalysisError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", { relationName: `\`${name}\`` });
-    this.#views.set(name.toLowerCase(), plan);
+    this.#views.create(name, plan, replace);
   }
 
   async dropView(name: string): Promise<boolean> {
-    return this.#views.delete(name.toLowerCase());
+    return this.#views.drop(name);
   }
 
   async views(): Promise<readonly string[]> {
-    return [...this.#views.keys()];
+    return this.#views.names();
   }
 
   /** From inside a `foreachBatch` function it resolves when all queries are told to stop; the rest follows when they have. */
   async stop(): Promise<void> {
+    this.#state = "closing";
+    await Promise.allSettled(this.#starting.keys());
     const queries = [...this.#queries];
     const stops = Promise.all(queries.map((query) => query.stop()));
     const released = stops.then(async () => {
@@ -291,6 +307,7 @@ export class LocalExecutor implements Executor {
       await this.listeners.drain();
       await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
       this.#pools.clear();
+      this.#state = "closed";
     });
     await (isInsideBatch() ? stops : released);
   }
@@ -362,18 +379,11 @@ export class LocalExecutor implements Executor {
   }
 
   #findRelation(nameParts: readonly string[]): LogicalPlan | undefined {
-    if (nameParts.length !== 1) return undefined;
-    const view = this.#views.get(nameParts[0]!.toLowerCase());
-    if (view) return view;
-    const table = this.memoryTables.get(nameParts[0]!);
-    if (!table) return undefined;
-    const relation: LocalRelation = {
-      kind: "local_relation",
-      schema: table.schema,
-      output: this.newAttributes(table.schema),
-      batches: table.batches,
-    };
-    return relation;
+    const view = this.#views.find(nameParts);
+    const table = nameParts.length === 1 ? this.memoryTables.get(nameParts[0]!) : undefined;
+    if (view || !table) return view;
+    const { schema, batches } = table;
+    return { kind: "local_relation", schema, output: this.newAttributes(schema), batches };
   }
 }
 

@@ -5,7 +5,7 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Ports } from "../base/ports.ts";
-import { AnalysisError, IllegalArgumentError } from "../base/errors.ts";
+import { AnalysisError } from "../base/errors.ts";
 import { AtomicFiles } from "../checkpoint/atomic-file.ts";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { DirectoryLogStore } from "../checkpoint/log-store.ts";
@@ -41,12 +41,10 @@ const CHECKPOINT_CONF = "spark.sql.streaming.checkpointLocation";
 export async function startStreamingQuery(executor: LocalExecutor, plan: LogicalPlan, request: StartRequest): Promise<LocalQuery> {
   const { ports, functions } = executor;
   const { analyzed, provider, asyncIntervalMs } = await checkedForStart(executor, plan, request);
-  if (request.name !== null && executor.activeQueries().some(({ name }) => name === request.name)) {
-    throw new IllegalArgumentError("STREAMING_QUERY_NAME_IN_USE", { name: request.name });
-  }
-
   const location = checkpointLocation(executor, provider, request);
   const checkpoint = await Checkpoint.open(ports, location.path);
+  /** To be closed if the start fails; a query that runs does it itself. */
+  const opened: { stop(): Promise<void> }[] = [];
   try {
     const conf = effectiveConf(sessionConf(executor), await checkpoint.loggedConf());
     const writer = new AtomicFiles(ports, location.path);
@@ -54,8 +52,8 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     const planned = await executor.plan(executor.optimize(analyzed.plan), request.outputMode, partitions);
     if (asyncIntervalMs !== null) refuseState(planned);
     const schema = schemaOf(tailOutput(planned.output, planned.tail));
-    const openSink = async () =>
-      await provider.create({
+    const openSink = async () => {
+      const sink = await provider.create({
         ports,
         options: sinkOptions(provider, request),
         path: request.path,
@@ -68,6 +66,9 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
         timeZone: executor.timeZone,
         openLog: (directory) => new DirectoryLogStore(ports.files, new AtomicFiles(ports, directory), directory),
       });
+      opened.push(sink);
+      return sink;
+    };
     // Whether its last batch counts is for the sink to say, and with it which state there is.
     const early = checkpoint.unfinishedBatch === null ? null : await openSink();
     const operatorLog = new DirectoryLogStore(ports.files, writer, `${location.path}/operators`);
@@ -77,6 +78,7 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
       executor,
       program,
       (index) => new DirectoryLogStore(ports.files, writer, `${location.path}/sources/${index}`),
+      opened,
     );
     const sink = early ?? (await openSink());
     const output: OutputTarget =
@@ -110,7 +112,9 @@ export async function startStreamingQuery(executor: LocalExecutor, plan: Logical
     execution.start();
     return new LocalQuery(executor, execution, runner, plan, location.isTemporary ? location.path : null);
   } catch (error) {
+    await Promise.allSettled(opened.map((each) => each.stop()));
     await checkpoint.close();
+    if (location.isTemporary) await ports.files.remove(location.path);
     throw error;
   }
 }
@@ -283,11 +287,12 @@ export function checkpointLocation(
 /** Equal for reads that share a source. */
 export const sourceKey = ({ format, options, paths, schema }: Read): string => JSON.stringify([format, options, paths, schema]);
 
-/** Opens every distinct streaming source once, however often the plan reads it. */
+/** Opens every distinct streaming source once, however often the plan reads it. All that it opens, also before a failure, is added to `opened`. */
 async function openSources(
   executor: LocalExecutor,
   program: PhysicalProgram,
   openLog: (index: number) => DirectoryLogStore,
+  opened: { stop(): Promise<void> }[],
 ): Promise<{ sources: StreamSource[]; bindings: ConstructorParameters<typeof StageRunner>[0]["bindings"] }> {
   const sources: StreamSource[] = [];
   const known = new Map<string, number>();
@@ -305,7 +310,9 @@ async function openSources(
       known.set(key, stream);
       const provider = executor.connectors.source(read.format);
       if (!provider.createStream) throw new AnalysisError("DATA_SOURCE_UNSUPPORTED", { format: read.format, use: "streaming source" });
-      sources.push(await provider.createStream(executor.sourceContext(read, openLog(stream))));
+      const source = await provider.createStream(executor.sourceContext(read, openLog(stream)));
+      opened.push(source);
+      sources.push(source);
     }
     bindings.push({ stream });
   }

@@ -85,6 +85,11 @@ export class IllegalArgumentError extends MillraceError {}
 export class StreamingQueryError extends MillraceError {}
 /** A checkpoint is damaged, foreign, in use or inconsistent. */
 export class CheckpointError extends MillraceError {}
+/** A file of a format to come, in a checkpoint or in the log of a sink; `found` and `supported` are format versions. */
+export function newerFile(fileName: string, supported: number, found: number): CheckpointError {
+  const parameters = { fileName, matchVersion: `v${supported}`, version: `v${found}` };
+  return new CheckpointError("UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION", parameters);
+}
 /** Reading or writing external data failed. */
 export class ConnectorError extends MillraceError {}
 
@@ -100,7 +105,7 @@ const subclasses: Record<string, typeof MillraceError> = {
 
 function formatMessage(condition: ErrorCondition, parameters: MessageParameters, context: QueryContext | undefined): string {
   const { message, sqlState } = conditions[condition];
-  const text = message.replace(/<(\w+)>/g, (placeholder, name: string) => parameters[name] ?? placeholder);
+  const text = message.replace(/<(\w+)>/g, (whole, name: string) => parameters[name] ?? whole);
   const where = context ? `\n== SQL (line ${context.line}, position ${context.column}) ==\n${context.fragment}` : "";
   return `[${condition}] ${text} SQLSTATE: ${sqlState}${where}`;
 }

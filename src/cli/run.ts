@@ -108,7 +108,7 @@ async function prepareLoader(path: string): Promise<void> {
     default:
       throw cannotRun("it is no .js, .mjs or .ts file", "Give an ES module.");
   }
-  register("./package-resolver.js", import.meta.url, { data: { root: new URL("../../", import.meta.url).href } });
+  register("../cli/package-resolver.js", import.meta.url, { data: { root: new URL("../../", import.meta.url).href } });
 }
 
 function resolveFrom(path: string, name: string): string | null {

@@ -24,7 +24,15 @@ const PAUSE_MS = 500;
 export async function superviseProgram(program: string, { conf, args }: RunOptions, terminal: Terminal): Promise<number> {
   const { clock, scheduler } = nodePorts();
   const settings = Object.entries(conf).flatMap(([key, value]) => ["--conf", `${key}=${value}`]);
-  const command = [...process.execArgv, fileURLToPath(new URL("main.js", import.meta.url)), "run", program, ...settings, "--", ...args];
+  const command = [
+    ...process.execArgv,
+    fileURLToPath(new URL("../cli/main.js", import.meta.url)),
+    "run",
+    program,
+    ...settings,
+    "--",
+    ...args,
+  ];
   const stopping = new AbortController();
   for (let deaths = 0; ;) {
     const startedMs = clock.monotonicMs();

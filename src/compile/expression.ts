@@ -72,7 +72,7 @@ export class ExpressionCompiler {
         return compileLiteral(this.f, this.module, expression.value, expression.dataType);
       case "attribute":
       case "get_field":
-        return this.#load(this.#place(expression));
+        return this.#load(this.place(expression));
       case "alias":
         return this.compile(expression.child);
       case "cast":
@@ -325,10 +325,10 @@ export class ExpressionCompiler {
   }
 
   /** Where a value is, without loading it: of a struct in memory only the fields that are wanted get loaded. */
-  #place(expression: Expression): CompiledValue {
+  place(expression: Expression): CompiledValue {
     if (expression.kind === "attribute") return this.#scope.attribute(expression.id);
     if (expression.kind !== "get_field") return this.compile(expression);
-    const struct = this.#place(expression.child);
+    const struct = this.place(expression.child);
     const field = struct.fields![expression.ordinal]!;
     return { ...field, isNull: eitherNull(this.f, struct.isNull, field.isNull) };
   }

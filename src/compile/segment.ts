@@ -133,7 +133,8 @@ export class SegmentCode {
       case "project": {
         const projected: Bindings = new Map();
         for (const expression of step.expressions) {
-          projected.set(expression.id, expression.kind === "attribute" ? bindings.get(expression.id)! : compiler.compile(expression.child));
+          // A column under another name is not read here: behind it nobody may look at it, and then it is not there (`neededLeaves`).
+          projected.set(expression.id, compiler.place(expression.kind === "attribute" ? expression : expression.child));
         }
         for (const [id, value] of projected) bindings.set(id, value);
         return rest();

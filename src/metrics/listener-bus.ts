@@ -1,6 +1,6 @@
 /**
- * Carries query events to the session's listeners (Spark's StreamingQueryListenerBus). `onQueryStarted` runs before `start()` returns;
- * the rest follow in order, one at a time, off the batch path. Main thread.
+ * Carries query events to the session's listeners (Spark's StreamingQueryListenerBus). `onQueryStarted` is called before `start()` returns, which
+ * does not wait for what it does later; the rest follow in order, one at a time, off the batch path. Main thread.
  */
 import type { Scheduler } from "../base/ports.ts";
 import type { StreamingQueryProgress } from "./query-progress.ts";
@@ -36,7 +36,7 @@ export interface QueryTerminatedEvent {
 
 /** Any subset of Spark's callbacks. */
 export interface StreamingQueryListener {
-  onQueryStarted?(event: QueryStartedEvent): void;
+  onQueryStarted?(event: QueryStartedEvent): void | Promise<void>;
   onQueryProgress?(event: QueryProgressEvent): void | Promise<void>;
   onQueryIdle?(event: QueryIdleEvent): void | Promise<void>;
   onQueryTerminated?(event: QueryTerminatedEvent): void | Promise<void>;
@@ -75,13 +75,7 @@ export class ListenerBus {
   }
 
   started(event: QueryStartedEvent): void {
-    for (const listener of this.list()) {
-      try {
-        listener.onQueryStarted?.(event);
-      } catch (error) {
-        this.#onListenerError(error);
-      }
-    }
+    for (const listener of this.list()) void this.#deliver(listener, (each) => each.onQueryStarted?.(event));
   }
 
   progress(event: QueryProgressEvent): void {
@@ -106,13 +100,15 @@ export class ListenerBus {
     if (listeners.length === 0) return;
     this.#tail = this.#tail.then(async () => {
       await this.#scheduler.yield();
-      for (const listener of listeners) {
-        try {
-          await deliver(listener);
-        } catch (error) {
-          this.#onListenerError(error);
-        }
-      }
+      for (const listener of listeners) await this.#deliver(listener, deliver);
     });
+  }
+
+  async #deliver(listener: StreamingQueryListener, deliver: Delivery): Promise<void> {
+    try {
+      await deliver(listener);
+    } catch (error) {
+      this.#onListenerError(error);
+    }
   }
 }

@@ -153,6 +153,7 @@ test("listeners hear of the start at once, of the rest in order and later; one t
     },
     onQueryProgress: () => Promise.reject(new Error("progress")),
   });
+  bus.add({ onQueryStarted: () => Promise.reject(new Error("started later")) });
   const listener = {
     onQueryStarted: () => void heard.push("started"),
     onQueryProgress: () => void heard.push("progress"),
@@ -170,5 +171,5 @@ test("listeners hear of the start at once, of the rest in order and later; one t
   bus.remove(listener);
   await bus.drain();
   expect(heard).toEqual(["started", "progress", "idle", "terminated"]);
-  expect(errors.map((error) => (error as Error).message)).toEqual(["started", "progress"]);
+  expect(errors.map((error) => (error as Error).message)).toEqual(["started", "started later", "progress"]);
 });

@@ -1,6 +1,8 @@
 /** Queries as programs see them: names, the manager, listeners, status. */
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { describe, expect, test, vi } from "vitest";
-import type { MillraceError, StreamingQuery, StreamingQueryListener } from "../../src/index.ts";
+import { type MillraceError, Session, type StreamingQuery, type StreamingQueryListener } from "../../src/index.ts";
 import { memoryStream } from "../../src/testing.ts";
 import { testSession } from "../support/test-session.ts";
 
@@ -16,6 +18,42 @@ test("names are unique among running queries, and free again afterwards", async 
   const second = await start();
   expect(second.id).not.toBe(first.id);
   await second.stop();
+});
+
+test("of two starts under one name at once one is refused", async () => {
+  const input = memoryStream(spark(), "n INT");
+  const start = () => input.toDF().writeStream.format("noop").queryName("twice").start();
+  const [first, second] = await Promise.allSettled([start(), start()]);
+  expect(second).toMatchObject({ status: "rejected", reason: { condition: "STREAMING_QUERY_NAME_IN_USE" } });
+  expect(await spark().streams.active()).toHaveLength(1);
+  await (first as PromiseFulfilledResult<StreamingQuery>).value.stop();
+});
+
+test("a session that is stopped while a query starts stops that query too, and starts no other", async () => {
+  const session = await Session.builder().master("local[1]").create();
+  const frame = memoryStream(session, "n INT").toDF();
+  const starting = frame.writeStream.format("noop").start();
+  const stopping = session.stop();
+  await expect(frame.writeStream.format("noop").start()).rejects.toMatchObject({ condition: "SESSION_STOPPED" });
+  const query = await starting;
+  await stopping;
+  expect(await query.isActive()).toBe(false);
+  await expect(session.range(3).collect()).rejects.toMatchObject({ condition: "SESSION_STOPPED" });
+});
+
+test("a start that fails closes the sources that it has opened", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const closed = once(server, "connection").then(([connection]) => once(connection as Socket, "close"));
+  const lines = spark()
+    .readStream.format("socket")
+    .options({ host: "127.0.0.1", port: (server.address() as AddressInfo).port })
+    .load();
+  const failing = spark().range(1).selectExpr("CAST(1 div id AS STRING) AS value");
+  const start = lines.join(failing, "value").writeStream.format("noop").start();
+  await expect(start).rejects.toMatchObject({ condition: "DIVIDE_BY_ZERO" });
+  await closed;
+  server.close();
 });
 
 test("the manager knows running queries; one can be found by its id", async () => {

@@ -225,6 +225,26 @@ describe("in batch queries", () => {
     ).toEqual([]);
   });
 
+  test("each side of a full outer join is computed once", async () => {
+    let left = 0;
+    let right = 0;
+    const numbered = udf((value: bigint) => BigInt(++left) + value * 0n, "BIGINT");
+    const keys = spark().range(4).select(numbered("id").as("k"));
+    const others = spark()
+      .range(2)
+      .map(() => ({ j: BigInt(++right + 3) }), "j BIGINT");
+    // One to four and four to five: a side that ran again would go on counting.
+    const joined = keys.join(others, F.expr("k = j"), "full_outer").orderBy("k", "j");
+    expect(await joined.collect()).toEqual([
+      { k: null, j: 5n },
+      { k: 1n, j: null },
+      { k: 2n, j: null },
+      { k: 3n, j: null },
+      { k: 4n, j: 4n },
+    ]);
+    expect([left, right]).toEqual([4, 2]);
+  });
+
   test("only columns that are looked at travel, and explain says where functions run", async () => {
     const frame = spark().createDataFrame([[1, "x", 2]], "a INT, b STRING, c INT");
     const closure = udf((value: number) => value, "INT");

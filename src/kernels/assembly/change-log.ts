@@ -37,6 +37,7 @@ import {
   P_COUNT,
   P_LAST,
   S_BUCKET_MICROS,
+  S_COLD_CHUNKS,
   S_DETACHED,
   S_LAYOUT,
   S_PARTITIONS,
@@ -53,7 +54,7 @@ import {
   tableOf,
 } from "./store-tables";
 import { dirtyInOrder } from "./table-chunk";
-import { touchChunk, touchesChunks } from "./touch";
+import { store_touch, touchChunk, touchesChunks } from "./touch";
 import {
   BUFFER_TOO_SMALL,
   F_CRC,
@@ -227,65 +228,102 @@ export function store_apply_frame(state: usize, address: usize, length: u32): u3
   return APPLY_VERSION;
 }
 
+/** Rows that are looked up together: a table larger than the cache is waited for once for all of them. */
+const REDO_ROWS: u32 = 32;
+/** Where the packed row of each lies. */
+const REDO_PLACES: usize = memory.data(4 * 32, 16);
+
 function redo(state: usize, partition: u32, position: usize, end: usize, records: u32): u32 {
-  const rowBytes = rowBytesOf(state);
-  const scratch = heap_alloc(rowBytes);
+  const scratchBytes = REDO_ROWS * rowBytesOf(state);
+  const scratch = heap_alloc(scratchBytes);
   if (scratch == 0) return APPLY_MEMORY;
   let result = APPLY_DONE;
   for (; records != 0 && result == APPLY_DONE; records--) {
     if (position + RECORD_HEADER > end || load<u32>(position, R_BYTES) > <u32>(end - position) - RECORD_HEADER) result = APPLY_RECORD;
     else {
-      result = redoRecord(state, partition, position, scratch);
+      const recordKind = load<u32>(position) & ~RECORD_WITHOUT_NULLS;
+      if (recordKind == RECORD_DROP) result = redoDrops(state, partition, position);
+      else if (recordKind == RECORD_PUT || recordKind == RECORD_REMOVE) result = redoRows(state, partition, position, scratch);
+      else result = APPLY_RECORD;
       position += RECORD_HEADER + ((load<u32>(position, R_BYTES) + 7) & ~7);
     }
   }
-  heap_free(scratch, rowBytes);
+  heap_free(scratch, scratchBytes);
   return result != APPLY_DONE ? result : position == end ? APPLY_DONE : APPLY_RECORD;
 }
 
-function redoRecord(state: usize, partition: u32, record: usize, scratch: usize): u32 {
-  const withNulls = (load<u32>(record) & RECORD_WITHOUT_NULLS) == 0;
-  const recordKind = load<u32>(record) & ~RECORD_WITHOUT_NULLS;
+function redoDrops(state: usize, partition: u32, record: usize): u32 {
   let position = record + RECORD_HEADER;
   const end = position + load<u32>(record, R_BYTES);
-  if (recordKind < RECORD_PUT || recordKind > RECORD_DROP) return APPLY_RECORD;
   for (let rows = load<u32>(record, R_ROWS); rows != 0; rows--) {
     if (isOverLimit()) reclaim();
-    if (recordKind == RECORD_DROP) {
-      if (position + DROP_BYTES > end) return APPLY_RECORD;
-      if (load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
-      const table = bucketTable(state, partition, load<i64>(position), false);
-      if (table != 0) {
-        detach(partitionEntry(state, partition), table);
-        table_free(table);
-      }
-      position += DROP_BYTES;
-      continue;
+    if (position + DROP_BYTES > end) return APPLY_RECORD;
+    if (load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
+    const table = bucketTable(state, partition, load<i64>(position), false);
+    if (table != 0) {
+      detach(partitionEntry(state, partition), table);
+      table_free(table);
     }
-    const bytes = unpackRow(load<u32>(state, S_LAYOUT), scratch, position, end, withNulls);
-    if (bytes == 0 || partitionOf(state, load<u32>(scratch, ROW_HASH)) != partition) return APPLY_RECORD;
-    const table = tableOf(state, scratch, recordKind == RECORD_PUT);
-    if (recordKind == RECORD_PUT) {
-      if (table == 0 || !put(table, scratch, position)) return APPLY_MEMORY;
-      store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
-    } else if (table != 0) {
-      const row = table_find(table, scratch, position);
-      if (row != 0) {
-        store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
-        table_remove(table, row);
-      }
-      freeIfEmpty(state, table);
-    }
-    position += bytes;
+    position += DROP_BYTES;
   }
   return position == end ? APPLY_DONE : APPLY_RECORD;
 }
 
-function put(table: usize, row: usize, base: usize): bool {
+/** Puts or removes. */
+function redoRows(state: usize, partition: u32, record: usize, scratch: usize): u32 {
+  const withNulls = (load<u32>(record) & RECORD_WITHOUT_NULLS) == 0;
+  const isPut = (load<u32>(record) & ~RECORD_WITHOUT_NULLS) == RECORD_PUT;
+  const rowBytes = rowBytesOf(state);
+  let position = record + RECORD_HEADER;
+  const end = position + load<u32>(record, R_BYTES);
+  for (let left = load<u32>(record, R_ROWS); left != 0; ) {
+    const rows = min(left, REDO_ROWS);
+    for (let i: u32 = 0; i < rows; i++) {
+      const row = scratch + i * rowBytes;
+      const bytes = unpackRow(load<u32>(state, S_LAYOUT), row, position, end, withNulls);
+      if (bytes == 0 || partitionOf(state, load<u32>(row, ROW_HASH)) != partition) return APPLY_RECORD;
+      store<u32>(row, rowBytes, ROW_NEXT);
+      store<u32>(REDO_PLACES + 4 * i, <u32>position);
+      position += bytes;
+    }
+    if (load<u32>(state, S_COLD_CHUNKS) == 0) store_touch(state, scratch, scratch + rows * rowBytes);
+    for (let i: u32 = 0; i < rows; i++) {
+      if (isOverLimit()) reclaim();
+      const row = scratch + i * rowBytes;
+      store<u32>(row, 0, ROW_NEXT);
+      if (!isPut) removeRow(state, row, load<u32>(REDO_PLACES + 4 * i));
+      else if (!putRow(state, row, load<u32>(REDO_PLACES + 4 * i))) return APPLY_MEMORY;
+    }
+    left -= rows;
+  }
+  return position == end ? APPLY_DONE : APPLY_RECORD;
+}
+
+function removeRow(state: usize, row: usize, base: usize): void {
+  const table = tableOf(state, row, false);
+  if (table == 0) return;
+  const found = table_find(table, row, base);
+  if (found != 0) {
+    store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
+    table_remove(table, found);
+  }
+  freeIfEmpty(state, table);
+}
+
+/** False: memory is exhausted. */
+@inline function putRow(state: usize, row: usize, base: usize): bool {
+  const table = tableOf(state, row, true);
+  if (table == 0 || !put(table, row, base)) return false;
+  store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
+  return true;
+}
+
+@inline function put(table: usize, row: usize, base: usize): bool {
   const found = table_upsert(table, row, base);
   if (found == 0 || load<u32>(TABLE_INSERTED) != 0) return found != 0;
   if (load<u32>(table, T_VAR_COUNT) == 0) {
-    memory.copy(found, row, load<u32>(table, T_ROW_BYTES));
+    const end = row + load<u32>(table, T_ROW_BYTES);
+    for (let to = found, from = row; from < end; from += 8, to += 8) store<u64>(to, load<u64>(from));
     return true;
   }
   table_remove(table, found);

@@ -2,7 +2,7 @@
 // rows in an arena; slots hold views (base 0). Generated code finds rows (`compile/flat-table.ts`) and calls the kernels here to add one or
 // to give it variable bytes. On the worker that owns the memory. 0 with ERROR_CODE set means out of memory.
 import {
-  LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_KEY_COUNT, LAYOUT_VAR_OFFSETS, PADDING_BYTES, ROW_EPOCH, ROW_HASH, ROW_NEXT, TABLE_BASE,
+  LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, PADDING_BYTES, ROW_EPOCH, ROW_HASH, ROW_NEXT, TABLE_BASE,
   FLAT_FIRST, FLAT_INDEX, FLAT_MASK, FLAT_ROWS, FLAT_SHIFT,
 } from "./memory-layout";
 import { arena_alloc } from "./memory";
@@ -14,6 +14,9 @@ const F_LAYOUT: u32 = 24;
 const F_ARENA: u32 = 28;
 const FLAT_BYTES: u32 = 32;
 const SLOTS_LOG2_FIRST: u32 = 6;
+
+// Before the bytes of a value that was set: how many there is room for, u32, and 4 unused bytes.
+const ROOM_HEADER: u32 = 8;
 
 // Interned bytes: length u32, 0 u32, then the bytes.
 const INTERNED_HEADER: u32 = 8;
@@ -73,20 +76,18 @@ function addEntry(table: usize, hash: u32, row: usize): bool {
   return true;
 }
 
-/** Bytes that a variable value takes in a copied row: values that grow later get the room that `capacity` promises, all others none to spare. */
-@inline function room(length: u32, grows: bool): u32 {
-  return grows ? capacity(length) : (length + 7) & ~7;
+@inline function padded(length: u32): u32 {
+  return (length + 7) & ~7;
 }
 
-/** Copies `row`, whose slots are views, with its variable bytes. `grows`: its values, not its keys, may be set and appended to. */
-function copyRow(table: usize, row: usize, grows: bool): usize {
+/** Copies `row`, whose slots are views, with its variable bytes, which have no room to grow. */
+function copyRow(table: usize, row: usize): usize {
   const layout: usize = load<u32>(table, F_LAYOUT);
   const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
   const variables = load<u32>(layout, LAYOUT_VAR_COUNT);
-  const keys = load<u32>(layout, LAYOUT_VAR_KEY_COUNT);
   let bytes = rowBytes;
   for (let i: u32 = 0; i < variables; i++) {
-    bytes += room(load<u32>(row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS), 4), grows && i >= keys);
+    bytes += padded(load<u32>(row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS), 4));
   }
   const copy = arena_alloc(load<u32>(table, F_ARENA), variables == 0 ? bytes : bytes + PADDING_BYTES);
   if (copy == 0) return 0;
@@ -96,17 +97,17 @@ function copyRow(table: usize, row: usize, grows: bool): usize {
     const slot = copy + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);
     const length = load<u32>(slot, 4);
     copyVariable(address, load<u32>(slot), length);
-    store<u32>(slot, <u32>address);
-    address += room(length, grows && i >= keys);
+    store<u32>(slot, length == 0 ? 0 : <u32>address);
+    address += padded(length);
   }
   store<u32>(copy, 0, ROW_NEXT);
   store<u32>(copy, 0, ROW_EPOCH);
   return copy;
 }
 
-/** Adds a copy of `row` whose key is not in the table. */
+/** Adds a copy of `row` whose key is not in the table. Slots of values that are to be set or appended to are 0 before the first time. */
 export function flat_add(table: usize, row: usize, hash: u32): usize {
-  const added = copyRow(table, row, true);
+  const added = copyRow(table, row);
   if (added == 0 || !addEntry(table, hash, added)) return 0;
   store<u32>(added, hash, ROW_HASH);
   const last: usize = load<u32>(table, F_LAST);
@@ -121,7 +122,7 @@ export function flat_add(table: usize, row: usize, hash: u32): usize {
  * ROW_NEXT in the order of insertion; the head's ROW_EPOCH is the last of them.
  */
 export function flat_chain(table: usize, head: usize, row: usize, hash: u32): usize {
-  const added = copyRow(table, row, false);
+  const added = copyRow(table, row);
   if (added == 0) return 0;
   store<u32>(added, hash, ROW_HASH);
   if (head == 0) return addEntry(table, hash, added) ? added : 0;
@@ -132,30 +133,27 @@ export function flat_chain(table: usize, head: usize, row: usize, hash: u32): us
 }
 
 /**
- * Bytes reserved for a variable value. The arena takes nothing back: a value that only grows leaves at most its own size behind, one that shrinks
- * gives its room away.
+ * Where the slot's value has room for `wanted` bytes, the first `kept` as they were; 0 without memory. The arena takes nothing back: a value keeps
+ * its room when it shrinks, and one that outgrows it gets up to twice what it wants, so that all that it leaves behind is less than its longest.
  */
-@inline function capacity(length: u32): u32 {
-  return length == 0 ? 0 : length <= 16 ? 16 : 1 << (32 - clz<u32>(length - 1));
-}
-
-/** Room for `wanted` bytes in the slot, which has room for `length` now and keeps `kept` of them; 0 without memory. */
-function reserve(table: usize, slot: usize, length: u32, wanted: u32, kept: u32): usize {
-  if (wanted <= capacity(length)) return load<u32>(slot);
-  const space = arena_alloc(load<u32>(table, F_ARENA), capacity(wanted) + PADDING_BYTES);
+function reserve(table: usize, slot: usize, wanted: u32, kept: u32): usize {
+  const before: usize = load<u32>(slot);
+  if (before != 0 && wanted <= load<u32>(before - ROOM_HEADER)) return before;
+  const room: u32 = wanted <= 16 ? 16 : 1 << (32 - clz<u32>(wanted - 1));
+  const space = arena_alloc(load<u32>(table, F_ARENA), ROOM_HEADER + room + PADDING_BYTES);
   if (space == 0) return 0;
-  memory.copy(space, load<u32>(slot), kept);
-  store<u32>(slot, <u32>space);
-  return space;
+  store<u64>(space, room);
+  memory.copy(space + ROOM_HEADER, before, kept);
+  store<u32>(slot, <u32>space + ROOM_HEADER);
+  return space + ROOM_HEADER;
 }
 
 /** Stores `length` bytes at `address` as the value whose slot is at `fieldOffset` of `row`. Returns the row. */
 export function flat_set_variable(table: usize, row: usize, fieldOffset: u32, address: usize, length: u32): usize {
   const slot = row + fieldOffset;
-  const space = reserve(table, slot, load<u32>(slot, 4), length, 0);
-  if (space == 0 && length != 0) return 0;
+  const space = reserve(table, slot, length, 0);
+  if (space == 0) return 0;
   memory.copy(space, address, length);
-  // A value that shrinks gives its room away: capacity follows from the length.
   store<u32>(slot, length, 4);
   store<u32>(TABLE_BASE, 0);
   return row;
@@ -165,8 +163,8 @@ export function flat_set_variable(table: usize, row: usize, fieldOffset: u32, ad
 export function flat_append_variable(table: usize, row: usize, fieldOffset: u32, address: usize, length: u32): usize {
   const slot = row + fieldOffset;
   const before = load<u32>(slot, 4);
-  const space = reserve(table, slot, before, before + length, before);
-  if (space == 0 && before + length != 0) return 0;
+  const space = reserve(table, slot, before + length, before);
+  if (space == 0) return 0;
   memory.copy(space + before, address, length);
   store<u32>(slot, before + length, 4);
   store<u32>(TABLE_BASE, 0);

@@ -78,15 +78,17 @@ export function unpackRow(layout: usize, row: usize, packed: usize, end: usize, 
   store<u32>(row, 0, ROW_EPOCH);
   store<u32>(row, 0, ROW_NEXT);
   store<u32>(row, 0, ROW_FLAGS);
-  const rowEnd = row + load<u32>(layout, LAYOUT_ROW_BYTES);
+  const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
   const valueNulls = load<u32>(layout, LAYOUT_VALUE_NULLS);
-  let from = packed + HASH_BYTES;
-  for (let to = row + ROW_KEY_NULLS; to < rowEnd; to += 8) {
-    if (!withNulls && (to == row + ROW_KEY_NULLS || to == row + valueNulls)) {
-      store<u64>(to, 0);
-    } else {
-      store<u64>(to, load<u64>(from));
-      from += 8;
+  if (withNulls) {
+    copyWords(row + ROW_KEY_NULLS, packed + HASH_BYTES, packed + bytes);
+  } else {
+    store<u64>(row, 0, ROW_KEY_NULLS);
+    const keysEnd = packed + HASH_BYTES + (valueNulls == 0 ? rowBytes : valueNulls) - ROW_KEYS;
+    copyWords(row + ROW_KEYS, packed + HASH_BYTES, keysEnd);
+    if (valueNulls != 0) {
+      store<u64>(row + valueNulls, 0);
+      copyWords(row + valueNulls + 8, keysEnd, packed + bytes);
     }
   }
   for (let i: u32 = 0; i < load<u32>(layout, LAYOUT_VAR_COUNT); i++) {

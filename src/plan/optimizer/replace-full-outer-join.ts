@@ -1,19 +1,22 @@
 /**
  * A full outer join of two static sides becomes the left outer join and, below it, the rows of the right side that match nothing, with nulls
- * for the left: so that one side only is ever probed. Main thread.
+ * for the left: so that one side only is ever probed. Each side then runs twice; one that may not give the same rows again, a function of the
+ * program in it for one, the planner runs before, once. Main thread.
  */
 import { alias, literal } from "../expr/expression.ts";
 import type { Join, LogicalPlan } from "../logical/nodes.ts";
 import { isStreaming, outputOf } from "../logical/output.ts";
 import { transformPlanUp } from "../tree.ts";
-import type { Rule } from "./rule-context.ts";
+import { isRepeatable, type Rule } from "./rule-context.ts";
 
-export const replaceFullOuterJoin: Rule = (plan, { ids }) =>
-  transformPlanUp(plan, (node) =>
-    node.kind === "join" && node.joinType === "full_outer" && !isStreaming(node) ? replaced(node, ids) : node,
-  );
+export const replaceFullOuterJoin: Rule = (plan, context) =>
+  transformPlanUp(plan, (node) => {
+    if (node.kind !== "join" || node.joinType !== "full_outer" || isStreaming(node)) return node;
+    return isRepeatable(node.left, context) && isRepeatable(node.right, context) ? fullOuterAsUnion(node, context.ids) : node;
+  });
 
-function replaced(join: Join, ids: () => number): LogicalPlan {
+/** The same rows by joins that probe one side; both sides stand in it twice. */
+export function fullOuterAsUnion(join: Join, ids: () => number): LogicalPlan {
   const { left, right } = join;
   const withLeft: LogicalPlan = Object.freeze({ ...join, joinType: "left_outer" });
   const withoutLeft: LogicalPlan = Object.freeze({ ...join, left: right, right: left, joinType: "left_anti" });

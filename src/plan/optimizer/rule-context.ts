@@ -3,7 +3,7 @@ import type { Value } from "../../columnar/values.ts";
 import type { Attribute, Expression } from "../expr/expression.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import type { LogicalPlan } from "../logical/nodes.ts";
-import { contains, transformUp, walk } from "../tree.ts";
+import { contains, expressionsOf, transformUp, walk, walkPlan } from "../tree.ts";
 
 export interface OptimizerContext {
   readonly functions: FunctionRegistry;
@@ -35,6 +35,13 @@ export function isDeterministic(expression: Expression, { functions }: Pick<Opti
     const definition = functions.find(node.name);
     return definition?.kind === "scalar" && definition.deterministic === false;
   });
+}
+
+/** Whether a plan gives the same rows, and does nothing else, however often it runs. */
+export function isRepeatable(plan: LogicalPlan, context: Pick<OptimizerContext, "functions">): boolean {
+  return [...walkPlan(plan)].every(
+    (node) => node.kind !== "map_partitions" && expressionsOf(node).every((expression) => isDeterministic(expression, context)),
+  );
 }
 
 /** Columns, literals and struct fields: computing them twice costs nothing. */

@@ -26,7 +26,7 @@ export function splitJoin(join: Join, nextId: () => number): SplitJoin {
   const swap = join.joinType === "right_outer" || (join.joinType !== "left_outer" && isStreaming(join.right) && !isStreaming(join.left));
   const probe = swap ? join.right : join.left;
   const build = swap ? join.left : join.right;
-  assert(join.joinType !== "full_outer", "the optimizer replaces full outer joins");
+  assert(join.joinType !== "full_outer", "full outer joins are replaced before");
   const joinType = join.joinType === "cross" ? "inner" : join.joinType === "right_outer" ? "left_outer" : join.joinType;
   const probeIds = new Set(outputOf(probe).map(({ id }) => id));
   const buildOutput = outputOf(build);
