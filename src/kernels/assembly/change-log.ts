@@ -53,7 +53,7 @@ import {
   tableAt,
   tableOf,
 } from "./store-tables";
-import { dirtyInOrder } from "./table-chunk";
+import { dirtyInOrder } from "./dirty-rows";
 import { store_touch, touchChunk, touchesChunks } from "./touch";
 import {
   BUFFER_TOO_SMALL,

@@ -32,7 +32,8 @@ import {
   chunkOf,
   rowsOf,
 } from "./table-layout";
-import { countMove, dirtyInOrder, enter, freeRow } from "./table-chunk";
+import { dirtyInOrder } from "./dirty-rows";
+import { countMove, enter, freeRow } from "./table-chunk";
 import { P_COUNT, S_COLD_BYTES, S_COLD_CHUNKS, S_LOADED_CHUNKS, S_NEXT_STORE, S_PARTITIONS, partitionEntry, tableAt } from "./store-tables";
 
 // What the worker's thread does for the kernels. All throw where they cannot.

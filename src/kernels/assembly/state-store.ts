@@ -56,7 +56,8 @@ import {
 } from "./table-layout";
 import { filterFree } from "./key-filter";
 import { touchedRow, touchedTable } from "./touch";
-import { dirtyInOrder, freeRow, linkDirty, unlinkRow } from "./table-chunk";
+import { dirtyInOrder, linkDirty } from "./dirty-rows";
+import { freeRow, unlinkRow } from "./table-chunk";
 import {
   BUCKET_NONE,
   EVICT_SOME,

@@ -15,7 +15,7 @@ import {
   chunkOf,
   rowsOf,
 } from "./table-layout";
-import { dirtyInOrder } from "./table-chunk";
+import { dirtyInOrder } from "./dirty-rows";
 import { filterBytes } from "./key-filter";
 import { touchChunk, touchesChunks } from "./touch";
 import {
