@@ -32,8 +32,10 @@ export { parquet_lz4, parquet_lz4_within, parquet_snappy } from "./parquet-block
 export * from "./parquet-delta";
 export * from "./parquet-encode";
 export {
-  parquet_gather, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_validity,
+  parquet_gather, parquet_gather_picked, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_stream_skip,
+  parquet_validity,
 } from "./parquet-hybrid";
+export * from "./parquet-pick";
 export * from "./parquet-values";
 export { parquet_zstd } from "./parquet-zstd";
 export { csv_next } from "./csv-scan";
