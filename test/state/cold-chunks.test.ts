@@ -121,6 +121,6 @@ test("no memory for a chunk is not damage", () => {
   const other = new Harness({ partitionCount: 4 }, ports);
   const full = { ...other.kernels, exports: { ...other.kernels.exports, heap_alloc: () => 0 } };
   const chunks = "/checkpoint/state/chunks";
-  const load = (kernels: typeof full) => loadChunks(kernels, ports.chunks.open(chunks), chunks, [other.store], () => undefined, 0);
+  const load = (with_: typeof full) => loadChunks(with_, ports.chunks.open(chunks), chunks, [other.store], () => undefined, 0);
   expect(() => load(full)).toThrow(exhausted);
 });
