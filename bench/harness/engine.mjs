@@ -31,6 +31,32 @@ export async function timed(work) {
   return { seconds, cpuSeconds: (user + system) / 1e6 };
 }
 
+const WARM_UP = { rounds: 2, seconds: 1 };
+const MEASURED = { rounds: 1, seconds: 1 };
+const ROUNDS_MAX = 8;
+
+/**
+ * Runs a query over all `events` of its files again and again, first to warm up, then measured: `{ events, seconds, cpuSeconds }` of all
+ * measured runs together, as in a turn of the peers (`peers/compare.mjs`). A short run would show how a process starts and compiles. Tiny
+ * inputs, those of tests, are not run for so long.
+ */
+export async function timedRounds(events, runOnce) {
+  const fullEvents = 1_000_000;
+  const repeat = async ({ rounds, seconds }) => {
+    const total = { events: 0, seconds: 0, cpuSeconds: 0 };
+    const wanted = seconds * Math.min(1, events / fullEvents);
+    for (let round = 0; round < ROUNDS_MAX && (round < rounds || total.seconds < wanted); round++) {
+      const cost = await timed(runOnce);
+      total.events += events;
+      total.seconds += cost.seconds;
+      total.cpuSeconds += cost.cpuSeconds;
+    }
+    return total;
+  };
+  await repeat(WARM_UP);
+  return await repeat(MEASURED);
+}
+
 /** Rows of the in-memory table that a `memory` sink keeps under `name`, as arrays of values. */
 export function tableRows(spark, name) {
   return spark.executor.memoryTables.get(name).rows();

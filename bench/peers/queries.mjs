@@ -4,6 +4,7 @@
  * counts summed over windows (they depend on the clock). `unchecked`: systems whose answer differs by design (README). Floors and goals are those of `../goals.mjs`; latencies have their own, in ms.
  */
 import { goals } from "../goals.mjs";
+import { suites } from "../query/suites.mjs";
 
 const ysb = { program: "ysb", set: "ysb-a", table: "events", sides: ["ads"] };
 const project = { program: "project", set: "ysb-a", table: "events", sides: [] };
@@ -105,15 +106,11 @@ function goalsOf(name) {
 
 export const queries = compared.map((query) => ({ goals: goalsOf(query.name), ...query }));
 
-/** Of the table of goals, what the engine cannot run yet. */
-export const waiting = [
-  { title: "Stream-stream join, time range", for: "joins of two streams" },
-  { title: "Nexmark q3", for: "joins of two streams" },
-  { title: "Nexmark q7, SQL form", for: "joins of two streams" },
-  { title: "Nexmark q8", for: "joins of two streams" },
-  { title: "Nexmark q11", for: "session windows" },
-  { title: "Plain Node over Kafka (kafkajs)", for: "the Kafka source" },
-];
+/** Of the table of goals, what the engine cannot run yet, as the suites say. */
+export const waiting = goals.flatMap(({ title, suite }) => {
+  const waitsFor = suites.find(({ name }) => name === suite)?.waitsFor;
+  return waitsFor ? [{ title, waitsFor }] : [];
+});
 
 /** What is to be started for a system: who runs it, and how it differs from its siblings. */
 export const systems = {

@@ -13,7 +13,7 @@ export function markdown({ machine, results, waiting }) {
     ...(throughput.length > 0 ? [throughputTable(throughput)] : []),
     ...(latency.length > 0 ? [latencyTable(latency)] : []),
     ...failures(results),
-    `Waiting: ${waiting.map((row) => `${row.title} (${row.for})`).join("; ")}.`,
+    `Waiting: ${waiting.map((row) => `${row.title} (${row.waitsFor})`).join("; ")}.`,
   ].join("\n\n");
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs the queries of `nexmark-queries.mjs`, over columns in memory and over Parquet and NDJSON files, which the peers read too. In memory a
+ * Runs the queries of `nexmark-queries.mjs` over columns in memory: the answers are loops over the same rows. A
  * micro-batch is the whole pool, a million events or ten seconds of event time, and before the next one all its times and ids move on, so that
  * the stream never repeats itself.
  */
@@ -13,7 +13,8 @@ import { rowsOf, shiftColumn } from "../harness/columns.mjs";
 import { digestOfLines } from "../harness/digest.mjs";
 import { batchesIn, PoolStream, timed, withSession } from "../harness/engine.mjs";
 import { QueryRun } from "../harness/query-run.mjs";
-import { queries, START_MS, WATERMARK_DELAY_MS } from "./nexmark-queries.mjs";
+import { START_MS, WATERMARK_DELAY_MS } from "./nexmark-group-queries.mjs";
+import { queries, sinkOf } from "./nexmark-queries.mjs";
 
 const RATE = 100_000;
 const POOL_EVENTS_MAX = 1_000_000;
@@ -22,12 +23,7 @@ const POOL_SPAN_MS = 10_000;
 const WARM_UP_PASSES = 2;
 /** With a multiple of this many events the ids move on by whole hundreds, and the hot ones stay hot. */
 const EVENTS_STEP = 5000;
-const FILE_EVENTS = 1_000_000;
-const FILES = 8;
-const FILES_PER_BATCH = 2;
-const OVER_FILES = { parquet: ["q0", "q1", "q2", "q5", "q7", "q12"], ndjson: ["q0"] };
 const WITH_NATIVE = ["q0", "q1", "q2", "q5", "q7", "q8"];
-const EVENT_TYPES = { person: 0, auction: 1, bid: 2 };
 
 /** Columns that move on from pass to pass. */
 const MOVING = {
@@ -110,66 +106,7 @@ function overColumns(query) {
   };
 }
 
-function overFiles(query, form) {
-  return {
-    name: `nexmark-${query.name}-${form}`,
-    group: "nexmark-files",
-    title: `Nexmark ${query.name}, ${query.title}, from ${form === "ndjson" ? "NDJSON" : "Parquet"} files`,
-    kind: "throughput",
-    events: FILE_EVENTS,
-    about: {
-      source: form === "ndjson" ? "NDJSON files, 300 bytes an event" : "Parquet files (snappy), 116 bytes an event",
-      sink: sinkOf(query),
-      checkpoint: "every batch of 250,000 events",
-      rate: "100,000/s",
-    },
-
-    async prepare({ directory, events: wanted }) {
-      const settings = { directory, events: Math.ceil(wanted / EVENTS_STEP) * EVENTS_STEP, files: FILES, rate: RATE };
-      const files = await writeSet("nexmark", { ...settings, form });
-      const columns = await writeSet("nexmark", { ...settings, form: "columns" });
-      return { files, expected: await answerOf(query, columns, 1), generatorSeconds: files.seconds };
-    },
-
-    async run({ files }, { workers }) {
-      return await withSession(workers, async (spark, directory) => {
-        const run = new QueryRun(spark, directory, { ...query, isRowWise: query.line !== undefined });
-        const frame = (path) =>
-          query.frame(
-            framesOf(query, (table) => fileFrame(spark, form, path, table)),
-            spark,
-          );
-        const [first] = files.files.events;
-        if (query.line) await run.check(frame(first));
-        const runOnce = async () => {
-          const running = await run.start(frame(dirname(first)), { availableNow: true });
-          await running.awaitTermination();
-          return running;
-        };
-        for (let round = 0; round < 2; round++) await runOnce();
-        let running;
-        const cost = await timed(async () => (running = await runOnce()));
-        return { ...cost, events: files.events, digest: await run.digest(running) };
-      });
-    },
-  };
-}
-
-export const nexmarkSuites = [
-  ...queries.map(overColumns),
-  ...Object.entries(OVER_FILES).flatMap(([form, names]) =>
-    names.map((name) =>
-      overFiles(
-        queries.find((query) => query.name === name),
-        form,
-      ),
-    ),
-  ),
-];
-
-function sinkOf({ files, line, mode }) {
-  return `${files ? `${files.format} files` : line ? "noop" : "memory"}, ${mode}`;
-}
+export const nexmarkSuites = queries.map(overColumns);
 
 /** A value for each table that the query reads. */
 const framesOf = ({ reads }, make) => Object.fromEntries(reads.map((table) => [table, make(table)]));
@@ -179,12 +116,6 @@ const rowCount = (batches) =>
   Object.values(batches)
     .flat()
     .reduce((sum, batch) => sum + columnBatchRowCount(batch), 0);
-
-function fileFrame(spark, form, path, table) {
-  const reader = spark.readStream.schema(NEXMARK_SCHEMAS.all).option("maxFilesPerTrigger", String(FILES_PER_BATCH));
-  const loaded = form === "ndjson" ? reader.json(path) : reader.parquet(path);
-  return loaded.filter(`event_type = ${EVENT_TYPES[table]}`).select(`${table}.*`);
-}
 
 /** How far ids and times move from one pass of so many events to the next. */
 const strides = (poolEvents) => ({ people: poolEvents / 50, auctions: (poolEvents * 3) / 50, time: POOL_SPAN_MS });

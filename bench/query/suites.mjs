@@ -10,6 +10,7 @@ import { suite as latency } from "./latency.mjs";
 import { suite as liveState } from "./live-state.mjs";
 import { suite as memory } from "./memory.mjs";
 import { suite as micro } from "./micro.mjs";
+import { nexmarkFileSuites } from "./nexmark-files.mjs";
 import { nexmarkSuites } from "./nexmark.mjs";
 import { suite as restart } from "./restart.mjs";
 import { suite as smallBatch } from "./small-batch.mjs";
@@ -32,6 +33,7 @@ export const suites = [
   stateBeyondMemory,
   restart,
   ...nexmarkSuites,
+  ...nexmarkFileSuites,
   consistency,
   stations,
   micro,

@@ -13,6 +13,18 @@ export const waitingSuites = [
       spark.readStream.format("rate").load().selectExpr(`value AS ${id}`, `timestamp AS ${time}`).withWatermark(time, "2 seconds");
     return side("imp_id", "imp_time").join(side("click_id", "click_time"), F.expr("imp_id = click_id AND click_time >= imp_time"));
   }),
+  waiting("nexmark", "nexmark-q7-join", "Nexmark q7, highest bid, SQL form", "joins of two streams", (spark) => {
+    const bids = spark.readStream
+      .format("rate")
+      .load()
+      .selectExpr("value AS price", "timestamp AS time")
+      .withWatermark("time", "4 seconds");
+    const highest = bids
+      .groupBy(F.window(F.col("time"), "10 seconds"))
+      .agg(F.max("price").as("most"))
+      .selectExpr("window.end AS end", "most");
+    return bids.join(highest, F.expr("price = most AND time >= end - INTERVAL 10 SECONDS AND time < end"));
+  }),
   waiting("consistency", "consistency-join", "Left join of two streams never gives an early row", "joins of two streams", (spark) => {
     const side = (name) =>
       spark.readStream

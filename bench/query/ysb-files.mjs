@@ -7,13 +7,12 @@ import { writeSet } from "../data/sets.mjs";
 import { columnSchema, textSchema } from "../data/ysb.mjs";
 import { duckFiles, duckLines, keptAnswer } from "../harness/answers.mjs";
 import { digestOfLines } from "../harness/digest.mjs";
-import { F, timed, withSession } from "../harness/engine.mjs";
+import { F, timedRounds, withSession } from "../harness/engine.mjs";
 import { QueryRun } from "../harness/query-run.mjs";
 import { latestLines, ysbQuery } from "./ysb.mjs";
 
 const FILES = 8;
 const FILES_PER_BATCH = 2;
-const WARM_UP_ROUNDS = 2;
 const FORMS = {
   ndjson: {
     title: "NDJSON",
@@ -94,15 +93,12 @@ function suiteOf(name, title, form, query, events) {
         };
         const [first] = data.files.events;
         if (query.isRowWise) await run.check(frame(first));
-        const runOnce = async () => {
-          const running = await run.start(frame(dirname(first)), { availableNow: true });
-          await running.awaitTermination();
-          return running;
-        };
-        for (let round = 0; round < WARM_UP_ROUNDS; round++) await runOnce();
         let running;
-        const cost = await timed(async () => (running = await runOnce()));
-        return { ...cost, events: data.events, digest: await run.digest(running) };
+        const cost = await timedRounds(data.events, async () => {
+          running = await run.start(frame(dirname(first)), { availableNow: true });
+          await running.awaitTermination();
+        });
+        return { ...cost, digest: await run.digest(running) };
       });
     },
 

@@ -85,6 +85,11 @@ export class IllegalArgumentError extends MillraceError {}
 export class StreamingQueryError extends MillraceError {}
 /** A checkpoint is damaged, foreign, in use or inconsistent. */
 export class CheckpointError extends MillraceError {}
+/** A file of a format to come, in a checkpoint or in the log of a sink; `found` and `supported` are format versions. */
+export function newerFile(fileName: string, supported: number, found: number): CheckpointError {
+  const parameters = { fileName, matchVersion: `v${supported}`, version: `v${found}` };
+  return new CheckpointError("UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION", parameters);
+}
 /** Reading or writing external data failed. */
 export class ConnectorError extends MillraceError {}
 

@@ -7,7 +7,6 @@ import {
   close,
   closeSync,
   constants,
-  fdatasync,
   fdatasyncSync,
   fstatSync,
   fsync,
@@ -48,10 +47,11 @@ import type {
   SyncFile,
 } from "./ports.ts";
 
+const NEW_DURABLE_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
+
 const openAsync = promisify(open);
 const writeAsync = promisify(write);
 const closeAsync = promisify(close);
-const fdatasyncAsync = promisify(fdatasync);
 const fsyncAsync = promisify(fsync);
 const linkAsync = promisify(link);
 const renameAsync = promisify(rename);
@@ -154,10 +154,10 @@ class NodeFileSystem implements FileSystem {
   }
 
   async writeNew(path: string, bytes: Uint8Array): Promise<void> {
-    const descriptor = await openAsync(path, "wx");
+    // With O_DSYNC a write is durable when it returns: one trip through the thread pool instead of two.
+    const descriptor = await openAsync(path, NEW_DURABLE_FILE);
     try {
       for (let done = 0; done < bytes.length;) done += (await writeAsync(descriptor, bytes, done, bytes.length - done, done)).bytesWritten;
-      await fdatasyncAsync(descriptor);
     } finally {
       closeLater(descriptor);
     }

@@ -28,11 +28,15 @@ export class AtomicFiles {
     this.#checkpointLocation = checkpointLocation;
   }
 
-  /** Creates `<directory>/<name>`. Throws `CONCURRENT_STREAM_LOG_UPDATE` when it exists. */
-  async create(directory: string, name: string, bytes: Uint8Array): Promise<void> {
+  /**
+   * Creates `<directory>/<name>`, which gets its name only when `mayPublish` resolves. Throws `CONCURRENT_STREAM_LOG_UPDATE` when it
+   * exists.
+   */
+  async create(directory: string, name: string, bytes: Uint8Array, mayPublish?: Promise<void>): Promise<void> {
     const temporary = `${directory}/.${name}.${this.#ports.random.uuid()}${TEMPORARY_SUFFIX}`;
     await this.write(temporary, bytes);
     failpoint("during-log-write");
+    await mayPublish;
     await this.publish(directory, temporary, name);
   }
 
@@ -71,7 +75,8 @@ export class AtomicFiles {
     if (cause.code === "EEXIST" && cause.syscall !== "mkdir") {
       return new CheckpointError("CONCURRENT_STREAM_LOG_UPDATE", { batchId: path.slice(path.lastIndexOf("/") + 1) }, { cause });
     }
-    if (cause.syscall === "fsync" || cause.syscall === "fdatasync") {
+    // EIO: a write that was to be durable at once.
+    if (cause.syscall === "fsync" || cause.syscall === "fdatasync" || cause.code === "EIO") {
       const parameters = { checkpointLocation: this.#checkpointLocation, path, reason: cause.message };
       this.#poison = new CheckpointError("CHECKPOINT_POISONED", parameters, { cause });
       return this.#poison;

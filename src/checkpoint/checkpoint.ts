@@ -164,7 +164,8 @@ export class Checkpoint {
 
   /** The commit point: gives the prepared record its name. */
   async commit(record: CommitRecord): Promise<void> {
-    await this.#asOwner(async () => {
+    await this.#asOwner(async (isOwner) => {
+      await isOwner;
       failpoint("before-commits-log");
       await this.commits.publish(preparedName(record.batchId, record.attempt), record.batchId);
       failpoint("after-commits-log");
@@ -193,9 +194,9 @@ export class Checkpoint {
 
   /** Adds `offsets/N`. */
   async addOffsets(record: OffsetRecord): Promise<void> {
-    await this.#asOwner(async () => {
+    await this.#asOwner(async (isOwner) => {
       failpoint("before-offsets-log");
-      await this.offsets.add(record);
+      await this.offsets.add(record, isOwner);
       failpoint("after-offsets-log");
     });
   }
@@ -258,11 +259,15 @@ export class Checkpoint {
     });
   }
 
-  /** Who lost the checkpoint is told so, and not what became of the files meanwhile. */
-  async #asOwner(write: () => Promise<void>): Promise<void> {
-    await this.checkOwner();
+  /**
+   * `write` gives no file its name before `isOwner` resolves. Who lost the checkpoint is told so, and not what became of the files
+   * meanwhile.
+   */
+  async #asOwner(write: (isOwner: Promise<void>) => Promise<void>): Promise<void> {
+    const isOwner = this.checkOwner();
+    isOwner.catch(() => undefined);
     try {
-      await write();
+      await write(isOwner);
     } catch (error) {
       await this.checkOwner();
       throw error;

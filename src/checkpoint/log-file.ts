@@ -10,7 +10,7 @@
  * replaced by `00000000`. The file has no final line feed.
  */
 import { crc32c } from "../base/crc32c.ts";
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, newerFile } from "../base/errors.ts";
 
 const LOG_VERSION = 1;
 const FORMAT_VERSION = 1;
@@ -89,14 +89,6 @@ export function decodeLogFile(fileName: string, content: Uint8Array, identity: L
 
 export function damagedFile(fileName: string, offset: number, reason: string): CheckpointError {
   return new CheckpointError("CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED", { fileName, offset: String(offset), reason });
-}
-
-function newerFile(fileName: string, supported: number, found: number): CheckpointError {
-  return new CheckpointError("UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION", {
-    fileName,
-    matchVersion: `v${supported}`,
-    version: `v${found}`,
-  });
 }
 
 function parseObject(text: string): JsonObject | null {

@@ -52,9 +52,9 @@ export class MetadataLog<T extends { readonly batchId: number }> {
     return newest === undefined ? null : await this.get(newest);
   }
 
-  /** Adds a record, durably. Throws `CONCURRENT_STREAM_LOG_UPDATE` when the batch has one. */
-  async add(record: T): Promise<void> {
-    await this.#writer.create(this.directory, String(record.batchId), this.#codec.encode(record));
+  /** Adds a record, durably, once `mayPublish` resolves. Throws `CONCURRENT_STREAM_LOG_UPDATE` when the batch has one. */
+  async add(record: T, mayPublish?: Promise<void>): Promise<void> {
+    await this.#writer.create(this.directory, String(record.batchId), this.#codec.encode(record), mayPublish);
   }
 
   /** First half of `add`: writes the record under `name`; with `isNameDurable` it survives power loss under that name. */

@@ -2,7 +2,7 @@
  * Checks everything in a checkpoint that has a checksum, and that what the logs list is there. Reads only. Called by `millrace checkpoint
  * verify`; main thread.
  */
-import { MillraceError } from "../base/errors.ts";
+import { MillraceError, newerFile } from "../base/errors.ts";
 import type { FileSystem, Ports, SyncFile } from "../base/ports.ts";
 import { checkStateFile } from "../state/state-file-check.ts";
 import { parseStateSchema } from "../state/state-metadata.ts";
@@ -141,7 +141,9 @@ async function isStillListed(reader: CheckpointReader, batchIds: readonly number
 /** A source's log has no checksum: a version, then lines of JSON. */
 function checkSourceLog(fileName: string, text: string | null): void {
   if (text === null) return;
-  const [version, ...lines] = text.split("\n");
+  const [version, ...lines] = text.split("\n") as [string, ...string[]];
+  const number = Number(/^v(\d+)$/.exec(version)?.[1]);
+  if (number > 1) throw newerFile(fileName, 1, number);
   if (version !== "v1") throw damagedFile(fileName, 0, "the first line is not v1");
   let offset = version.length + 1;
   for (const line of lines) {

@@ -25,9 +25,11 @@ function reportText(report: CheckpointReport, { colors }: Terminal): string {
   const lines = problems.map(
     ({ file, offset, reason, condition }) => `${colors.red(file)} at byte ${offset}: ${reason} ${colors.dim(`[${condition}]`)}`,
   );
+  const isNewer = problems.every(({ condition }) => condition === "UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION");
+  const found = `${grouped(problems.length)} ${problems.length === 1 ? "problem" : "problems"} found`;
   const verdict =
     problems.length === 0
       ? colors.green("The checkpoint is whole.")
-      : colors.red(`${grouped(problems.length)} ${problems.length === 1 ? "problem" : "problems"} found.`);
+      : colors.red(isNewer ? `${found}: the checkpoint is of a newer version of Millrace.` : `${found}.`);
   return `${[...lines, `Checked ${checked}.`, verdict].join("\n")}\n`;
 }

@@ -79,7 +79,7 @@ checkpoint
   );
 checkpoint
   .command("verify")
-  .description("check every checksum; exit code 2 when the checkpoint is damaged")
+  .description("check every checksum; exit code 2 when the checkpoint is damaged, or of a newer version")
   .argument("<dir>", "the query's checkpointLocation")
   .option("--json", "print JSON", false)
   .action(

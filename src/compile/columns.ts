@@ -155,46 +155,10 @@ export class OutBlockWriter {
       f.memory("i32.load", this.#slot + 4);
       f.set(row);
       let leaf = 0;
-      const write = (value: CompiledValue, parentNull: (() => void) | null): void => {
-        const at = leaf++;
-        const isNull = either(f, parentNull, value.isNull);
-        const validity = this.#validity[at];
-        if (validity) {
-          f.get(validity);
-          f.get(row);
-          f.op("i32.add");
-          if (isNull) {
-            isNull();
-            f.op("i32.eqz");
-          } else f.i32(1);
-          f.memory("i32.store8");
-        }
-        if (value.fields) {
-          for (const field of value.fields) write(field, isNull);
-          return;
-        }
-        const width = physicalWidthBytes[value.physical];
-        if (isNull) {
-          isNull();
-          f.if(
-            () => {
-              pushElement(f, this.#values[at]!, row, width);
-              pushZero(f, wasmTypeOf(value.physical));
-              f.memory(STORE_OPS[value.physical]);
-            },
-            () => {
-              pushElement(f, this.#values[at]!, row, width);
-              value.push();
-              f.memory(STORE_OPS[value.physical]);
-            },
-          );
-          return;
-        }
-        pushElement(f, this.#values[at]!, row, width);
-        value.push();
-        f.memory(STORE_OPS[value.physical]);
-      };
-      for (const value of values) write(value, null);
+      for (const value of values) {
+        this.write(leaf, value, row);
+        leaf += leafCount(value.dataType);
+      }
       f.get(this.#context);
       f.get(row);
       f.i32(1);
@@ -205,6 +169,43 @@ export class OutBlockWriter {
       f.op("i32.eq");
       f.if(full);
     });
+  }
+
+  /** Emits the writing of a value to the columns from `leaf` on, at a row of the block. */
+  write(leaf: number, value: CompiledValue, row: Local, parentNull: (() => void) | null = null): void {
+    const f = this.#f;
+    const isNull = either(f, parentNull, value.isNull);
+    const validity = this.#validity[leaf];
+    if (validity) {
+      f.get(validity);
+      f.get(row);
+      f.op("i32.add");
+      if (isNull) {
+        isNull();
+        f.op("i32.eqz");
+      } else f.i32(1);
+      f.memory("i32.store8");
+    }
+    if (value.fields) {
+      let next = leaf + 1;
+      for (const field of value.fields) {
+        this.write(next, field, row, isNull);
+        next += leafCount(field.dataType);
+      }
+      return;
+    }
+    const width = physicalWidthBytes[value.physical];
+    const store = (push: () => void): void => {
+      pushElement(f, this.#values[leaf]!, row, width);
+      push();
+      f.memory(STORE_OPS[value.physical]);
+    };
+    if (!isNull) return store(() => value.push());
+    isNull();
+    f.if(
+      () => store(() => pushZero(f, wasmTypeOf(value.physical))),
+      () => store(() => value.push()),
+    );
   }
 }
 

@@ -60,9 +60,21 @@ export function compileCast(compiler: ExpressionCompiler, cast: Cast): CompiledV
   if (text) return compiler.kernelCall(text.kernel, site, { mayBeNull: false, onError, constants: text.constants });
   const convert = conversion(from, to, compiler.isUtc)!;
   const emit = (fail: Fail): void => convert(compiler.f, value, fail, compiler);
+  if (isWidening(from, to)) {
+    // Made wide only where somebody wants it so.
+    const { f, module } = compiler;
+    const push = (): void => pushWide(f, module, value);
+    return { dataType: to, physical: "wide", isNull: compiler.anyNull([value]), push, narrow: () => pushLong(f, value) };
+  }
   const isMemoryFree = [value.physical, physicalKind(to)].every((kind) => kind !== "wide" && kind !== "view");
   if (isMemoryFree && isSafeCast(from, to)) return compiler.strictSafe(to, [value], () => emit(neverFails));
   return compiler.strictFallible(site, [value], onError, emit);
+}
+
+/** Whole numbers as decimals that hold all of them and need more than 64 bits for others. */
+function isWidening(from: DataType, to: DataType): to is DecimalType {
+  const bits = integerBits(from);
+  return bits !== undefined && to.kind === "decimal" && !isNarrowDecimal(to) && to.scale === 0 && INTEGER_DIGITS[bits] <= to.precision;
 }
 
 function neverFails(): never {

@@ -61,9 +61,15 @@ export function emitDecimals(operator: DecimalOperator, { f, module, args, call,
     if (plan.resultDigits > result.precision) emitPrecisionCheck(f, result.precision, fail);
     return;
   }
-  for (const arg of args) pushWide(f, module, arg);
+  const isOfLongs = operator === "mul" && args.every(({ physical, narrow }) => physical === "i64" || narrow);
+  for (const arg of args) {
+    if (!isOfLongs) pushWide(f, module, arg);
+    else if (arg.narrow) arg.narrow();
+    else arg.push();
+  }
   for (const constant of [a.scale, b.scale, result.scale, result.precision]) f.i32(constant);
-  f.call(module.kernel(KERNELS[operator], ["i64", "i64", "i32", "i32", "i32", "i32"], ["i64"]));
+  const kernel = isOfLongs ? "decimal_multiply_longs" : KERNELS[operator];
+  f.call(module.kernel(kernel, ["i64", "i64", "i32", "i32", "i32", "i32"], ["i64"]));
   emitKernelCheck(f, fail);
   emitFit(f, module, result);
 }

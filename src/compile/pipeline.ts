@@ -6,20 +6,22 @@
  * take a loop that was compiled without null tests. An `interpret` step cuts a pipeline into segments: the rows so far go to an
  * out-block, the worker computes the columns, and the next segment takes that block.
  *
- * Exports: `pipeline<p>_<segment>(block)`, and for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs, count)`; for each
+ * Exports: `pipeline<p>_<segment>(block)`, where the reader runs the filter in front also `select<p>(block, flags)`, and what blocks that are not copied still need `compute<p>(block)`, for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs, count)`; for each
  * static table that it probes `build<t>(block)`; for a stage that shuffles, per pipeline `flush<p>(table)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
-import { BLOCK_ROW_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
+import { ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
 import type { RowLayout } from "../columnar/row-layout.ts";
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, type Expression, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import { countedSteps } from "../plan/physical/counted-steps.ts";
 import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
+import { type ScanSelection, scanSelection } from "../plan/physical/scan-selection.ts";
 import { AggregateCode, type VariableWriter } from "./aggregate.ts";
-import { InputColumns } from "./columns.ts";
+import { emitRowLoop, emitSelect } from "./block-loop.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
+import { emitCompute, type Forward, forwardOf } from "./forward.ts";
 import { pushMurmur3 } from "./murmur3.ts";
 import { emitFlush, groupingValues } from "./group-flush.ts";
 import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts";
@@ -32,6 +34,7 @@ import { clearSlots, flattenValue, type RowPlace, writeKeys } from "./rows.ts";
 import { CONTEXT_PROBE_ROW, CONTEXT_STORE, stepRowsSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { type Bindings, SegmentCode, type StageTools } from "./segment.ts";
+import { canFail } from "./tier.ts";
 import { printWat } from "./wat.ts";
 
 /** A compiled stage; plain data but for nothing: crosses threads once `bytes` has become a module. */
@@ -47,8 +50,19 @@ export interface CompiledStage {
   readonly tables: readonly { readonly table: number; readonly layout: RowLayout }[];
   /** Per pipeline how the groups of its partial aggregate are laid out, in a stage whose rows are shuffled. */
   readonly groups: readonly (RowLayout | null)[];
+  /** Per pipeline what its function `select` is for, if the reader runs its filter (`plan/physical/scan-selection.ts`). */
+  readonly selections: readonly (CompiledSelection | null)[];
+  /** Per pipeline how its blocks can leave the stage without being copied. */
+  readonly forwards: readonly (Forward | null)[];
   /** How many steps count their rows (`plan/physical/counted-steps.ts`). */
   readonly countedSteps: number;
+}
+
+export interface CompiledSelection extends Pick<ScanSelection, "tested" | "kept"> {
+  /** Whether the filter may be asked about values that no row has: it cannot fail. */
+  readonly isSafe: boolean;
+  /** Offset in the context of the count of rows that pass; null: they are not counted. */
+  readonly counter: number | null;
 }
 
 export interface OutBlock {
@@ -77,12 +91,15 @@ class StageCompiler implements StageTools {
   readonly #tables = new Map<number, RowLayout>();
   readonly #groups: readonly (RowLayout | null)[];
   readonly #counted: readonly Step[];
+  readonly #forwards: (Forward | null)[] = [];
+  readonly #selections: readonly (ScanSelection | null)[];
 
   constructor(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry) {
     this.#program = program;
     this.#stage = stage;
     this.#functions = functions;
     this.#counted = countedSteps(stage);
+    this.#selections = stage.pipelines.map((pipeline) => scanSelection(program, stage, pipeline));
     this.#groups = stage.pipelines.map((pipeline) => partialLayout(program, stage, pipeline));
   }
 
@@ -106,8 +123,15 @@ class StageCompiler implements StageTools {
       segments,
       tables: [...this.#tables].map(([table, layout]) => ({ table, layout })),
       groups: this.#groups,
+      forwards: this.#forwards,
+      selections: this.#selections.map((selection) => selection && this.#compiledSelection(selection)),
       countedSteps: this.#counted.length,
     };
+  }
+
+  #compiledSelection({ filter, tested, kept }: ScanSelection): CompiledSelection {
+    const options = { registry: this.#functions, timeZone: this.#program.timeZone };
+    return { tested, kept, isSafe: !canFail(filter.condition, options), counter: this.rowCounter(filter) };
   }
 
   /** A function of i32 parameters that returns a status; `context` holds the context's address. */
@@ -126,15 +150,19 @@ class StageCompiler implements StageTools {
   /** Emits all segments of a pipeline; returns how many there are. */
   #pipeline(pipeline: Pipeline, index: number): number {
     const cuts: { input: readonly Attribute[]; steps: Step[] }[] = [{ input: pipeline.input, steps: [] }];
-    for (const step of pipeline.steps) {
+    const selection = this.#selections[index];
+    if (selection) this.#function(`select${index}`, 2, (f, context) => emitSelect(this, f, context, pipeline.input, selection));
+    for (const step of pipeline.steps.slice(selection ? 1 : 0)) {
       cuts.at(-1)!.steps.push(step);
       if (step.kind === "interpret") cuts.push({ input: [...step.carried, ...step.columns.map(({ attribute }) => attribute)], steps: [] });
     }
     cuts.forEach(({ input, steps }, segment) => {
       if (segment === 0 && pipeline.source < 0) this.#emission(index, steps);
       else {
-        const needed = segment === 0 ? this.#program.sources[pipeline.source]!.needed : leavesOf(schemaOf(input)).map(() => true);
+        const needed =
+          segment === 0 ? (selection?.kept ?? this.#program.sources[pipeline.source]!.needed) : leavesOf(schemaOf(input)).map(() => true);
         this.#blockLoop(`pipeline${index}_${segment}`, input, needed, steps, index, segment);
+        if (cuts.length === 1) this.#forwards[index] = this.#forward(index, input, needed, steps);
       }
     });
     return cuts.length;
@@ -150,46 +178,22 @@ class StageCompiler implements StageTools {
   ): void {
     const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
-      const row = f.local("i32");
-      const rows = f.local("i32");
-      f.get(f.param(0));
-      f.memory("i32.load", BLOCK_ROW_COUNT);
-      f.set(rows);
-      const columns = new InputColumns(f, f.param(0), context, row, input, needed);
       const segmentCode = new SegmentCode(this, f, context, outBlock, this.#groups[pipeline]!);
-      const loop = (assumeValid: boolean): void => {
-        const bindings: Bindings = new Map();
-        columns.bind(assumeValid, bindings);
-        f.i32(0);
-        f.set(row);
-        f.block((done) => {
-          f.loop((again) => {
-            f.get(row);
-            f.get(rows);
-            f.op("i32.ge_u");
-            f.brIf(done);
-            f.block((nextRow) => segmentCode.emit(steps, 0, bindings, nextRow));
-            f.get(row);
-            f.i32(1);
-            f.op("i32.add");
-            f.set(row);
-            f.br(again);
-          });
-        });
-      };
       segmentCode.begin(steps);
-      if (leavesOf(schemaOf(input)).some((leaf, i) => needed[i] && leaf.nullable)) {
-        columns.pushAllValid();
-        f.if(
-          () => loop(true),
-          () => {
-            columns.fillValidity();
-            loop(false);
-          },
-        );
-      } else loop(true);
+      emitRowLoop(f, context, f.param(0), input, needed, (_row, bindings) => {
+        f.block((nextRow) => segmentCode.emit(steps, 0, bindings, nextRow));
+      });
       segmentCode.end();
     });
+  }
+
+  /** Emits `compute<p>` for a pipeline whose blocks leave as they came, if it computes anything. */
+  #forward(index: number, input: readonly Attribute[], needed: readonly boolean[], steps: readonly Step[]): Forward | null {
+    const outBlock = this.#outBlockFor(steps, index, 0);
+    const forward = outBlock < 0 ? null : forwardOf(steps, input, this.outAttributes(outBlock), outBlock);
+    if (forward?.leaves.includes(null))
+      this.#function(`compute${index}`, 1, (f, context) => emitCompute(this, f, context, input, needed, steps, forward));
+    return forward;
   }
 
   #mergedOperator(): KeyedOperator | null {

@@ -12,6 +12,8 @@ export interface CompiledValue {
   push(): void;
   /** Pushes i32 1 if the value is null, else 0. Itself null: the value cannot be null. */
   readonly isNull: (() => void) | null;
+  /** Of wide decimals that are known to fit 64 bits: pushes them as i64. */
+  readonly narrow?: () => void;
   /** Of structs. Undefined bits, and undefined null tests, when the struct is null. */
   readonly fields?: readonly CompiledValue[];
 }

@@ -121,6 +121,22 @@ export interface ReaderContext {
   readonly predicates: readonly ScanPredicate[];
   /** Session time zone. */
   readonly timeZone: string;
+  /** Given to readers of the formats in `plan/physical/scan-selection.ts`, if the query begins with a filter: blocks then hold only rows that pass it. */
+  readonly selection?: RowSelection | null;
+}
+
+/** The filter in front of everything else, for readers that decode columns one by one: first those that it looks at, then of the others what it keeps. */
+export interface RowSelection {
+  /** Leaves that the filter looks at. */
+  readonly tested: readonly boolean[];
+  /** Leaves that are looked at in the rows that are kept. */
+  readonly kept: readonly boolean[];
+  /** The filter cannot fail: it may be asked about values that no row has. */
+  readonly isSafe: boolean;
+  /** Writes a byte of 1 (kept) or 0 to `flags` for each row of the block, whose tested columns are set. Throws what the condition throws. */
+  select(block: number, flags: number): void;
+  /** To be told how many rows of each block are kept. */
+  count(rows: number): void;
 }
 
 /** The worker's half. Synchronous: workers block. */

@@ -115,7 +115,7 @@ async function runAttempts<Prepared>(
     } catch (error) {
       await Promise.allSettled([isPlanned]);
       await undo(parts, attempt);
-      if (tries === ATTEMPTS_MAX || !(isWorkerDeath(error) || isDamagedChunkStore(error))) throw error;
+      if (tries === ATTEMPTS_MAX || !(isWorkerDeath(error) || isDamagedCopy(error))) throw error;
     }
   }
 }
@@ -141,8 +141,9 @@ async function publish(parts: BatchParts, attempt: BatchAttempt, output: BatchOu
   failpoint("after-sink-commit");
 }
 
-function isDamagedChunkStore(error: unknown): boolean {
-  return error instanceof MillraceError && error.condition === "STATE_CHUNK_STORE_DAMAGED";
+/** Of state that is durable elsewhere. */
+function isDamagedCopy(error: unknown): boolean {
+  return error instanceof MillraceError && (error.condition === "STATE_CHUNK_STORE_DAMAGED" || error.condition === "STATE_SPILL_DAMAGED");
 }
 
 /** After a failed fsync what the sink says it holds may be gone with the next power loss. */

@@ -14,16 +14,16 @@ export interface StoredChunkName {
   readonly partition: number;
   readonly bucket: bigint;
   readonly code: number;
-  /** CRC-32C of its bytes. */
+  /** Of its bytes: CRC-32C there, `image_checksum` in the spill file. */
   readonly checksum: number;
 }
 
 /** Where chunks of state are that are not in memory (`kernels/assembly/cold-chunk.ts`). What these throw goes through the kernels. */
 export interface ColdChunkPlaces {
-  /** Copies a chunk to `address`; 0: there was no memory for it. With place 0 it is the one of that name in the chunk store. */
+  /** Copies a chunk to `address`; 0: there was no memory for it. With place 0 it is the one of that name in the chunk store. Checks its checksum. */
   read(address: number, bytes: number, place: number, name: StoredChunkName): void;
-  /** Keeps a copy of a chunk; returns its place, never 0. */
-  write(address: number, bytes: number): number;
+  /** Keeps a copy of a chunk; its place, never 0, and its checksum go to `to`, two u32. */
+  write(address: number, bytes: number, to: number): void;
   forget(place: number, bytes: number): void;
 }
 
@@ -80,7 +80,7 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
         code,
         checksum: checksum >>> 0,
       }),
-    chunk_write: (address: number, bytes: number) => kernels.coldChunks!.write(address >>> 0, bytes),
+    chunk_write: (address: number, bytes: number, to: number) => kernels.coldChunks!.write(address >>> 0, bytes, to >>> 0),
     chunk_forget: (place: number, bytes: number) => kernels.coldChunks!.forget(place >>> 0, bytes),
   };
   const instance = new WebAssembly.Instance(module, { env: { memory, abort }, host });

@@ -3,7 +3,8 @@
  * the others, which have changed since. On the worker's thread; the kernels call it.
  *
  * The spill file is as transient as memory: it has no name from the moment that it is open, nothing of it is ever durable, and whoever starts
- * again takes the state from chunk store, snapshot and change files.
+ * again takes the state from chunk store, snapshot and change files. Its chunks' checksums are in memory, so that one that comes back is the one that
+ * went, and not an older one in its place.
  */
 import { copyBytes } from "../base/copy-bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
@@ -16,6 +17,13 @@ import type { StateStore } from "./state-store.ts";
 
 /** Places are numbered from 1 in steps of the smallest chunk. */
 const PLACE_BYTES = 1024;
+
+/** A chunk in the spill file. */
+interface SpillImage {
+  readonly place: number;
+  readonly bytes: number;
+  readonly checksum: number;
+}
 
 export class ColdChunks implements ColdChunkPlaces {
   readonly #kernels: Kernels;
@@ -30,7 +38,7 @@ export class ColdChunks implements ColdChunkPlaces {
   readonly #free = new Map<number, number[]>();
   #isReadOnly = false;
   /** While nothing is changed: where chunks in memory also are, by their addresses. They need not be written again. */
-  readonly #images = new Map<number, { readonly place: number; readonly bytes: number }>();
+  readonly #images = new Map<number, SpillImage>();
 
   constructor(kernels: Kernels, ports: Ports, checkpointPath: string, stores: Iterable<StateStore>) {
     this.#kernels = kernels;
@@ -65,20 +73,30 @@ export class ColdChunks implements ColdChunkPlaces {
         done += count;
       }
     });
-    if (this.#isReadOnly) this.#images.set(address, { place, bytes });
+    if (this.#checksum("image_checksum", address, bytes) !== name.checksum)
+      throw new CheckpointError("STATE_SPILL_DAMAGED", { path, reason: `the checksum of ${bytes} bytes is wrong` });
+    if (this.#isReadOnly) this.#images.set(address, { place, bytes, checksum: name.checksum });
     else this.forget(place, bytes);
   }
 
-  write(address: number, bytes: number): number {
+  write(address: number, bytes: number, to: number): void {
     const image = this.#images.get(address);
-    if (image) {
-      this.#images.delete(address);
-      return image.place;
-    }
+    if (image) this.#images.delete(address);
+    const { place, checksum } = image ?? this.#spillOut(address, bytes);
+    const view = this.#kernels.view();
+    view.setUint32(to, place, true);
+    view.setUint32(to + 4, checksum, true);
+  }
+
+  #spillOut(address: number, bytes: number): SpillImage {
     const place = this.#free.get(bytes)?.pop() ?? this.#newPlace(bytes);
     const { path, writer } = (this.#spill ??= this.#open());
     attempt(path, () => writer.write(this.#kernels.bytes().subarray(address, address + bytes), (place - 1) * PLACE_BYTES));
-    return place;
+    return { place, bytes, checksum: this.#checksum("image_checksum", address, bytes) };
+  }
+
+  #checksum(kernel: "crc32c" | "image_checksum", address: number, bytes: number): number {
+    return (this.#kernels.exports[kernel]!(address, bytes, 0) as number) >>> 0;
   }
 
   forget(place: number, bytes: number): void {
@@ -142,8 +160,7 @@ export class ColdChunks implements ColdChunkPlaces {
     if (problem !== null) return problem;
     if (value.length !== CHUNK_HEADER_BYTES + bytes) return "its length has changed";
     copyBytes(this.#kernels.bytes(), address, value.subarray(CHUNK_HEADER_BYTES));
-    const found = (this.#kernels.exports["crc32c"]!(address, bytes, 0) as number) >>> 0;
-    return found === checksum ? null : "its checksum is wrong";
+    return this.#checksum("crc32c", address, bytes) === checksum ? null : "its checksum is wrong";
   }
 }
 

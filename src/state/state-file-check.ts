@@ -3,7 +3,7 @@
  * described in `state-file.ts` and `kernels/assembly/state-frame.ts`). Used by `checkpoint/verify-checkpoint.ts`. Main thread.
  */
 import { crc32c } from "../base/crc32c.ts";
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, newerFile } from "../base/errors.ts";
 import type { SyncFile } from "../base/ports.ts";
 import type { StateFileHeader } from "./state-file.ts";
 
@@ -32,7 +32,7 @@ const READ_BYTES = 1 << 20;
 
 /**
  * Throws a `CheckpointError` with file and offset: `STATE_CHANGE_FILE_CORRUPT`, `STATE_SNAPSHOT_FILE_CORRUPT`, `STATE_FILE_FOREIGN` (whole,
- * but of another query or batch). `path` is for the messages.
+ * but of another query or batch), `UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION` (of a version to come). `path` is for the messages.
  */
 export function checkStateFile(
   file: SyncFile,
@@ -56,12 +56,14 @@ export function checkStateFile(
 
   const fixed = read(0, HEADER_FIXED_BYTES, size);
   if (fixed.toString("latin1", 0, 8) !== MAGIC) corrupt(0, "the file does not begin as a state file");
-  if (fixed.readUInt32LE(8) !== FORMAT_VERSION) corrupt(8, `the format version is ${fixed.readUInt32LE(8)}`);
   const jsonBytes = fixed.readUInt32LE(12);
   if (HEADER_FIXED_BYTES + jsonBytes + 8 > HEADER_BYTES_MAX) corrupt(12, "the header is too long");
   const rest = read(HEADER_FIXED_BYTES, jsonBytes + 8, size);
   const json = rest.subarray(0, jsonBytes);
   if (crc32c(json, crc32c(fixed)) !== rest.readUInt32LE(jsonBytes)) corrupt(0, "the checksum of the header is wrong");
+  const version = fixed.readUInt32LE(8);
+  if (version > FORMAT_VERSION) throw newerFile(path, FORMAT_VERSION, version);
+  if (version < FORMAT_VERSION) corrupt(8, `the format version is ${version}`);
   const header = JSON.parse(json.toString("utf8")) as StateFileHeader;
   for (const field of ["kind", "queryId", "batchId"] as const) {
     if (header[field] === expected[field]) continue;

@@ -11,7 +11,7 @@
  * The footer's CRC covers the header, the headers of all frames (and with them the frames' own CRCs) and the footer before
  * it: who reads only some partitions verifies these and the chain, not every byte. A file without a valid footer does not exist.
  */
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, newerFile } from "../base/errors.ts";
 import type { SyncFile } from "../base/ports.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { StateStore } from "./state-store.ts";
@@ -243,11 +243,6 @@ class Reader {
     throw new CheckpointError(condition, { path: this.#expected.path, offset: String(offset), reason });
   }
 
-  #newer(version: number): CheckpointError {
-    const parameters = { fileName: this.#expected.path, matchVersion: `v${FORMAT_VERSION}`, version: `v${version}` };
-    return new CheckpointError("UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION", parameters);
-  }
-
   offsetOf(position: number): number {
     return position - this.#windowStart;
   }
@@ -280,7 +275,7 @@ class Reader {
     const bytes = this.at(0, end, this.#size);
     if (this.#buffer.crc(0, end - 8, 0) !== bytes.readUInt32LE(end - 8)) this.corrupt(0, "the checksum of the header is wrong");
     const version = bytes.readUInt32LE(8);
-    if (version > FORMAT_VERSION) throw this.#newer(version);
+    if (version > FORMAT_VERSION) throw newerFile(this.#expected.path, FORMAT_VERSION, version);
     this.headerCrc = this.#buffer.crc(0, end, 0);
     const header = JSON.parse(bytes.toString("utf8", HEADER_FIXED_BYTES, end - 8)) as StateFileHeader;
     for (const field of ["kind", "queryId", "batchId"] as const) {

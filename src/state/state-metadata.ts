@@ -2,7 +2,7 @@
  * `operators/state` of a checkpoint: which rows the state of each operator has. Written at the first start, compared at every later one. A start of
  * a changed program that can go on with the state adds `operators/state-<n>`: a schema that follows from an earlier one. Main thread.
  */
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, newerFile } from "../base/errors.ts";
 import { sealText, unsealText } from "../base/sealed-text.ts";
 import { layoutDifference, type RowField, type RowLayout } from "../columnar/row-layout.ts";
 import { simpleString } from "../columnar/types.ts";
@@ -49,7 +49,9 @@ export function parseStateSchema(text: string, path: string): StateSchema {
   } catch (cause) {
     throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "it is not JSON" }, { cause });
   }
-  if (file?.version !== 1) {
+  const version = Number(file?.version);
+  if (version > 1 && unsealed.isSealed) throw newerFile(path, 1, version);
+  if (version !== 1) {
     throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: `its version is ${String(file?.version)}, not 1` });
   }
   if (!Array.isArray(file.operators)) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "it lists no operators" });

@@ -57,6 +57,7 @@ export class ScanTask {
         needed: source.needed,
         predicates: source.predicates,
         timeZone: program.timeZone,
+        selection: this.#instance.selection(pipeline),
       },
       attachment,
     );

@@ -20,6 +20,8 @@ import type { OutBlock } from "../compile/pipeline.ts";
 import { hostHelpers } from "../compile/host-helpers.ts";
 import { runtimeError } from "../compile/runtime-error.ts";
 import { CONTEXT_ALL_VALID, CONTEXT_BYTES, outBlockSlot, stepRowsSlot } from "../compile/stage-context.ts";
+import { blockRowCount, getColumn, newBlock, setColumn } from "../connectors/block-memory.ts";
+import type { RowSelection } from "../connectors/source.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
 import type { LoadedStage } from "../protocol/messages.ts";
@@ -29,12 +31,17 @@ import type { Interpreter } from "./interpret.ts";
 /** Temporary strings above this many bytes make the worker take the rows out of the out-blocks early. */
 const BLOCK_ARENA_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Smaller blocks are put together, as what takes them has costs for each. */
+const FORWARD_ROWS_MIN = 1024;
+
 export class StageInstance {
   readonly #kernels: Kernels;
   readonly #stage: LoadedStage;
   readonly #interpreter: Interpreter;
   readonly #context: number;
   readonly #blocks: number[];
+  /** Per pipeline the header of blocks that are not copied. */
+  readonly #forwarded: readonly number[];
   readonly #groupLayouts: readonly number[];
   readonly #exports: Readonly<Record<string, (...args: number[]) => number>>;
   /** Takes the rows of an out-block that leave the stage. Set per task. */
@@ -55,6 +62,7 @@ export class StageInstance {
       this.setContext(outBlockSlot(index), address);
       return address;
     });
+    this.#forwarded = stage.forwards.map((forward) => (forward ? newBlock(kernels, forward.leaves.length, 0, ARENA_QUERY) : 0));
     this.#groupLayouts = stage.groups.map((layout) => (layout ? this.allocateLayout(layout) : 0));
     const instance = new WebAssembly.Instance(stage.module, {
       env: { memory: kernels.memory, context: this.#context, literals },
@@ -99,8 +107,23 @@ export class StageInstance {
     if (status !== 0 || this.#kernels.view().getUint32(ERROR_CODE, true) !== 0) throw this.#error();
   }
 
+  /** What the reader of a pipeline's source asks of its filter; null: the pipeline filters its rows itself. */
+  selection(pipeline: number): RowSelection | null {
+    const selection = this.#stage.selections[pipeline];
+    if (!selection) return null;
+    const { tested, kept, isSafe, counter } = selection;
+    const count = (rows: number): void => {
+      if (counter === null) return;
+      const at = this.#context + counter;
+      const view = this.#kernels.view();
+      view.setBigInt64(at, view.getBigInt64(at, true) + BigInt(rows), true);
+    };
+    return { tested, kept, isSafe, count, select: (block, flags) => this.call(`select${pipeline}`, block, flags) };
+  }
+
   /** Runs a block through the first segment of a pipeline. */
   runBlock(pipeline: number, block: number): void {
+    if (this.#forward(pipeline, block)) return;
     this.call(`pipeline${pipeline}_0`, block);
     if (this.#kernels.exports["arena_bytes"]!(ARENA_BLOCK) > BLOCK_ARENA_BYTES_MAX) this.drain();
   }
@@ -114,6 +137,28 @@ export class StageInstance {
     outBlocks.forEach(({ next }, index) => next && this.#take(index));
     outBlocks.forEach(({ next }, index) => next ?? this.#take(index));
     this.#kernels.exports["arena_reset"]!(ARENA_BLOCK);
+  }
+
+  /** Hands a block over as it is, with computed columns beside those that it has; false where its rows have to be copied. */
+  #forward(pipeline: number, block: number): boolean {
+    const forward = this.#stage.forwards[pipeline];
+    const kernels = this.#kernels;
+    const rows = blockRowCount(kernels, block);
+    if (!forward || rows < FORWARD_ROWS_MIN || forward.structs.some((struct) => getColumn(kernels, block, struct).validity !== 0))
+      return false;
+    // Rows that came before go first.
+    this.drain();
+    if (forward.leaves.includes(null)) this.call(`compute${pipeline}`, block);
+    const columns = this.#blocks[forward.outBlock]!;
+    const out = this.#forwarded[pipeline]!;
+    forward.leaves.forEach((leaf, index) => {
+      const { values, validity } = leaf === null ? getColumn(kernels, columns, index) : getColumn(kernels, block, leaf);
+      setColumn(kernels, out, index, values, validity);
+    });
+    kernels.view().setUint32(out + BLOCK_ROW_COUNT, rows, true);
+    this.output(out);
+    kernels.exports["arena_reset"]!(ARENA_BLOCK);
+    return true;
   }
 
   /** Rows behind each counted step since the last call. */

@@ -2,6 +2,7 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { crc32c } from "../../src/base/crc32c.ts";
 import { millrace, temporaryDirectory } from "../support/run-process.ts";
 import { stateCommand } from "../../src/cli/state.ts";
 import { processTerminal } from "../../src/cli/terminal.ts";
@@ -99,6 +100,21 @@ function damage(path: string, at?: number): void {
   rmSync(path);
   writeFileSync(path, bytes);
 }
+
+test("verify calls a file of a newer version so, and not damaged", async () => {
+  const path = copy();
+  const file = join(path, "state/changes", readdirSync(join(path, "state/changes")).sort()[0]!);
+  const bytes = readFileSync(file);
+  const crcAt = 16 + bytes.readUInt32LE(12);
+  bytes.writeUInt32LE(2, 8);
+  bytes.writeUInt32LE(crc32c(bytes.subarray(0, crcAt)), crcAt);
+  rmSync(file);
+  writeFileSync(file, bytes);
+  const { code, stdout } = await millrace(["checkpoint", "verify", path]);
+  expect(code).toBe(2);
+  expect(stdout).toMatch(/newer version and cannot be read by this one. Use that version, or restore a backup/);
+  expect(stdout).toContain("1 problem found: the checkpoint is of a newer version of Millrace.");
+});
 
 test("verify finds a flipped bit anywhere in a state file, and says where", async () => {
   const path = copy();

@@ -12,10 +12,12 @@ import { type Reading, readSplits, sourceContext } from "./reading.ts";
 const kernels = makeKernels();
 const source = new ConnectorRegistry().source("parquet");
 
+export const parquetKernels = kernels;
+
 /** Schema and rows of a file or directory; `schema` and `wanted` (dotted paths) as in `readSplits`. */
 export async function readParquetFile(
   path: string,
-  given: Pick<Reading, "wanted" | "predicates"> & { readonly schema?: StructType } = {},
+  given: Pick<Reading, "wanted" | "predicates" | "selection"> & { readonly schema?: StructType } = {},
 ): Promise<{ schema: StructType; rows: Value[][] }> {
   const options = new ConnectorOptions("parquet", {}, source.options);
   const ports = nodePorts();

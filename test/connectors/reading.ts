@@ -5,7 +5,7 @@ import { leavesOf, type StructType } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import type { ConnectorOptions } from "../../src/connectors/options.ts";
 import { splitReader } from "../../src/connectors/readers.ts";
-import type { LogStore, SourceContext, Split, SplitReader } from "../../src/connectors/source.ts";
+import type { LogStore, RowSelection, SourceContext, Split, SplitReader } from "../../src/connectors/source.ts";
 import type { Kernels } from "../../src/kernels/load.ts";
 import { toRows } from "../scan/kernel-fixture.ts";
 
@@ -20,6 +20,7 @@ export interface Reading {
   /** Dotted leaf paths that the query looks at; all if not given. */
   readonly wanted?: readonly string[];
   readonly predicates?: readonly ScanPredicate[];
+  readonly selection?: RowSelection;
 }
 
 /** Rows of one split after the other. Columns that are not wanted come as null. */
@@ -38,6 +39,7 @@ export function readSplits(reading: Reading, splits: readonly Split[], attachmen
         files: reading.files,
         predicates: reading.predicates ?? [],
         timeZone: reading.timeZone ?? "UTC",
+        selection: reading.selection ?? null,
       },
       attachments[index],
     );

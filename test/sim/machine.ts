@@ -20,6 +20,8 @@ export interface DiskFault {
   /** Calls to go. */
   after: number;
   readonly kind: "ENOSPC" | "EIO" | "kill";
+  /** If it is to be a call on such a path. */
+  readonly path?: RegExp;
 }
 
 /** How a worker is to die: before its next command, in a call to the disk within it, or with the work done and not reported. */
@@ -37,6 +39,8 @@ export class Process implements Owner {
   workerFault: WorkerFault | null = null;
   /** Transactions of the chunk store that are to fail, as on a full disk. */
   chunkFaults = 0;
+  /** Chunks that come back from a spill file with a flipped bit. */
+  spillFaults = 0;
   /** Faults that took effect in this process: without one it must not fail. */
   faultsSuffered = 0;
   readonly ports: Ports;
@@ -160,7 +164,7 @@ export class Process implements Owner {
   #change(isSync: boolean, path: string, halfWay: () => void = () => undefined): boolean {
     if (this.isDead) throw new Gone();
     const fault = this.diskFault;
-    if (fault === null || fault.after-- > 0) return false;
+    if (fault === null || fault.path?.test(path) === false || fault.after-- > 0) return false;
     if ((fault.kind === "EIO" && !isSync) || (fault.kind === "ENOSPC" && isSync)) return false;
     this.diskFault = null;
     this.faultsSuffered++;
@@ -223,10 +227,18 @@ export class Process implements Owner {
       read: (into, position) => {
         const part = inode.cached.subarray(position, position + into.length);
         into.set(part);
+        if (this.spillFaults > 0 && path.includes("/spill-")) {
+          this.spillFaults--;
+          into[part.length >> 1]! ^= 4;
+        }
         return part.length;
       },
       append: (bytes) => blocking("write", path, () => this.#append(path, inode, bytes)),
-      write: (bytes, position) => blocking("write", path, () => this.#disk.overwrite(inode, bytes.slice(), position)),
+      write: (bytes, position) =>
+        blocking("write", path, () => {
+          this.#change(false, path, () => this.#disk.overwrite(inode, bytes.slice(0, bytes.length >> 1), position));
+          this.#disk.overwrite(inode, bytes.slice(), position);
+        }),
       sync: () => blocking("fdatasync", path, () => this.#sync(path, inode)),
       sizeBytes: () => inode.cached.length,
       close: () => undefined,

@@ -1,7 +1,7 @@
 /**
  * Every state in which a power loss can leave the disk: the I/O of a run is recorded, each prefix of it done again on another disk, and what
  * was not durable then dropped, torn at 512 or 4096 bytes, or kept, at random. From each state the query goes on, exactly.
- * MILLRACE_LONG=1: 16 states for every prefix; otherwise one for every eleventh.
+ * MILLRACE_LONG=1: 8 states for every prefix; otherwise one for every eleventh.
  */
 import { expect, test } from "vitest";
 import type { DiskOperation, LossModel } from "./disk.ts";
@@ -9,7 +9,7 @@ import { Scenario } from "./scenario.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
 const isLong = process.env["MILLRACE_LONG"] !== undefined;
-const STATES_PER_PREFIX = isLong ? 16 : 1;
+const STATES_PER_PREFIX = isLong ? 8 : 1;
 const STRIDE = isLong ? 1 : 11;
 const FILES = 4;
 

@@ -29,16 +29,18 @@ export class Scenario {
   readonly history: History;
   readonly #machine: Machine;
   readonly #workload: Workload;
+  readonly #memoryLimit: string;
   readonly #store = new TestSink();
   #files = 0;
   /** Of the query that ended last without an error. */
   lastProgress: Awaited<ReturnType<StreamingQuery["lastProgress"]>> = null;
 
-  constructor(workload: Workload, seed: number) {
+  constructor(workload: Workload, seed: number, memoryLimit = "4g") {
     this.dice = new Dice(seed);
     this.loop = new EventLoop(this.dice);
     this.history = new History(this.disk, workload);
     this.#workload = workload;
+    this.#memoryLimit = memoryLimit;
     this.#machine = new Machine(this.disk, this.loop, this.dice);
   }
 
@@ -75,7 +77,7 @@ export class Scenario {
       partitions: PARTITIONS,
       filesPerTrigger: 1,
       batchesKept: BATCHES_KEPT,
-      memoryLimit: "4g",
+      memoryLimit: this.#memoryLimit,
       trigger: { availableNow: true },
       store: this.#store,
       history: this.history,

@@ -1,6 +1,6 @@
 /**
  * Every start is of a changed program, and each dies at a step of the protocol: the state goes from one form to the next, and every batch is
- * exact whoever ran it. MILLRACE_LONG=1: all cases; otherwise every 17th.
+ * exact whoever ran it, with memory for all of the state and with most of it on disk. MILLRACE_LONG=1: all cases; otherwise every 29th.
  */
 import { afterEach, expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName, observeFailpoints } from "../../src/base/failpoint.ts";
@@ -12,8 +12,9 @@ import { WORKLOADS, type Workload } from "./workloads.ts";
 
 const { col, count, expr, lit, sum, window } = F;
 
-const STRIDE = process.env["MILLRACE_LONG"] === undefined ? 17 : 1;
+const STRIDE = process.env["MILLRACE_LONG"] === undefined ? 29 : 1;
 const FILES = 10;
+const MEMORY_LIMITS = ["4g", "20k"];
 
 const n = count("*").as("n");
 /** Aggregates of the program of each start; the last two take turns. What counts is `n` and `total`, which all of them have. */
@@ -79,12 +80,17 @@ interface Case {
   readonly loses: "process" | "power";
   readonly hit: number;
   readonly secondAfter: number;
+  readonly memoryLimit: string;
 }
 
 const cases: readonly Case[] = Object.keys(QUERIES).flatMap((workload) =>
   FAILPOINTS.flatMap((point) =>
     (["process", "power"] as const).flatMap((loses) =>
-      [1, 3].flatMap((hit) => [2, 9, 25].map((secondAfter) => ({ workload, point, loses, hit, secondAfter }))),
+      [1, 3].flatMap((hit) =>
+        [2, 9, 25].flatMap((secondAfter) =>
+          MEMORY_LIMITS.map((memoryLimit) => ({ workload, point, loses, hit, secondAfter, memoryLimit })),
+        ),
+      ),
     ),
   ),
 );
@@ -101,8 +107,8 @@ function killAt(point: FailpointName, hit: number): (process: Process) => void {
     });
 }
 
-async function run({ workload, point, loses, hit, secondAfter }: Case, seed: number): Promise<number> {
-  const scenario = new Scenario(changing(workload), seed);
+async function run({ workload, point, loses, hit, secondAfter, memoryLimit }: Case, seed: number): Promise<number> {
+  const scenario = new Scenario(changing(workload), seed, memoryLimit);
   let deaths = 0;
   const died = (ended: unknown): void => {
     observeFailpoints(null);

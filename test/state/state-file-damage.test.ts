@@ -1,6 +1,7 @@
 /** State files that were written wrong, checksums and all: every check of the reader has a file that only it refuses. */
 import { expect, test } from "vitest";
 import { crc32c } from "../../src/base/crc32c.ts";
+import { checkStateFile } from "../../src/state/state-file-check.ts";
 import { type FrameTarget, restoreStateFile, StateBuffer } from "../../src/state/state-file.ts";
 import { newKernels } from "./row-codec.ts";
 import { BUCKET_MICROS, Harness, header, MemoryFile } from "./store-harness.ts";
@@ -61,9 +62,15 @@ test.each<[string, number, (bytes: Buffer) => void]>([
 
 test("a file of a version to come is not damaged", () => {
   const newer = written((bytes) => bytes.writeUInt32LE(2, 8));
-  expect(() => read(new MemoryFile(newer))).toThrow(
-    expect.objectContaining({ condition: "UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION" }),
-  );
+  const condition = "UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION";
+  expect(() => read(new MemoryFile(newer))).toThrow(expect.objectContaining({ condition }));
+  const check = (bytes: Uint8Array) => checkStateFile(new MemoryFile(bytes), "f", { ...header("changes", 3), batchId: 3 });
+  expect(() => check(newer)).toThrow(expect.objectContaining({ condition }));
+  expect(check(whole).lengthBytes).toBe(whole.length);
+  // One flipped bit is not a version.
+  whole[8]! ^= 2;
+  expect(() => check(whole)).toThrow(expect.objectContaining({ condition: "STATE_CHANGE_FILE_CORRUPT" }));
+  whole[8]! ^= 2;
 });
 
 test("a file that ends in its header, and one that ends while it is read", () => {

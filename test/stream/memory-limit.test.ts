@@ -2,6 +2,9 @@
  * Queries with more state than `millrace.memory.limit`, against plain recomputation: in random batches, with restarts on random numbers of
  * workers, beside the same query with memory for everything. A failure prints its seed; more runs with MILLRACE_LONG=1.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { functions as F, type StreamingQuery } from "../../src/index.ts";
@@ -19,7 +22,7 @@ import {
 } from "../../src/testing.ts";
 import { testSession } from "../support/test-session.ts";
 
-const { col, count, max, sum, window } = F;
+const { col, count, expr, max, sum, window } = F;
 const spark = testSession();
 const numRuns = process.env["MILLRACE_LONG"] ? 100 : 4;
 const EAGER = { "spark.sql.streaming.stateStore.maintenanceInterval": 0 };
@@ -163,6 +166,80 @@ test.each(cases)(
       }),
       { numRuns },
     );
+  },
+);
+
+/** Aggregates of programs that follow each other over one state: in other places, new, wider, gone, and there again. */
+const PROGRAMS: readonly (readonly string[])[] = [
+  ["count(*)", "max(s)"],
+  ["max(s)", "min(CAST(left(s, 4) AS INT))", "count(*)"],
+  ["count(*)", "min(CAST(left(s, 4) AS BIGINT))", "max(s)"],
+  ["max(s)", "count(*)"],
+];
+
+/** A restart in `batches` is one with the next program. Returns how many chunks were on disk at most. */
+async function runPrograms(batches: Parameters<typeof runs>[0], start: (workers: number) => ReturnType<typeof tight>): Promise<number> {
+  const input = memoryStream(spark(), "k INT, t TIMESTAMP, s STRING");
+  const checkpointLocation = mkdtempSync(join(tmpdir(), "millrace-migration-"));
+  const groups = new Map<number, { n: bigint; text: string; least: number | null }>();
+  const batch = (rows: readonly Row[], program: readonly string[]): unknown[][] => {
+    for (const [key, , n] of rows) {
+      const group = groups.get(key) ?? { n: 0n, text: "", least: null };
+      // A minimum that comes anew has seen nothing.
+      const least = program.length === 2 ? null : Math.min(group.least ?? n, n);
+      groups.set(key, { n: group.n + 1n, text: textOf(n) > group.text ? textOf(n) : group.text, least });
+    }
+    return [...new Set(rows.map(([key]) => key))].map((key) => {
+      const { n, text, least } = groups.get(key)!;
+      const answer = (name: string): unknown => (name === "count(*)" ? n : name === "max(s)" ? text : BigInt(least!));
+      return [key, ...program.map(answer)];
+    });
+  };
+  let coldChunks = 0;
+  const isCold = assertOnQuery(async (query) => {
+    coldChunks = Math.max(coldChunks, (await lastState(query)).customMetrics.numChunksOnDisk);
+  }, "chunks are counted");
+  let workers = 2;
+  for (let i = 0, starts = 0; i < batches.length; starts++) {
+    const program = PROGRAMS[starts % PROGRAMS.length]!;
+    if (program.length === 2) for (const group of groups.values()) group.least = null;
+    const steps: Step[] = [];
+    do {
+      const rows = rowsOf(batches[i]!, 100 * i);
+      steps.push(addData(input, ...rows.map(toInput)), checkNewAnswer(...batch(rows, program)), isCold);
+    } while (++i < batches.length && batches[i]!.restart === null);
+    const columns = program.map((text) => expr(text.startsWith("min") ? `CAST(${text} AS BIGINT)` : text));
+    const frame = input
+      .toDF()
+      .groupBy("k")
+      .agg(columns[0]!, ...columns.slice(1));
+    const { conf } = start(workers);
+    const options = { outputMode: "update", checkpointLocation, workers, conf: { ...conf, "millrace.state.migrate": "true" } } as const;
+    await testStream(frame, options, startStream(), ...steps);
+    workers = batches[i]?.restart ?? workers;
+  }
+  rmSync(checkpointLocation, { recursive: true });
+  return coldChunks;
+}
+
+test(
+  "programs that follow each other, also with state on disk: the same answers as by plain recomputation",
+  { timeout: 300_000 },
+  async () => {
+    let coldChunks = 0;
+    await fc.assert(
+      fc.asyncProperty(BATCHES, async (batches) => {
+        await runPrograms(batches, roomy);
+        coldChunks += await runPrograms(batches, tight);
+        coldChunks += await runPrograms(
+          batches.map((batch) => ({ ...batch, restart: batch.restart === null ? null : 2 })),
+          tight,
+        );
+      }),
+      // Restarts at every batch, so that each program has state of the one before on disk.
+      { numRuns, examples: [[([1, 4, 2, 1, 4] as const).map((restart, i) => ({ restart, seed: 7 + i, rows: 1500 as const }))]] },
+    );
+    expect(coldChunks).toBeGreaterThan(20);
   },
 );
 

@@ -6,7 +6,7 @@
  * `N` is written first, as fast as any other, and `N.compact` afterwards in the background: it holds nothing new, so a crash between
  * the two loses nothing, and no entry has to wait for it but the next but one.
  */
-import { ConnectorError } from "../../base/errors.ts";
+import { ConnectorError, newerFile } from "../../base/errors.ts";
 import { sealText, unsealText } from "../../base/sealed-text.ts";
 import type { LogStore } from "../source.ts";
 
@@ -173,7 +173,9 @@ function parse(name: string, sealed: string): ParsedFile {
   const unsealed = unsealText(sealed);
   if (unsealed === null) throw malformed(name, "its checksum is wrong");
   const { text, isSealed } = unsealed;
-  const [version, ...lines] = text.split("\n");
+  const [version, ...lines] = text.split("\n") as [string, ...string[]];
+  const number = Number(/^v(\d+)$/.exec(version)?.[1]);
+  if (number > 1) throw newerFile(name, 1, number);
   if (version !== VERSION) throw malformed(name, text.slice(0, 80));
   if (!isSealed && text.includes(',"millrace":{')) throw malformed(name, "its checksum is missing");
   return { name, lines: lines.filter((line) => line !== ""), isSealed };

@@ -12,6 +12,16 @@ import { openValues, type PageValues, type ValueTools } from "./page-values.ts";
 
 const RLE = 3;
 
+/** Rows of a block that a query keeps: a byte of 0 or 1 for each, the positions of the ones, and how many they are, at least one. */
+export interface Selected {
+  readonly flags: number;
+  readonly positions: number;
+  readonly kept: number;
+}
+
+/** Writes to `flags` a byte for each of `count` values. */
+export type ValueTest = (values: number, validity: number, count: number, flags: number) => void;
+
 export class ColumnReader {
   readonly #split: SplitFile;
   readonly #leaf: LeafShape;
@@ -24,6 +34,7 @@ export class ColumnReader {
   #page: Page | null = null;
   #values: PageValues | null = null;
   #levelBuffer = 0;
+  #dictionaryFlags = 0;
   #rowsLeft = 0;
 
   constructor(split: SplitFile, leaf: LeafShape, pages: PageReader, conversion: Conversion) {
@@ -48,13 +59,7 @@ export class ColumnReader {
     for (let done = 0; done < rows;) {
       if (this.#rowsLeft === 0) this.#nextPage();
       const count = Math.min(this.#rowsLeft, rows - done);
-      let valid = count;
-      if (definition > 0) {
-        const levels = this.#levels + done;
-        if (exports["parquet_stream_bytes"]!(this.#stream, levels, count) === 0) throw this.#damaged("its definition levels are damaged");
-        valid = exports["parquet_validity"]!(levels, definition, definition, validity + done, count) >>> 0;
-        if (valid > count) throw this.#damaged("a definition level is too high");
-      }
+      const valid = this.#readLevels(done, count, validity + done);
       const whole = valid === rows ? this.#values!.inPlace(rows) : 0;
       if (whole !== 0) {
         if (validity !== 0) pool.retire(validity);
@@ -76,6 +81,128 @@ export class ColumnReader {
     return { values, validity: nulls > 0 ? validity : 0 };
   }
 
+  /** Of the next `rows` rows those that are kept. The levels are those of all rows. */
+  readSelected(rows: number, { flags, positions, kept }: Selected): BlockColumn {
+    const { kernels, pool } = this.#split;
+    const { exports } = kernels;
+    const { width } = this.#conversion;
+    const isNullable = this.#leaf.definition > 0;
+    const [rowValidity, validity] = isNullable ? [pool.take(rows), pool.take(kept)] : [0, 0];
+    let values = 0;
+    let nulls = 0;
+    for (let [done, written] = [0, 0]; done < rows;) {
+      if (this.#rowsLeft === 0) this.#nextPage();
+      const count = Math.min(this.#rowsLeft, rows - done);
+      const wanted = count === rows ? kept : (exports["parquet_ones"]!(flags + done, count) as number);
+      const picks = { positions: positions + 2 * written, base: done, picked: wanted };
+      const valid = this.#readLevels(done, count, rowValidity);
+      const present = valid === count ? wanted : (exports["parquet_both"]!(flags + done, rowValidity, count) as number);
+      // What is kept is all that is there, in one piece.
+      const whole = valid === kept && present === kept ? this.#values!.inPlace(kept) : 0;
+      if (whole !== 0) values = whole;
+      else if (values === 0 && wanted > 0) {
+        values = pool.take(width * kept);
+        pool.retire(values);
+      }
+      const target = values + width * written;
+      if (present === 0) this.#values!.skip(valid);
+      else if (present === valid) {
+        if (whole === 0) this.#values!.read(target, valid);
+      } else if (valid === count) this.#values!.readPicked(target, valid, picks);
+      else this.#readPickedValid(target, flags + done, rowValidity, count, valid);
+      if (present < wanted) {
+        if (nulls === 0) kernels.bytes().fill(1, validity, validity + kept);
+        exports["parquet_take"]!(rowValidity, validity + written, 1, picks.positions, done, wanted);
+        exports["parquet_spread"]!(target, width, validity + written, wanted, present);
+      }
+      nulls += wanted - present;
+      done += count;
+      written += wanted;
+      this.#rowsLeft -= count;
+    }
+    if (isNullable) {
+      pool.release(rowValidity);
+      pool.retire(validity);
+    }
+    return { values, validity: nulls > 0 ? validity : 0 };
+  }
+
+  /**
+   * Writes a byte for each of the next `rows` rows, which `test` decides by the value alone. Where values are in a dictionary it is asked
+   * once for each entry.
+   */
+  readFlags(rows: number, flags: number, test: ValueTest): void {
+    const { kernels, pool } = this.#split;
+    const { exports } = kernels;
+    const validity = pool.take(rows);
+    for (let done = 0; done < rows;) {
+      if (this.#rowsLeft === 0) this.#nextPage();
+      const count = Math.min(this.#rowsLeft, rows - done);
+      const target = flags + done;
+      const valid = this.#readLevels(done, count, validity);
+      const dictionaryFlags = this.#values!.readMapped ? this.#flagsOfDictionary(test) : 0;
+      if (dictionaryFlags !== 0) {
+        this.#values!.readMapped!(dictionaryFlags, target, valid);
+        exports["parquet_spread"]!(target, 1, validity, count, valid);
+        const isNullKept = kernels.bytes()[dictionaryFlags + this.#tools.dictionary!.size] === 1;
+        if (valid < count && isNullKept) exports["parquet_flag_nulls"]!(target, validity, count);
+      } else {
+        const { width } = this.#conversion;
+        const values = pool.take(width * count);
+        if (valid > 0) this.#values!.read(values, valid);
+        exports["parquet_spread"]!(values, width, validity, count, valid);
+        test(values, valid < count ? validity : 0, count, target);
+        pool.release(values);
+      }
+      done += count;
+      this.#rowsLeft -= count;
+    }
+    pool.release(validity);
+  }
+
+  /** What `test` says of each entry of the dictionary and, behind them, of null; 0 if there are too many. */
+  #flagsOfDictionary(test: ValueTest): number {
+    const { values, size } = this.#tools.dictionary!;
+    if (this.#dictionaryFlags !== 0 || size >= BLOCK_ROWS_MAX) return this.#dictionaryFlags;
+    const { kernels, pool } = this.#split;
+    const validity = pool.take(size + 1);
+    this.#dictionaryFlags = pool.take(size + 1);
+    const bytes = kernels.bytes();
+    bytes.fill(1, validity, validity + size);
+    bytes[validity + size] = 0;
+    // The padding of the dictionary has room for the value of null rows.
+    const end = values + this.#conversion.width * size;
+    bytes.fill(0, end, end + this.#conversion.width);
+    test(values, validity, size + 1, this.#dictionaryFlags);
+    pool.release(validity);
+    return this.#dictionaryFlags;
+  }
+
+  /** Of `count` rows, of which `valid` have values, the values of those that are flagged. */
+  #readPickedValid(target: number, flags: number, rowValidity: number, count: number, valid: number): void {
+    const { kernels, pool } = this.#split;
+    const { exports } = kernels;
+    const [positions, valueFlags] = [pool.take(2 * count), pool.take(valid)];
+    exports["parquet_positions"]!(rowValidity, count, positions, 0);
+    exports["parquet_take"]!(flags, valueFlags, 1, positions, 0, valid);
+    const picked = exports["parquet_positions"]!(valueFlags, valid, positions, 0) as number;
+    this.#values!.readPicked(target, valid, { positions, base: 0, picked });
+    pool.release(positions);
+    pool.release(valueFlags);
+  }
+
+  /** Reads the levels of `count` rows, `done` behind the first of the block, and writes their validity. Returns how many are valid. */
+  #readLevels(done: number, count: number, validity: number): number {
+    const { exports } = this.#split.kernels;
+    const { definition } = this.#leaf;
+    if (definition === 0) return count;
+    const levels = this.#levels + done;
+    if (exports["parquet_stream_bytes"]!(this.#stream, levels, count) === 0) throw this.#damaged("its definition levels are damaged");
+    const valid = exports["parquet_validity"]!(levels, definition, definition, validity, count) >>> 0;
+    if (valid > count) throw this.#damaged("a definition level is too high");
+    return valid;
+  }
+
   /** Passes over the next `rows` rows. */
   skip(rows: number): void {
     for (let left = rows; left > 0;) {
@@ -90,7 +217,11 @@ export class ColumnReader {
         continue;
       }
       const count = Math.min(left, BLOCK_ROWS_MAX);
-      this.read(count);
+      const { pool } = this.#split;
+      const validity = pool.take(count);
+      this.#values!.skip(this.#readLevels(0, count, validity));
+      pool.release(validity);
+      this.#rowsLeft -= count;
       left -= count;
     }
   }
@@ -141,11 +272,22 @@ export class ColumnReader {
     pool.release(this.#stream);
     pool.release(state);
     if (this.#levels !== 0) pool.release(this.#levels);
+    if (this.#dictionaryFlags !== 0) pool.release(this.#dictionaryFlags);
   }
 
   #damaged(reason: string): Error {
     return damaged(this.#pages.pagePlace(), reason);
   }
+}
+
+/** The rows of a column that are kept, in its own buffers. */
+export function narrowed({ kernels }: SplitFile, { values, validity }: BlockColumn, width: number, selected: Selected): BlockColumn {
+  const { exports } = kernels;
+  const { positions, kept } = selected;
+  if (values !== 0) exports["parquet_take"]!(values, values, width, positions, 0, kept);
+  if (validity === 0) return { values, validity };
+  exports["parquet_take"]!(validity, validity, 1, positions, 0, kept);
+  return { values, validity: exports["parquet_ones"]!(validity, kept) === kept ? 0 : validity };
 }
 
 /** Makes the stream at `stream` give the levels of a page. Returns a buffer that must stay as long as the page, or 0. */

@@ -14,7 +14,8 @@ import { ThriftReader, type ThriftStruct } from "./thrift.ts";
 
 /** A hundred times what writers make as a rule. A header that asks for more is taken for damaged, before memory is reserved. */
 const PAGE_BYTES_MAX = 256 * 1024 * 1024;
-const WINDOW_BYTES = 1024 * 1024;
+/** Read at once where pages are smaller; a larger one is read as it is, with the header behind it. */
+const WINDOW_BYTES = 256 * 1024;
 const HEADER_BYTES = 512;
 /** Some old writers left the dictionary's header out of the column's length. */
 const MISSING_BYTES_MAX = 100;
@@ -240,11 +241,14 @@ export class PageReader {
     const { kernels, pool, file } = this.#split;
     const at = this.#position - this.#window.start;
     if (at >= 0 && at + length <= this.#window.length) return this.#window.address + at;
-    if (this.#window.address !== 0) pool.retire(this.#window.address);
-    const size = Math.max(length, Math.min(WINDOW_BYTES, this.#end - this.#position));
+    const size = Math.min(Math.max(WINDOW_BYTES, length + HEADER_BYTES), this.#end - this.#position);
     const address = pool.take(size);
+    // What the old window has of it is not read again.
+    const known = at >= 0 && at < this.#window.length ? this.#window.length - at : 0;
+    if (known > 0) kernels.exports["parquet_copy"]!(address, this.#window.address + at, known);
+    if (this.#window.address !== 0) pool.retire(this.#window.address);
     this.#window = { address, start: this.#position, length: size };
-    for (let read = 0; read < size;) {
+    for (let read = known; read < size;) {
       const got = file.read(kernels.bytes().subarray(address + read, address + size), this.#position + read);
       if (got === 0) throw damaged(this.place(), "the file ends within the column");
       read += got;

@@ -27,9 +27,22 @@ interface Dictionary {
   readonly buffers: readonly number[];
 }
 
+/** Which of some values are wanted: their positions (`kernels/assembly/parquet-pick.ts`), counted from `base`. */
+export interface Picks {
+  readonly positions: number;
+  readonly base: number;
+  readonly picked: number;
+}
+
 export interface PageValues {
   /** Writes the next `count` values as they are in blocks. Throws a typed error when they are not there. */
   read(target: number, count: number): void;
+  /** Writes some of the next `count` values. */
+  readPicked(target: number, count: number, picks: Picks): void;
+  /** Passes over the next `count` values. */
+  skip(count: number): void;
+  /** For values in the dictionary writes the bytes that `map` has for their entries. */
+  readMapped?(map: number, target: number, count: number): void;
   /** Address of the next `count` values if they lie in the page as they are in blocks, and then they are taken; else 0. */
   inPlace(count: number): number;
   /** The page is done; blocks may still point into it. */
@@ -79,6 +92,7 @@ export function openValues(tools: ValueTools, page: Page, place: ParquetPlace): 
 function fixed(tools: ValueTools, bytes: Bytes, place: ParquetPlace, buffers: readonly number[]): PageValues {
   const { split, conversion } = tools;
   const { sourceWidth } = conversion;
+  const { exports } = split.kernels;
   let at = bytes.begin;
   const advance = (count: number): number => {
     const from = at;
@@ -88,6 +102,11 @@ function fixed(tools: ValueTools, bytes: Bytes, place: ParquetPlace, buffers: re
   };
   return {
     read: (target, count) => convert(tools, advance(count), target, count, place),
+    readPicked(target, count, { positions, base, picked }) {
+      const from = advance(count);
+      viaScratch(tools, target, picked, place, (to) => exports["parquet_take"]!(from, to, sourceWidth, positions, base, picked));
+    },
+    skip: (count) => void advance(count),
     inPlace: (count) => (conversion.kernel === null ? advance(count) : 0),
     close: () => buffers.forEach((buffer) => split.pool.retire(buffer)),
   };
@@ -126,12 +145,17 @@ function viaScratch(tools: ValueTools, target: number, count: number, place: Par
 function strings(tools: ValueTools, { begin, end }: Bytes, place: ParquetPlace): PageValues {
   const { exports } = tools.split.kernels;
   let at = begin;
+  const moveTo = (next: number): void => {
+    at = next >>> 0;
+    if (at === 0) throw damaged(place, "the page's strings go beyond its end");
+  };
   return {
-    read: (target, count) =>
-      viaScratch(tools, target, count, place, (views) => {
-        at = exports["parquet_strings"]!(at, end, views, count) >>> 0;
-        if (at === 0) throw damaged(place, "the page's strings go beyond its end");
-      }),
+    read: (target, count) => viaScratch(tools, target, count, place, (views) => moveTo(exports["parquet_strings"]!(at, end, views, count))),
+    readPicked: (target, count, { positions, base, picked }) =>
+      viaScratch(tools, target, picked, place, (views) =>
+        moveTo(exports["parquet_strings_picked"]!(at, end, views, count, positions, base, picked)),
+      ),
+    skip: (count) => moveTo(exports["parquet_strings_skip"]!(at, end, count)),
     inPlace: () => 0,
     close() {},
   };
@@ -139,12 +163,19 @@ function strings(tools: ValueTools, { begin, end }: Bytes, place: ParquetPlace):
 
 function booleans(tools: ValueTools, { begin, end }: Bytes, place: ParquetPlace): PageValues {
   let index = 0;
+  const { split } = tools;
+  const skip = (count: number): void => {
+    if (index + count > 8 * (end - begin)) throw damaged(place, "the page has fewer values than its header says");
+    index += count;
+  };
+  const read = (target: number, count: number): void => {
+    skip(count);
+    split.kernels.exports["parquet_booleans"]!(begin, index - count, target, count);
+  };
   return {
-    read(target, count) {
-      if (index + count > 8 * (end - begin)) throw damaged(place, "the page has fewer values than its header says");
-      tools.split.kernels.exports["parquet_booleans"]!(begin, index, target, count);
-      index += count;
-    },
+    read,
+    readPicked: (target, count, picks) => readThenPick(split, read, target, count, picks),
+    skip,
     inPlace: () => 0,
     close() {},
   };
@@ -155,13 +186,31 @@ function booleanRuns({ split, state }: ValueTools, { begin, end }: Bytes, place:
   const length = end - begin >= 4 ? split.kernels.view().getUint32(begin, true) : -1;
   if (length < 0 || length > end - begin - 4) throw damaged(place, "the page is shorter than its values");
   exports["parquet_stream"]!(state, begin + 4, begin + 4 + length, 1);
+  const checked = (isWhole: number): void => {
+    if (isWhole === 0) throw damaged(place, "the page's values are damaged");
+  };
+  const read = (target: number, count: number): void => checked(exports["parquet_stream_bytes"]!(state, target, count));
   return {
-    read(target, count) {
-      if (exports["parquet_stream_bytes"]!(state, target, count) === 0) throw damaged(place, "the page's values are damaged");
-    },
+    read,
+    readPicked: (target, count, picks) => readThenPick(split, read, target, count, picks),
+    skip: (count) => checked(exports["parquet_stream_skip"]!(state, count)),
     inPlace: () => 0,
     close() {},
   };
+}
+
+/** Of values of one byte. */
+function readThenPick(
+  { kernels, pool }: SplitFile,
+  read: (target: number, count: number) => void,
+  target: number,
+  count: number,
+  { positions, base, picked }: Picks,
+): void {
+  const scratch = pool.take(count);
+  read(scratch, count);
+  kernels.exports["parquet_take"]!(scratch, target, 1, positions, base, picked);
+  pool.release(scratch);
 }
 
 function openDictionary(tools: ValueTools, page: Page, place: ParquetPlace): void {
@@ -196,11 +245,17 @@ function indexes(tools: ValueTools, { begin, end }: Bytes, place: ParquetPlace):
   const width = begin < end ? split.kernels.bytes()[begin]! : 0;
   if (width > 32) throw damaged(place, `indexes of ${width} bits`);
   exports["parquet_stream"]!(state, begin + 1, Math.max(begin + 1, end), width);
+  const { values, size } = dictionary;
+  const { width: valueWidth } = conversion;
+  const checked = (isWhole: number): void => {
+    if (isWhole === 0) throw damaged(place, "an index is not in the dictionary, or indexes are missing");
+  };
   return {
-    read(target, count) {
-      if (exports["parquet_gather"]!(state, dictionary.values, dictionary.size, conversion.width, target, count) === 0)
-        throw damaged(place, "an index is not in the dictionary, or indexes are missing");
-    },
+    read: (target, count) => checked(exports["parquet_gather"]!(state, values, size, valueWidth, target, count)),
+    readMapped: (map, target, count) => checked(exports["parquet_gather"]!(state, map, size, 1, target, count)),
+    readPicked: (target, count, { positions, base, picked }) =>
+      checked(exports["parquet_gather_picked"]!(state, values, size, valueWidth, target, count, positions, base, picked)),
+    skip: (count) => checked(exports["parquet_stream_skip"]!(state, count)),
     inPlace: () => 0,
     close() {},
   };

@@ -3,13 +3,13 @@
  * chunks are read that the query looks at. Pages are decoded by kernels in the worker's memory.
  */
 import { ConnectorError, MillraceError } from "../../base/errors.ts";
-import { BLOCK_ROWS_MAX } from "../../columnar/memory-layout.ts";
-import { type DataType, leafCount, simpleString, type StructField } from "../../columnar/types.ts";
-import { newBlock, setColumn } from "../block-memory.ts";
+import { BLOCK_ROW_COUNT, BLOCK_ROWS_MAX } from "../../columnar/memory-layout.ts";
+import { type DataType, leafCount, physicalWidthBytes, simpleString, type StructField } from "../../columnar/types.ts";
+import { getColumn, newBlock, setColumn } from "../block-memory.ts";
 import { fileUri } from "../file/file-listing.ts";
-import type { ReaderContext, Split, SplitCursor, SplitReader } from "../source.ts";
+import type { ReaderContext, RowSelection, Split, SplitCursor, SplitReader } from "../source.ts";
 import { BufferPool } from "../buffer-pool.ts";
-import { ColumnReader } from "./column-reader.ts";
+import { ColumnReader, narrowed, type Selected } from "./column-reader.ts";
 import { asStored, type Conversion, conversion } from "./conversions.ts";
 import { type ParquetFooter, readFooter, type RowGroup } from "./footer.ts";
 import { type RowRange, rowRanges } from "./page-index.ts";
@@ -38,6 +38,12 @@ type ColumnPlan =
       readonly witness: ColumnPlan | null;
     };
 
+/** Which columns `#load` decodes: all of them, those that the filter looks at, or the others in the rows that it keeps. */
+type Pass =
+  | { readonly kind: "all" | "tested" }
+  /** Null: it keeps all. */
+  | { readonly kind: "others"; readonly selected: Selected | null };
+
 class ParquetCursor implements SplitCursor {
   readonly metrics = { rows: 0, bytes: 0, malformed: 0, skipped: 0 };
   readonly #context: ReaderContext;
@@ -46,6 +52,10 @@ class ParquetCursor implements SplitCursor {
   readonly #rowGroups: readonly RowGroup[];
   /** Readers of the row group at hand by their plan. */
   readonly #readers = new Map<ColumnPlan, ColumnReader | ListReader>();
+  /** Plans that are loaded before the filter. */
+  readonly #tested: ReadonlySet<ColumnPlan>;
+  /** The one column that the filter looks at, if nothing else does and it may be asked about each entry of a dictionary. */
+  readonly #onlyTested: ColumnPlan | null;
   /** Values and validity of columns that the file does not have. */
   #zeros = 0;
   readonly #predicates: readonly ColumnPredicate[];
@@ -63,6 +73,10 @@ class ParquetCursor implements SplitCursor {
       const footer = readFooter(file, path);
       const shape = fileShape(footer, path);
       this.#plans = planColumns(shape, context, path);
+      this.#tested = testedPlans(this.#plans, context.selection?.tested ?? []);
+      const [first, ...more] = this.#tested;
+      const isAlone = context.selection?.isSafe && more.length === 0 && first?.kind === "flat" && !context.selection.kept[first.leaf];
+      this.#onlyTested = isAlone ? first : null;
       this.#predicates = columnPredicates(shape, context);
       const own = ownRowGroups(footer, split["start"] as number, split["length"] as number);
       this.#rowGroups = own.filter((group) => mayHoldRows(group, this.#predicates));
@@ -131,7 +145,8 @@ class ParquetCursor implements SplitCursor {
     if (from > this.#row) for (const reader of this.#readers.values()) reader.skip(from - this.#row);
     const rows = Math.min(to - from, BLOCK_ROWS_MAX);
     const block = newBlock(kernels, leaves.length, rows);
-    for (const plan of this.#plans) this.#load(plan, block, rows);
+    if (this.#context.selection) this.#loadSelected(block, rows, this.#context.selection);
+    else for (const plan of this.#plans) this.#load(plan, block, rows, { kind: "all" });
     this.#row = from + rows;
     if (this.#row === to) this.#ranges.shift();
     else this.#ranges[0] = { from: this.#row, to };
@@ -139,24 +154,68 @@ class ParquetCursor implements SplitCursor {
     return block;
   }
 
-  /** Fills one column; returns a reader that knows the levels of these rows, if there is one. */
-  #load(plan: ColumnPlan, block: number, rows: number): ColumnReader | ListReader | null {
+  /** The columns that the filter looks at, then, in the rows that it keeps, the others. A block may be left without rows. */
+  #loadSelected(block: number, rows: number, { kept: wanted, select, count }: RowSelection): void {
+    const { kernels, leaves } = this.#context;
+    const { pool } = this.#split;
+    const [flags, positions] = [pool.take(rows), pool.take(2 * rows)];
+    if (this.#onlyTested) (this.#readers.get(this.#onlyTested) as ColumnReader).readFlags(rows, flags, this.#test);
+    else {
+      for (const plan of this.#plans) this.#load(plan, block, rows, { kind: "tested" });
+      select(block, flags);
+    }
+    const kept = kernels.exports["parquet_positions"]!(flags, rows, positions, 0) as number;
+    count(kept);
+    const selected = kept === rows ? null : { flags, positions, kept };
+    for (const { kind, leaf } of this.#tested) {
+      if (leaf < 0) continue;
+      if (!wanted[leaf]) setColumn(kernels, block, leaf, 0, 0);
+      else if (selected && kind !== "missing") {
+        const width = physicalWidthBytes[leaves[leaf]!.physical];
+        const { values, validity } = narrowed(this.#split, getColumn(kernels, block, leaf), width, selected);
+        setColumn(kernels, block, leaf, values, validity);
+      }
+    }
+    if (kept > 0) for (const plan of this.#plans) this.#load(plan, block, rows, { kind: "others", selected });
+    else for (const [plan, reader] of this.#readers) if (!this.#tested.has(plan)) reader.skip(rows);
+    pool.release(flags);
+    pool.release(positions);
+    kernels.view().setUint32(block + BLOCK_ROW_COUNT, kept, true);
+  }
+
+  /** The filter on values of its only column. */
+  readonly #test = (values: number, validity: number, count: number, flags: number): void => {
+    const { kernels, leaves, selection } = this.#context;
+    const block = newBlock(kernels, leaves.length, count);
+    setColumn(kernels, block, this.#onlyTested!.leaf, values, validity);
+    selection!.select(block, flags);
+  };
+
+  /** Fills one column if the pass wants it; returns a reader that knows the levels of these rows, if there is one. */
+  #load(plan: ColumnPlan, block: number, rows: number, pass: Pass): ColumnReader | ListReader | null {
     const { kernels } = this.#context;
+    const isTested = this.#tested.has(plan);
+    const isWanted = pass.kind === "all" || isTested === (pass.kind === "tested");
+    const selected = pass.kind === "others" ? pass.selected : null;
     switch (plan.kind) {
       case "missing":
-        setColumn(kernels, block, plan.leaf, this.#nulls(), this.#nulls());
+        if (isWanted) setColumn(kernels, block, plan.leaf, this.#nulls(), this.#nulls());
         return null;
       case "flat":
       case "list": {
         const reader = this.#readers.get(plan)!;
-        const { values, validity } = reader.read(rows);
+        if (!isWanted) return isTested ? reader : null;
+        const { values, validity } = selected ? reader.readSelected(rows, selected) : reader.read(rows);
         if (plan.leaf >= 0) setColumn(kernels, block, plan.leaf, values, validity);
         return reader;
       }
       case "struct": {
-        const readers = [...plan.fields, ...(plan.witness ? [plan.witness] : [])].map((field) => this.#load(field, block, rows));
+        const readers = [...plan.fields, ...(plan.witness ? [plan.witness] : [])].map((field) => this.#load(field, block, rows, pass));
         const witness = readers.find((reader) => reader !== null) ?? null;
-        setColumn(kernels, block, plan.leaf, 0, witness === null ? this.#nulls() : witness.structValidity(plan.definition, rows));
+        if (!isWanted) return witness;
+        const validity = witness === null ? this.#nulls() : witness.structValidity(plan.definition, rows);
+        const column = { values: 0, validity };
+        setColumn(kernels, block, plan.leaf, 0, (selected ? narrowed(this.#split, column, 0, selected) : column).validity);
         return witness;
       }
     }
@@ -196,7 +255,10 @@ function columnPredicates(root: StructShape, { schema, predicates }: ReaderConte
 }
 
 /** One plan for each column that is needed; columns that the file does not have are null. */
-function planColumns(root: StructShape, { schema, needed }: ReaderContext, path: string): readonly ColumnPlan[] {
+function planColumns(root: StructShape, context: ReaderContext, path: string): readonly ColumnPlan[] {
+  const { schema, selection } = context;
+  // Of a source that several pipelines share each needs its own columns.
+  const needed = selection ? selection.kept.map((isKept, leaf) => isKept || selection.tested[leaf]!) : context.needed;
   let next = 0;
   const plan = (field: StructField, shape: Shape | undefined, column: string): ColumnPlan | null => {
     const leaf = next;
@@ -241,6 +303,27 @@ function planColumns(root: StructShape, { schema, needed }: ReaderContext, path:
     const found = plan(field, named(root.fields, field.name), field.name);
     return found ? [found] : [];
   });
+}
+
+/** Plans of tested columns; where only the validity of a struct is tested, also of a column below it that knows it. */
+function testedPlans(plans: readonly ColumnPlan[], tested: readonly boolean[]): ReadonlySet<ColumnPlan> {
+  const found = new Set<ColumnPlan>();
+  const below = (plan: ColumnPlan): readonly ColumnPlan[] =>
+    plan.kind === "struct" ? [...plan.fields, ...(plan.witness ? [plan.witness] : [])] : [];
+  /** Both return whether a column of the file is among the plans found. */
+  const addFirst = (plan: ColumnPlan): boolean => {
+    if (plan.kind === "struct") return below(plan).some(addFirst);
+    if (plan.kind !== "missing") found.add(plan);
+    return plan.kind !== "missing";
+  };
+  const add = (plan: ColumnPlan): boolean => {
+    const isKnown = below(plan).map(add).includes(true);
+    if (!tested[plan.leaf]) return isKnown;
+    found.add(plan);
+    return plan.kind === "struct" ? isKnown || addFirst(plan) : plan.kind !== "missing";
+  };
+  plans.forEach(add);
+  return found;
 }
 
 const isRead = (plan: ColumnPlan): boolean =>

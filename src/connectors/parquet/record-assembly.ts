@@ -8,12 +8,14 @@ import { PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import { structField, structType, type DataType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import { type BlockColumn, newBlock, setColumn } from "../block-memory.ts";
-import { openLevels } from "./column-reader.ts";
+import { narrowed, openLevels, type Selected } from "./column-reader.ts";
 import { asStored, conversion, type Conversion } from "./conversions.ts";
 import { damaged } from "./parquet-error.ts";
 import { childShapes, type LeafShape, type Shape, sparkType } from "./parquet-schema.ts";
 import type { Page, PageReader, SplitFile } from "./page-reader.ts";
 import { openValues, type PageValues, type ValueTools } from "./page-values.ts";
+
+const VIEW_BYTES = 8;
 
 /** One list or map column of a row group, with all leaves below it. */
 export class ListReader {
@@ -66,6 +68,11 @@ export class ListReader {
       if (part) memory.set(part, bytes + starts[row]!);
     });
     return { values: views, validity };
+  }
+
+  /** As `ColumnReader.readSelected`. */
+  readSelected(rows: number, selected: Selected): BlockColumn {
+    return narrowed(this.#split, this.read(rows), VIEW_BYTES, selected);
   }
 
   /** The value that begins at the cursors. Everything around it is known to be there. */

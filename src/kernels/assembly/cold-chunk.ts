@@ -36,14 +36,17 @@ import { enter, freeRow } from "./table-chunk";
 import { P_COUNT, S_COLD_BYTES, S_COLD_CHUNKS, S_LOADED_CHUNKS, S_NEXT_STORE, S_PARTITIONS, partitionEntry, tableAt } from "./store-tables";
 
 // What the worker's thread does for the kernels. All throw where they cannot.
-/** Puts the bytes of a chunk at `to`; 0: there was no memory for them. With place 0 they come from the chunk store, by their name there. */
+/**
+ * Puts the bytes of a chunk, which have this checksum, at `to`; 0: there was no memory for them. With place 0 they come from the chunk store, by
+ * their name there.
+ */
 // @ts-ignore: decorator
 @external("host", "chunk_read")
 declare function chunk_read(to: usize, bytes: u32, place: u32, store: usize, partition: u32, bucket: i64, code: u32, checksum: u32): void;
-/** Writes a chunk to the spill file; returns its place there, never 0. */
+/** Writes a chunk to the spill file; its place there, never 0, and its checksum go to `to`, two u32. */
 // @ts-ignore: decorator
 @external("host", "chunk_write")
-declare function chunk_write(chunk: usize, bytes: u32): u32;
+declare function chunk_write(chunk: usize, bytes: u32, to: usize): void;
 /** The bytes at that place of the spill file are not needed any more. */
 // @ts-ignore: decorator
 @external("host", "chunk_forget")
@@ -53,7 +56,7 @@ declare function chunk_forget(place: u32, bytes: u32): void;
 const STUB_BYTES: u32 = 128;
 /** Place in the spill file; 0: the chunk store has it, since before this process. */
 const K_PLACE: u32 = 72;
-/** Of the chunk in the chunk store: that of another process there would be another chunk. */
+/** Of the bytes there: others are another chunk, or damage. CRC-32C in the chunk store, `image_checksum` in the spill file. */
 const K_CHECKSUM: u32 = 76;
 
 let firstStore: usize = 0;
@@ -212,7 +215,8 @@ function evict(table: usize, chunk: usize): bool {
   if (stub == 0) return false;
   const bytes = load<u32>(chunk, C_BYTES);
   const isDirty = load<u32>(chunk, C_DIRTY_FIRST) != 0;
-  fillStub(stub, chunk, chunk_write(chunk, bytes));
+  fillStub(stub, chunk);
+  chunk_write(chunk, bytes, stub + K_PLACE);
   if (isDirty) replaceDirty(table, chunk, stub);
   enter(table, stub);
   heap_free(chunk, bytes);
@@ -220,7 +224,8 @@ function evict(table: usize, chunk: usize): bool {
   return true;
 }
 
-function fillStub(stub: usize, chunk: usize, place: u32): void {
+/** Place and checksum are 0. */
+function fillStub(stub: usize, chunk: usize): void {
   memory.copy(stub, chunk, CHUNK_HEADER);
   memory.fill(stub + CHUNK_HEADER, 0, STUB_BYTES - CHUNK_HEADER);
   store<u32>(stub, 0, C_SLOTS_LOG2);
@@ -228,14 +233,13 @@ function fillStub(stub: usize, chunk: usize, place: u32): void {
   store<u32>(stub, 0, C_ROWS_MAX);
   store<u32>(stub, 0, C_FREE_ROW);
   store<u32>(stub, 0, C_VARIABLE_TOP);
-  store<u32>(stub, place, K_PLACE);
 }
 
 /** A stub for a chunk in the chunk store whose header is at `header`; not in a directory yet. 0: no memory. */
 export function stubOfStored(table: usize, header: usize, checksum: u32): usize {
   const stub = heap_alloc(STUB_BYTES);
   if (stub == 0) return 0;
-  fillStub(stub, header, 0);
+  fillStub(stub, header);
   store<u32>(stub, 0, C_DIRTY_FIRST);
   store<u32>(stub, CHUNK_IS_SAVED, C_DIRTY_PREVIOUS);
   store<u32>(stub, checksum, K_CHECKSUM);

@@ -152,6 +152,12 @@ export function decimal_multiply(a: i64, b: i64, scaleA: i32, scaleB: i32, scale
   return close(RESULT, negative, precision, a, b);
 }
 
+/** `decimal_multiply` of numbers that fit 64 bits. */
+export function decimal_multiply_longs(a: i64, b: i64, scaleA: i32, scaleB: i32, scale: i32, precision: i32): i64 {
+  if (scale == scaleA + scaleB && productFits(a, b) && hasDigits(a * b, precision)) return wideOfSmall(a * b);
+  return decimal_multiply(wideOfSmall(a), wideOfSmall(b), scaleA, scaleB, scale, precision);
+}
+
 export function decimal_divide(a: i64, b: i64, scaleA: i32, scaleB: i32, scale: i32, precision: i32): i64 {
   const negative = open(a, LEFT) != open(b, RIGHT);
   if (used(RIGHT) == 0) {

@@ -13,6 +13,7 @@ export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
 export { json_next } from "./json-scan";
 export * from "./change-log";
 export { store_adopt_chunk, store_adopt_cold, store_has_bucket, store_stage, store_unstage } from "./chunk-store";
+export * from "./image-checksum";
 export { state_bytes, state_reclaim, state_set_limit, store_chunk_counts } from "./cold-chunk";
 export { rows_copy, rows_count, rows_place, rows_starts, store_shape } from "./group-rows";
 export * from "./crc32c";
@@ -31,8 +32,10 @@ export { parquet_lz4, parquet_lz4_within, parquet_snappy } from "./parquet-block
 export * from "./parquet-delta";
 export * from "./parquet-encode";
 export {
-  parquet_gather, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_validity,
+  parquet_gather, parquet_gather_picked, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_stream_skip,
+  parquet_validity,
 } from "./parquet-hybrid";
+export * from "./parquet-pick";
 export * from "./parquet-values";
 export { parquet_zstd } from "./parquet-zstd";
 export { csv_next } from "./csv-scan";

@@ -2,6 +2,8 @@
 // read piece by piece as blocks need it. Called by the Parquet reader, in workers. Functions return 0 when the stream is damaged or ends
 // too early. Streams may be read 16 bytes past their end: what holds them is padded so.
 
+import { parquet_take } from "./parquet-pick";
+
 // Stream state, 32 bytes, filled by `parquet_stream` and its kin.
 const NEXT: usize = 0; // u32: next run's header
 const END: usize = 4; // u32
@@ -162,6 +164,60 @@ export function parquet_gather(state: usize, dictionary: usize, size: u32, width
     }
     store<u32>(state, left - n, LEFT);
     out += n * width;
+    count -= n;
+  }
+  return 1;
+}
+
+/** As `parquet_gather` over `count` indexes, but gives only the values at `picked` positions (`parquet-pick.ts`), less `base`. */
+export function parquet_gather_picked(
+  state: usize, dictionary: usize, size: u32, width: u32, out: usize, count: u32, positions: usize, base: u32, picked: u32,
+): u32 {
+  const bits = load<u32>(state, WIDTH);
+  if (bits > 32) return 0;
+  const last = positions + 2 * picked;
+  while (count != 0) {
+    let left = load<u32>(state, LEFT);
+    if (left == 0) {
+      if (!nextRun(state)) return 0;
+      left = load<u32>(state, LEFT);
+    }
+    let n = min(left, count);
+    const first = positions;
+    if (load<u32>(state, MODE) == REPEATED) {
+      const value = load<u32>(state, VALUE);
+      if (value >= size) return 0;
+      while (positions < last && <u32>load<u16>(positions) < base + n) positions += 2;
+      repeat(dictionary + value * width, width, out, <u32>(positions - first) >> 1);
+    } else {
+      n = min(n, INDEXES_MAX);
+      const index = load<u32>(state, INDEX);
+      if (unpack(load<u32>(state, BASE), index, bits, indexes, n) >= size) return 0;
+      while (positions < last && <u32>load<u16>(positions) < base + n) positions += 2;
+      const wanted: u32 = <u32>(positions - first) >> 1;
+      if (wanted < n) parquet_take(indexes, indexes, 4, first, base, wanted);
+      gather(dictionary, width, out, wanted);
+      store<u32>(state, index + n, INDEX);
+    }
+    store<u32>(state, left - n, LEFT);
+    out += (<u32>(positions - first) >> 1) * width;
+    base += n;
+    count -= n;
+  }
+  return 1;
+}
+
+/** Passes over `count` values. */
+export function parquet_stream_skip(state: usize, count: u32): u32 {
+  while (count != 0) {
+    let left = load<u32>(state, LEFT);
+    if (left == 0) {
+      if (!nextRun(state)) return 0;
+      left = load<u32>(state, LEFT);
+    }
+    const n = min(left, count);
+    if (load<u32>(state, MODE) != REPEATED) store<u32>(state, load<u32>(state, INDEX) + n, INDEX);
+    store<u32>(state, left - n, LEFT);
     count -= n;
   }
   return 1;

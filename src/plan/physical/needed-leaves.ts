@@ -30,16 +30,24 @@ export function neededLeaves(
       else operatorInputs(operators[stage.sink.operator]!).forEach((expression) => collect(expression, needs));
       for (const step of pipeline.steps.toReversed()) before(step, needs, tables, observed);
       const flags = result[pipeline.source]!;
-      let leaf = 0;
-      for (const attribute of pipeline.input) {
-        const count = leafCount(attribute.dataType);
-        const need = needs.get(attribute.id);
-        for (let offset = 0; offset < count; offset++) if (need === "all" || need?.has(offset)) flags[leaf + offset] = true;
-        leaf += count;
-      }
+      leavesOfNeeds(pipeline.input, needs).forEach((isNeeded, leaf) => isNeeded && (flags[leaf] = true));
     }
   }
   return result;
+}
+
+/** Which leaves of `input` some expressions look at. */
+export function leavesIn(input: readonly Attribute[], expressions: readonly Expression[]): boolean[] {
+  const needs: Needs = new Map();
+  for (const expression of expressions) collect(expression, needs);
+  return leavesOfNeeds(input, needs);
+}
+
+function leavesOfNeeds(input: readonly Attribute[], needs: Needs): boolean[] {
+  return input.flatMap(({ id, dataType }) => {
+    const need = needs.get(id);
+    return Array.from({ length: leafCount(dataType) }, (_, offset) => need === "all" || need?.has(offset) === true);
+  });
 }
 
 /** Turns the needs after `step` into the needs before it. */
