@@ -12,7 +12,6 @@ import { QueryRun } from "../harness/query-run.mjs";
 import { WATERMARK_DELAY_MS } from "./nexmark-group-queries.mjs";
 import { queries, sinkOf } from "./nexmark-queries.mjs";
 
-const EVENTS = 4_000_000;
 const RATE = 100_000;
 /** The last event of so many is a bid, whose time closes windows. */
 const EVENTS_STEP = 5000;
@@ -23,12 +22,14 @@ const BID_TYPE = 2;
 const FORMS = {
   parquet: {
     title: "Parquet",
+    events: 4_000_000,
     source: "Parquet files (snappy), 116 bytes an event",
     read: (reader, path) => reader.parquet(path),
     duckBids: (files) => `SELECT unnest(bid) FROM read_parquet(${files}) WHERE event_type = ${BID_TYPE}`,
   },
   ndjson: {
     title: "NDJSON",
+    events: 1_000_000,
     source: "NDJSON files, 300 bytes an event",
     read: (reader, path) => reader.json(path),
     duckBids: (files) =>
@@ -58,18 +59,18 @@ const ANSWERS = {
 
 function suiteOf(name, form) {
   const query = queries.find((each) => each.name === name);
-  const { title, source, read } = FORMS[form];
+  const { title, events, source, read } = FORMS[form];
   return {
     name: `nexmark-${name}-${form}`,
     group: "nexmark-files",
     title: `Nexmark ${name}, ${query.title}, from ${title} files`,
     kind: "throughput",
-    events: EVENTS,
+    events,
     about: { source, sink: sinkOf(query), checkpoint: "every batch, two of eight files", rate: "100,000/s" },
 
     async prepare({ directory, events: wanted }) {
-      const events = Math.ceil(wanted / EVENTS_STEP) * EVENTS_STEP;
-      const files = await writeSet("nexmark", { directory, form, events, files: FILES, rate: RATE });
+      const whole = Math.ceil(wanted / EVENTS_STEP) * EVENTS_STEP;
+      const files = await writeSet("nexmark", { directory, form, events: whole, files: FILES, rate: RATE });
       const expected = await keptAnswer(`${dirname(files.files.events[0])}-${name}`, () => answerOf(name, form, files.files.events));
       return { files, expected, generatorSeconds: files.seconds };
     },
@@ -79,8 +80,8 @@ function suiteOf(name, form) {
         const isRowWise = query.line !== undefined;
         const run = new QueryRun(spark, directory, { ...query, isRowWise });
         const frame = (path) => {
-          const events = read(spark.readStream.schema(NEXMARK_SCHEMAS.all).option("maxFilesPerTrigger", String(FILES_PER_BATCH)), path);
-          return query.frame({ bid: events.filter(`event_type = ${BID_TYPE}`).select("bid.*") }, spark);
+          const rows = read(spark.readStream.schema(NEXMARK_SCHEMAS.all).option("maxFilesPerTrigger", String(FILES_PER_BATCH)), path);
+          return query.frame({ bid: rows.filter(`event_type = ${BID_TYPE}`).select("bid.*") }, spark);
         };
         const [first] = files.files.events;
         if (isRowWise) await run.check(frame(first));

@@ -84,6 +84,7 @@ export class DataStreamWriter<R = Row> {
   /** Every row goes to the function, or to the writer's `process`. At least once after a failure. */
   foreach(writer: ForeachWriter<R> | ((row: R) => void | Promise<void>)): this {
     const foreach = typeof writer === "function" ? { process: writer } : writer;
+    requireFunction("foreach", foreach?.process);
     this.#format = "foreach";
     this.#attach = (schema) => {
       const decode = rowDecoder(schema);
@@ -96,6 +97,7 @@ export class DataStreamWriter<R = Row> {
   }
   /** Every micro-batch goes to the function as a frame, with its number. At least once after a failure: the number tells. */
   foreachBatch(write: (batch: DataFrame<R>, batchId: number) => void | Promise<void>): this {
+    requireFunction("foreachBatch", write);
     this.#format = "foreachBatch";
     this.#attach = (schema) => {
       const foreachBatch: ForeachBatchFunction = async (batches, batchId) => {
@@ -132,6 +134,13 @@ export class DataStreamWriter<R = Row> {
   toPySpark(): never {
     throw notYet("DataStreamWriter.toPySpark", "Write the query in PySpark.");
   }
+}
+
+/** Types are not all that keeps programs from giving something else. */
+function requireFunction(method: string, given: unknown): void {
+  if (typeof given === "function") return;
+  const externalType = given === null ? "null" : typeof given;
+  throw new IllegalArgumentError("INVALID_EXTERNAL_TYPE", { externalType, type: "a function", expr: method });
 }
 
 function parseTrigger(options: TriggerOptions): Trigger {

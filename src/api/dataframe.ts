@@ -8,7 +8,7 @@ import { columnBatchSlices, decodeColumnBatch } from "../columnar/column-batch.t
 import { simpleString, type StructType } from "../columnar/types.ts";
 import { alias, schemaOf, unresolvedAttribute, type Expression, type SortOrder } from "../plan/expr/expression.ts";
 import { intervalMicros, parseInterval } from "../plan/expr/interval.ts";
-import type { JoinType, LogicalPlan, SetOperation } from "../plan/logical/nodes.ts";
+import type { LogicalPlan, SetOperation } from "../plan/logical/nodes.ts";
 import { parseAttributeName } from "../sql/attribute-name.ts";
 import { treeString } from "../sql/parser.ts";
 import { Column, notYet } from "./column.ts";
@@ -16,8 +16,9 @@ import { overRow, rowMapper } from "./row-functions.ts";
 import { DataFrameWriter } from "./data-frame-writer.ts";
 import { DataStreamWriter } from "./data-stream-writer.ts";
 import type { AnalyzedFrame, ExplainMode } from "./executor.ts";
-import { columnExpression } from "./functions/builders.ts";
+import { columnExpression, ownExpression } from "./functions/builders.ts";
 import { GroupedData } from "./grouped-data.ts";
+import { joinType } from "./join-type.ts";
 import { rowDecoder } from "../columnar/row.ts";
 import type { SessionState } from "./session-state.ts";
 import { showTable, showVertical } from "../connectors/console/show-table.ts";
@@ -77,11 +78,11 @@ export class DataFrame<R = Row> {
     return this.#derive({ kind: "project", child: this.plan, expressions: expressions.map(expressionString) });
   }
   withColumn<const N extends string, const C extends ColumnOf<R>>(name: N, column: C): DataFrame<WithColumn<R, N, C>> {
-    return this.#derive({ kind: "with_columns", child: this.plan, columns: [alias(column.expression, name)] });
+    return this.#derive({ kind: "with_columns", child: this.plan, columns: [alias(ownExpression(column), name)] });
   }
   /** All columns see the frame as it was before. */
   withColumns<const C extends Readonly<Record<string, ColumnOf<R>>>>(columns: C): DataFrame<WithColumns<R, C>> {
-    const aliases = Object.entries(columns).map(([name, column]) => alias(column.expression, name));
+    const aliases = Object.entries(columns).map(([name, column]) => alias(ownExpression(column), name));
     return this.#derive({ kind: "with_columns", child: this.plan, columns: aliases });
   }
   withColumnRenamed<const From extends ColumnPath<R>, const To extends string>(from: From, to: To): DataFrame<Renamed<R, From, To>> {
@@ -89,7 +90,7 @@ export class DataFrame<R = Row> {
   }
   /** Columns that do not exist are no error, as in Spark. */
   drop<const C extends readonly ColumnOrName[]>(...columns: C): DataFrame<Dropped<R, C[number]>> {
-    const expressions = columns.map((column) => (typeof column === "string" ? unresolvedAttribute([column]) : column.expression));
+    const expressions = columns.map((column) => (typeof column === "string" ? unresolvedAttribute([column]) : ownExpression(column)));
     return this.#derive({ kind: "drop", child: this.plan, columns: expressions });
   }
 
@@ -98,7 +99,7 @@ export class DataFrame<R = Row> {
   /** Rows for which the condition (a column, SQL text, or a closure over the row, which runs as `udf`'s do) is true; null counts as false. */
   filter(condition: ColumnOf<R> | string | ((row: R) => boolean | null)): DataFrame<R> {
     if (typeof condition === "function") return this.filter(overRow(condition, "BOOLEAN") as unknown as ColumnOf<R>);
-    const expression = typeof condition === "string" ? expressionString(condition) : condition.expression;
+    const expression = typeof condition === "string" ? expressionString(condition) : ownExpression(condition);
     return this.#derive({ kind: "filter", child: this.plan, condition: expression });
   }
   where(condition: ColumnOf<R> | string | ((row: R) => boolean | null)): DataFrame<R> {
@@ -126,7 +127,7 @@ export class DataFrame<R = Row> {
   distinct(): DataFrame<R> {
     return this.dropDuplicates();
   }
-  /** One row per combination of the columns (default: all). */
+  /** One row per combination of the columns (default: all), which are names as they are: a dot is part of one. */
   dropDuplicates(...columns: readonly ColumnPath<R>[] | [readonly ColumnPath<R>[]]): DataFrame<R> {
     return this.#deduplicate(columns.flat(), false);
   }
@@ -170,7 +171,7 @@ export class DataFrame<R = Row> {
   }
   /** Computes aggregates of the rows that pass by here; they appear under `name` in the progress of the query. */
   observe(name: string, ...metrics: readonly ColumnOf<R>[]): DataFrame<R> {
-    return this.#derive({ kind: "collect_metrics", child: this.plan, name, metrics: metrics.map((metric) => metric.expression) });
+    return this.#derive({ kind: "collect_metrics", child: this.plan, name, metrics: metrics.map(ownExpression) });
   }
 
   // Several frames.
@@ -190,13 +191,14 @@ export class DataFrame<R = Row> {
   ): DataFrame<Joined<R, R2, K, J>>;
   join<R2, const J extends JoinName = "inner">(other: DataFrame<R2>, on: AnyColumn, type?: J): DataFrame<Joined<R, R2, never, J>>;
   join(other: DataFrame<any>, on: AnyColumn | string | readonly string[], type: JoinName = "inner"): DataFrame<any> {
+    const isUsing = typeof on === "string" || Array.isArray(on);
     return this.#derive({
       kind: "join",
       left: this.plan,
       right: other.plan,
       joinType: joinType(type),
-      condition: on instanceof Column ? on.expression : null,
-      usingColumns: on instanceof Column ? [] : [on].flat(),
+      condition: isUsing ? null : ownExpression(on as AnyColumn),
+      usingColumns: isUsing ? [on].flat() : [],
     });
   }
   crossJoin<R2>(other: DataFrame<R2>): DataFrame<Joined<R, R2, never, "inner">> {
@@ -347,7 +349,7 @@ export class DataFrame<R = Row> {
   }
 
   #deduplicate(columns: readonly string[], withinWatermark: boolean): DataFrame<R> {
-    const expressions = columns.map((column) => unresolvedAttribute(parseAttributeName(column)));
+    const expressions = columns.map((column) => unresolvedAttribute([column]));
     return this.#derive({ kind: "deduplicate", child: this.plan, columns: expressions, withinWatermark });
   }
 
@@ -378,27 +380,4 @@ function wholeNumber(name: string, value: number): number {
     throw new AnalysisError("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", { name, expr: `"${value}"`, v: String(value) });
   }
   return value;
-}
-
-const JOIN_TYPES: Readonly<Record<string, JoinType>> = {
-  inner: "inner",
-  cross: "cross",
-  outer: "full_outer",
-  full: "full_outer",
-  fullouter: "full_outer",
-  left: "left_outer",
-  leftouter: "left_outer",
-  right: "right_outer",
-  rightouter: "right_outer",
-  semi: "left_semi",
-  leftsemi: "left_semi",
-  anti: "left_anti",
-  leftanti: "left_anti",
-};
-
-function joinType(name: string): JoinType {
-  const key = name.toLowerCase().replaceAll("_", "");
-  if (Object.hasOwn(JOIN_TYPES, key)) return JOIN_TYPES[key]!;
-  const supported = Object.keys(JOIN_TYPES).map((known) => `'${known}'`);
-  throw new AnalysisError("UNSUPPORTED_JOIN_TYPE", { typ: name, supported: supported.join(", ") });
 }

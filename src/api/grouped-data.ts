@@ -4,7 +4,7 @@ import { alias, literal, unresolvedFunction, type Expression } from "../plan/exp
 import type { LogicalPlan } from "../plan/logical/nodes.ts";
 import { notYet } from "./column.ts";
 import { DataFrame } from "./dataframe.ts";
-import { columnExpression } from "./functions/builders.ts";
+import { columnExpression, ownExpression } from "./functions/builders.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Aggregated, NamedColumn, ColumnOf, ColumnPath, Row } from "./typed.ts";
 
@@ -22,7 +22,7 @@ export class GroupedData<R = Row, K = never> {
 
   /** One row per group: the grouping columns, then the aggregates. */
   agg<const A extends readonly ColumnOf<R>[]>(...aggregates: A): DataFrame<Aggregated<R, K, A[number]>> {
-    return this.#aggregate(aggregates.map((aggregate) => aggregate.expression));
+    return this.#aggregate(aggregates.map(ownExpression));
   }
   /** Rows of each group, as column `count`. */
   count(): DataFrame<Aggregated<R, K, NamedColumn<"count", bigint>>> {

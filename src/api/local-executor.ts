@@ -48,6 +48,7 @@ import type {
 import { ComparedQuery, compareStart } from "./compare-start.ts";
 import { explainText } from "./explain-text.ts";
 import { currentLauncher } from "./launcher.ts";
+import { TemporaryViews } from "./temporary-views.ts";
 import { writeBatch } from "./batch-write.ts";
 import { type LocalQuery, startStreamingQuery } from "./streaming-start.ts";
 
@@ -62,7 +63,7 @@ export class LocalExecutor implements Executor {
   readonly functions = functionRegistry;
   readonly settings: ExecutorSettings;
   readonly nextId: () => number;
-  readonly #views: Map<string, LogicalPlan>;
+  readonly #views: TemporaryViews;
   readonly #userFunctions: Map<string, NamedUserFunction>;
   readonly #queries = new Set<LocalQuery>();
   /** Queries on their way, with their names. */
@@ -93,7 +94,7 @@ export class LocalExecutor implements Executor {
       origin?.listeners ??
       new ListenerBus(ports.scheduler, (error) => console.error("millrace: a streaming query listener failed:", error));
     this.nextId = origin?.nextId ?? (() => ++lastId);
-    this.#views = origin ? origin.#views : new Map();
+    this.#views = origin ? origin.#views : new TemporaryViews();
     this.#userFunctions = origin ? origin.#userFunctions : new Map();
     this.#pools = origin ? origin.#pools : new Map();
     this.#origin = origin ?? this;
@@ -284,17 +285,15 @@ export class LocalExecutor implements Executor {
   }
 
   async createView(name: string, plan: LogicalPlan, replace: boolean): Promise<void> {
-    if (this.#views.has(name.toLowerCase()) && !replace)
-      throw new AnalysisError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", { relationName: `\`${name}\`` });
-    this.#views.set(name.toLowerCase(), plan);
+    this.#views.create(name, plan, replace);
   }
 
   async dropView(name: string): Promise<boolean> {
-    return this.#views.delete(name.toLowerCase());
+    return this.#views.drop(name);
   }
 
   async views(): Promise<readonly string[]> {
-    return [...this.#views.keys()];
+    return this.#views.names();
   }
 
   /** From inside a `foreachBatch` function it resolves when all queries are told to stop; the rest follows when they have. */
@@ -380,18 +379,11 @@ export class LocalExecutor implements Executor {
   }
 
   #findRelation(nameParts: readonly string[]): LogicalPlan | undefined {
-    if (nameParts.length !== 1) return undefined;
-    const view = this.#views.get(nameParts[0]!.toLowerCase());
-    if (view) return view;
-    const table = this.memoryTables.get(nameParts[0]!);
-    if (!table) return undefined;
-    const relation: LocalRelation = {
-      kind: "local_relation",
-      schema: table.schema,
-      output: this.newAttributes(table.schema),
-      batches: table.batches,
-    };
-    return relation;
+    const view = this.#views.find(nameParts);
+    const table = nameParts.length === 1 ? this.memoryTables.get(nameParts[0]!) : undefined;
+    if (view || !table) return view;
+    const { schema, batches } = table;
+    return { kind: "local_relation", schema, output: this.newAttributes(schema), batches };
   }
 }
 

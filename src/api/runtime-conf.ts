@@ -108,7 +108,7 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
   },
   "millrace.memory.limit": {
     description:
-      "Memory for the state of a query, over all workers, such as 2g. What is beyond it waits on disk. Default: half of the memory of the machine or of its control group.",
+      "Memory for the state of a query and what else it has in its workers, over all of them, such as 2g; every query has as much of its own. State beyond it waits on disk. Default: half of the memory of the machine or of its control group.",
     default: null,
     check: isByteSize,
   },

@@ -68,14 +68,13 @@ export class Session implements AsyncDisposable {
   table(name: string): DataFrame {
     return new DataFrame(this.#state, { kind: "unresolved_relation", nameParts: parseIdentifier(name), isStreaming: false });
   }
-  /** Column `id`: whole numbers from `start` (default 0) to before `end`. */
+  /** Column `id`: whole numbers from `start` (default 0) to before `end`. Throws `INVALID_EXTERNAL_TYPE`, `INVALID_PARAMETER_VALUE.ZERO_STEP`. */
   range(end: number | bigint): DataFrame<{ id: bigint }>;
   range(start: number | bigint, end: number | bigint, step?: number | bigint): DataFrame<{ id: bigint }>;
   range(first: number | bigint, second?: number | bigint, step: number | bigint = 1n): DataFrame<{ id: bigint }> {
-    const [start, end] = second === undefined ? [0n, BigInt(first)] : [BigInt(first), BigInt(second)];
-    if (BigInt(step) === 0n)
-      throw new IllegalArgumentError("INVALID_PARAMETER_VALUE.ZERO_STEP", { functionName: "`range`", parameter: "`step`" });
-    return new DataFrame(this.#state, { kind: "range", start, end, step: BigInt(step), output: [] });
+    const [start, end, by] = second === undefined ? [0n, long(first), 1n] : [long(first), long(second), long(step)];
+    if (by === 0n) throw new IllegalArgumentError("INVALID_PARAMETER_VALUE.ZERO_STEP", { functionName: "`range`", parameter: "`step`" });
+    return new DataFrame(this.#state, { kind: "range", start, end, step: by, output: [] });
   }
   /**
    * A frame over rows of the program: objects by column name, arrays by position, or single values for one column. Without a schema
@@ -185,6 +184,13 @@ function invalidMaster(master: string): never {
     confValue: master,
     confRequirement: "It must be local, local[n] or local[*].",
   });
+}
+
+/** An argument of `range`. Throws `INVALID_EXTERNAL_TYPE`. */
+function long(value: number | bigint): bigint {
+  const whole = typeof value === "bigint" || Number.isInteger(value) ? BigInt(value) : null;
+  if (whole !== null && BigInt.asIntN(64, whole) === whole) return whole;
+  throw new IllegalArgumentError("INVALID_EXTERNAL_TYPE", { externalType: `${typeof value} ${value}`, type: '"BIGINT"', expr: "range" });
 }
 
 /** Columns of rows that are objects, arrays (`_1`, `_2`, …) or single values (`value`). */

@@ -17,6 +17,7 @@ import {
   ROW_KEY_NULLS,
 } from "./memory-layout.ts";
 import { assert } from "../base/assert.ts";
+import { AnalysisError } from "../base/errors.ts";
 
 export interface RowFieldSpec {
   readonly name: string;
@@ -97,12 +98,20 @@ export interface RowBucket {
 
 const isVariable = (physical: PhysicalKind): boolean => physical === "view" || physical === "wide" || physical === "list";
 
+/** Of keys, and of values: their null bits are one word each. */
+const FIELDS_MAX = 64;
+
+/** Throws `UNSUPPORTED_FEATURE.NOT_YET` for more fields than a row can have. */
 export function rowLayout(
   keys: readonly RowFieldSpec[],
   values: readonly RowFieldSpec[],
   bucket?: { keyIndex: number; valueIndex?: number; widthMicros: bigint },
 ): RowLayout {
-  assert(keys.length <= 64 && values.length <= 64, "at most 64 keys and 64 values in a row");
+  if (keys.length > FIELDS_MAX || values.length > FIELDS_MAX)
+    throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+      feature: `rows of ${keys.length} key and ${values.length} other fields in an aggregation, a deduplication, a limit or the static side of a join`,
+      remedy: `Take fewer columns: of either kind there may be ${FIELDS_MAX} fields. avg and its like take two, a struct one more than it has fields.`,
+    });
   let offset = ROW_KEYS;
   const variableOffsets: number[] = [];
   const place = (specs: readonly RowFieldSpec[], nullsOffset: number, variable: boolean, out: RowField[]): void => {

@@ -2,6 +2,7 @@
  * Schemas and types as DDL text, both ways, and the tree that `printSchema` shows. Called when a reader gets a schema, by casts and
  * by `from_json` at analysis. JSON text: `schema-json.ts`.
  */
+import { typeName } from "../columnar/schema-json.ts";
 import * as types from "../columnar/types.ts";
 import { sqlType, structField, structType, type DataType, type StructField, type StructType } from "../columnar/types.ts";
 import { quoteIfNeeded } from "../plan/expr/sql-text.ts";
@@ -67,20 +68,6 @@ export function treeString(schema: StructType): string {
   };
   addType(schema, " |");
   return `${lines.join("\n")}\n`;
-}
-
-/** Spark's `typeName`: what the schema tree and schema JSON call a type (`long`, `decimal(10,2)`, `struct`). */
-export function typeName(type: DataType): string {
-  switch (type.kind) {
-    case "decimal":
-      return `decimal(${type.precision},${type.scale})`;
-    case "day_time_interval":
-      return "interval day to second";
-    case "year_month_interval":
-      return "interval year to month";
-    default:
-      return type.kind;
-  }
 }
 
 function typeToDdl(type: DataType): string {

@@ -7,7 +7,8 @@ import { readNamedExpression } from "./expression-parser.ts";
 import { TokenCursor } from "./token-cursor.ts";
 
 export { parseDataType, parseSchema, parseTypeOrSchema, schemaToDdl, treeString } from "./ddl.ts";
-export { dataTypeFromJson, schemaFromJson, schemaToJson } from "./schema-json.ts";
+export { schemaToJson } from "../columnar/schema-json.ts";
+export { dataTypeFromJson, schemaFromJson } from "./schema-json.ts";
 
 /** One expression, `expr("a + 1 AS b")`. Throws `ParseError`: `PARSE_SYNTAX_ERROR`, `PARSE_EMPTY_STATEMENT` and those of literals. */
 export function parseExpression(text: string): Expression {

@@ -1,13 +1,8 @@
-/** Spark's schema JSON (`StructType.json`), both ways. Written into checkpoints and Parquet footers, accepted where a schema text is. */
+/** Reads Spark's schema JSON (`columnar/schema-json.ts` writes it), which is accepted where a schema text is. */
 import * as types from "../columnar/types.ts";
 import type { DataType, StructType } from "../columnar/types.ts";
 import { IllegalArgumentError, MillraceError } from "../base/errors.ts";
-import { parseDataType, typeName } from "./ddl.ts";
-
-/** Compact JSON, keys in Spark's order. */
-export function schemaToJson(schema: DataType): string {
-  return JSON.stringify(toJson(schema));
-}
+import { parseDataType } from "./ddl.ts";
 
 /** The type that a schema JSON text describes. Throws `INVALID_JSON_DATA_TYPE`. */
 export function dataTypeFromJson(text: string): DataType {
@@ -24,32 +19,6 @@ export function schemaFromJson(text: string): StructType {
   const type = dataTypeFromJson(text);
   if (type.kind !== "struct") throw new IllegalArgumentError("INVALID_JSON_DATA_TYPE", { invalidType: text.slice(0, 1000) });
   return type;
-}
-
-function toJson(type: DataType): unknown {
-  switch (type.kind) {
-    case "array":
-      return { type: "array", elementType: toJson(type.elementType), containsNull: type.containsNull };
-    case "map":
-      return {
-        type: "map",
-        keyType: toJson(type.keyType),
-        valueType: toJson(type.valueType),
-        valueContainsNull: type.valueContainsNull,
-      };
-    case "struct":
-      return {
-        type: "struct",
-        fields: type.fields.map((field) => ({
-          name: field.name,
-          type: toJson(field.dataType),
-          nullable: field.nullable,
-          metadata: field.metadata ?? {},
-        })),
-      };
-    default:
-      return typeName(type);
-  }
 }
 
 function fromJson(json: unknown): DataType {

@@ -1,13 +1,14 @@
 /**
  * Brings the chunks of a worker's partitions from the chunk store into its memory when a query starts again. On the worker's thread. The writer
- * has checked before that no chunk is missing (`chunk-writer.ts`); here the bytes of each are checked.
+ * has checked before that no chunk is missing (`chunk-writer.ts`), and that the store is of batch `batchId`; here the bytes of each are checked, and
+ * that it is the same store still: another process that starts at the same time, in another container, may have removed it in between.
  */
 import { copyBytes } from "../base/copy-bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
 import type { ChunkEnvironment } from "../base/ports.ts";
 import type { Kernels } from "../kernels/load.ts";
-import { chunkKey, type ChunkName, chunkName, partitionRange } from "./chunk-key.ts";
-import { CHUNK_HEADER_BYTES, checkChunkHeader } from "./chunk-value.ts";
+import { chunkKey, type ChunkName, chunkName, partitionRange, VERSION_KEY } from "./chunk-key.ts";
+import { CHUNK_HEADER_BYTES, checkChunkHeader, type ChunkStoreVersion } from "./chunk-value.ts";
 import type { StateStore } from "./state-store.ts";
 
 /**
@@ -20,9 +21,13 @@ export function loadChunks(
   path: string,
   stores: Iterable<StateStore>,
   loaded: (name: ChunkName) => void,
+  batchId: number,
   bytesMax = Number.POSITIVE_INFINITY,
 ): void {
   const { state_bytes } = kernels.exports;
+  const version = environment.get(VERSION_KEY);
+  if (!version || (JSON.parse(Buffer.from(version).toString()) as ChunkStoreVersion).batchId !== batchId)
+    throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path, reason: "it is not the one that was looked at before" });
   for (const store of stores) {
     for (const partition of store.partitions()) {
       for (const { key, value } of environment.range(...partitionRange("checksum", store.operatorId, partition))) {

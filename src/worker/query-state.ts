@@ -239,7 +239,7 @@ export class QueryState {
     const stores = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
     const targets = migratingTargets(this.#kernels, this.#checkpoint.schemas, stores);
     const read = (kind: StateFileHeader["kind"], file: ChangeFile, batchId: number): void => this.#read(kind, file, batchId, targets);
-    if (chunksBatch !== null) this.#loadChunks();
+    if (chunksBatch !== null) this.#loadChunks(chunksBatch);
     else if (snapshot) {
       for (const file of snapshot.files) read("snapshot", file, snapshot.batchId);
       for (const store of this.#stores.values()) store.endLoading();
@@ -249,14 +249,14 @@ export class QueryState {
     }
   }
 
-  #loadChunks(): void {
+  #loadChunks(chunksBatch: number): void {
     const path = `${this.#checkpoint.path}/${CHUNKS_DIRECTORY}`;
     const environment = this.#ports.chunks.open(path);
     this.#cold.useChunkStore(environment);
     try {
       // So that the first batch need not begin with making room.
       const bytesMax = (this.#memory.stateBytesMax * 7) / 8;
-      loadChunks(this.#kernels, environment, path, this.#stores.values(), (name) => this.#stager.loaded(name), bytesMax);
+      loadChunks(this.#kernels, environment, path, this.#stores.values(), (name) => this.#stager.loaded(name), chunksBatch, bytesMax);
       environment.refresh();
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;

@@ -207,6 +207,17 @@ describe("show", () => {
 test("what is no column is told so, with the way out", () => {
   const numbers = spark.range(1);
   for (const value of [1, undefined, null, {}]) {
-    expect(() => numbers.select(value as never)).toThrow(/NOT_COLUMN_OR_STR.*write lit/);
+    const calls = [
+      () => numbers.select(value as never),
+      () => numbers.agg(value as never),
+      () => numbers.groupBy("id").agg(value as never),
+      () => numbers.withColumn("x", value as never),
+      () => numbers.withColumns({ x: value as never }),
+      () => numbers.filter(value as never),
+      () => numbers.drop(value as never),
+      () => numbers.observe("o", value as never),
+      () => numbers.join(numbers, value as never),
+    ];
+    for (const call of calls) expect(call).toThrow(/NOT_COLUMN_OR_STR.*write lit/);
   }
 });

@@ -75,6 +75,62 @@ test("rows are counted where none of their columns is looked at", async () => {
   });
 });
 
+test("dropDuplicates takes names as they are", async () => {
+  const frame = spark.createDataFrame(
+    [
+      [1, 1, 1],
+      [1, 1, 2],
+      [1, 2, 3],
+    ],
+    "`a.b` INT, `c d` INT, id INT",
+  );
+  expect(await frame.dropDuplicates("a.b").select("id").collect()).toEqual([{ id: 1 }]);
+  expect(await frame.dropDuplicates("a.b", "c d").select("id").orderBy("id").collect()).toEqual([{ id: 1 }, { id: 3 }]);
+  await expect(frame.dropDuplicates("`c d`").collect()).rejects.toMatchObject({ condition: "UNRESOLVED_COLUMN_AMONG_FIELD_NAMES" });
+});
+
+test("what a row of an aggregation or a join cannot hold is refused by name", async () => {
+  const names = Array.from({ length: 65 }, (_, i) => `c${i}`);
+  const wide = spark.range(2).select(...names.map((name) => expr("id").as(name)));
+  const nested = spark.createDataFrame([{ id: 1, s: { x: 1 } }], "id INT, s STRUCT<x: INT>");
+  const refused = {
+    "65 key and 0 other fields": wide.distinct(),
+    "0 key and 65 other fields": wide.agg(...names.map((name) => max(name))),
+    "1 key and 65 other fields": wide.join(wide, "c0"),
+    "first over struct<x:int>": nested.agg(F.first("s")),
+    "max over struct<x:int>": nested.agg(max("s")),
+  };
+  for (const [feature, frame] of Object.entries(refused)) {
+    await expect(frame.collect()).rejects.toMatchObject({
+      condition: "UNSUPPORTED_FEATURE.NOT_YET",
+      message: expect.stringContaining(feature),
+    });
+  }
+});
+
+test("a path that matches no file is an error, as one that does not exist", async () => {
+  for (const path of ["nothing-*.json", "no-folder/*.json"]) {
+    await expect(spark.read.schema("a INT").json(join(folder, path)).collect()).rejects.toMatchObject({ condition: "PATH_NOT_FOUND" });
+  }
+});
+
+test("a view may replace one that it reads, and keeps what it read", async () => {
+  await people().createOrReplaceTempView("folk");
+  const folk = spark.table("folk");
+  await folk.filter(folk.col("age").gt(40)).select("folk.name").createOrReplaceTempView("folk");
+  expect(await spark.table("folk").select("folk.name").collect()).toEqual([{ name: "Cid" }]);
+  await spark.table("folk").createOrReplaceTempView("others");
+  await spark.range(1).createOrReplaceTempView("folk");
+  expect(await spark.table("others").collect()).toEqual([{ name: "Cid" }]);
+});
+
+test("range takes whole numbers of 64 bits", async () => {
+  expect(await spark.range(2n ** 63n - 2n, 2n ** 63n - 1n).collect()).toEqual([{ id: 2n ** 63n - 2n }]);
+  for (const end of [1.5, Number.NaN, 2n ** 63n, -(2 ** 64)]) {
+    expect(() => spark.range(end)).toThrow(expect.objectContaining({ condition: "INVALID_EXTERNAL_TYPE" }));
+  }
+});
+
 test("select, filter, expressions", async () => {
   const rows = await people()
     .filter("age > 40 OR age IS NULL")

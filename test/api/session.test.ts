@@ -111,6 +111,14 @@ describe("writers", () => {
     expect(() => spark.range(3).write.mode("sometimes" as "append")).toThrow(expect.objectContaining({ condition: "INVALID_SAVE_MODE" }));
   });
 
+  test("foreach and foreachBatch take functions", () => {
+    const { writeStream } = fakeSession().spark.readStream.format("rate").load();
+    for (const value of [5, null, undefined, {}]) {
+      expect(() => writeStream.foreach(value as never)).toThrow(/INVALID_EXTERNAL_TYPE.*a function at the expression foreach/);
+      expect(() => writeStream.foreachBatch(value as never)).toThrow(/INVALID_EXTERNAL_TYPE.*a function at the expression foreachBatch/);
+    }
+  });
+
   test("a stream", async () => {
     const { spark, executor } = fakeSession();
     const frame = spark.readStream.format("rate").load();

@@ -47,7 +47,14 @@ async function writeBatch(files: MemoryFileSystem, sink: StreamSink, batchId: nu
 }
 
 async function visibleRows(files: MemoryFileSystem): Promise<number[]> {
-  const options = { isRecursive: false, nameGlob: null, modifiedBeforeMs: null, modifiedAfterMs: null, ignoresManifest: false };
+  const options = {
+    isRecursive: false,
+    nameGlob: null,
+    modifiedBeforeMs: null,
+    modifiedAfterMs: null,
+    ignoresManifest: false,
+    mayMatchNothing: false,
+  };
   const { files: found } = await listFiles(files, ["/data/out"], options);
   const texts = await Promise.all(found.map(async ({ path }) => new TextDecoder().decode(await files.readFile(path))));
   return texts

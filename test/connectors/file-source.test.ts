@@ -200,9 +200,12 @@ test("globs, pathGlobFilter, recursiveFileLookup", async () => {
   expect(await all({}, "20{24,26}")).toEqual([1]);
   expect(await all({}, "202?/*.lines")).toEqual([1, 2]);
   expect(await all({}, "202[5-9]/[a-b].*")).toEqual([2, 3]);
+  await expect(all({}, "202[9-5]/*")).rejects.toMatchObject({ condition: "DATA_SOURCE_GLOB_INVALID" });
   expect(await all({ pathGlobFilter: "*.lines" }, "2025")).toEqual([2]);
   expect(await all({ recursiveFileLookup: "true" }, "")).toEqual([1, 2, 3, 4]);
   expect(await all({ recursiveFileLookup: "true", pathGlobFilter: "[!ab]*" }, "")).toEqual([4]);
+  put("day=2026-01-05 (1)/a-b.lines", 5, 5);
+  expect(await all({}, "day=2026-01-* (1)/a-?.lines")).toEqual([5]);
   await expect(provider.schema(context({}, { paths: [join(directory, "nowhere")] }), true)).rejects.toMatchObject({
     condition: "PATH_NOT_FOUND",
   });

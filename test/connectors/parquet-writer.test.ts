@@ -184,6 +184,23 @@ describe("flat files", () => {
     ]);
   });
 
+  test.each(["snappy", "zstd"])("Spark finds its schema and a version in the footer, %s", async (compression) => {
+    const schema = structType([
+      structField("n", LongType, false),
+      structField("price", decimalType(10, 2), true, { comment: "in euros" }),
+      structField("at", TimestampNTZType),
+    ]);
+    const path = written(schema, [[1n, 250n, 0n]], compression);
+    const entries = await query(`select decode(key), decode(value) from parquet_kv_metadata('${path}') order by key`);
+    expect(entries.filter(([key]) => String(key).startsWith("org.apache.spark"))).toEqual([
+      [
+        "org.apache.spark.sql.parquet.row.metadata",
+        `{"type":"struct","fields":[{"name":"n","type":"long","nullable":false,"metadata":{}},{"name":"price","type":"decimal(10,2)","nullable":true,"metadata":{"comment":"in euros"}},{"name":"at","type":"timestamp_ntz","nullable":true,"metadata":{}}]}`,
+      ],
+      ["org.apache.spark.version", "4.0.0"],
+    ]);
+  });
+
   test("row groups of a million rows and some", async () => {
     const rows = Array.from({ length: 1_100_000 }, (_, row): Value[] => [row]);
     const path = written(schemaOf([IntegerType]), rows, "snappy");

@@ -45,7 +45,7 @@ function restart(
     const environment = ports.chunks.open(directory);
     harness.cold.useChunkStore(environment);
     const { memoryBytes } = harness;
-    loadChunks(harness.kernels, environment, directory, [harness.store], (name) => harness.stager.loaded(name), memoryBytes);
+    loadChunks(harness.kernels, environment, directory, [harness.store], (name) => harness.stager.loaded(name), batchId, memoryBytes);
     if (memoryBytes === undefined) environment.close();
     harness.store.endLoading();
     redo(

@@ -182,7 +182,7 @@ export class StateWorkers {
       const environment = this.#ports.chunks.open(path);
       cold.useChunkStore(environment);
       const stores = [...members.values()].map(({ store }) => store);
-      loadChunks(kernels, environment, path, stores, (name) => stager.loaded(name), this.#setup.memoryBytes);
+      loadChunks(kernels, environment, path, stores, (name) => stager.loaded(name), batchId, this.#setup.memoryBytes);
       for (const store of stores) store.endLoading();
     }
     this.#writer.loaded();

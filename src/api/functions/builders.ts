@@ -8,7 +8,7 @@ import { parseAttributeName } from "../../sql/attribute-name.ts";
 import { unresolvedAttribute } from "../../plan/expr/expression.ts";
 import { Column } from "../column.ts";
 import { toExpression } from "../column.ts";
-import type { ColumnOrName, UsesOf } from "../typed.ts";
+import type { AnyColumn, ColumnOrName, UsesOf } from "../typed.ts";
 
 export type Nullary<V> = () => Column<string, V, never>;
 export type Unary<V> = <const A extends ColumnOrName>(column: A) => Column<string, V, UsesOf<A>>;
@@ -56,12 +56,15 @@ export function functionColumn(name: string, args: readonly Expression[], rest: 
   return new Column(unresolvedFunction(name, args, rest));
 }
 
+/** The expression of a column. Throws `NOT_COLUMN_OR_STR` for what a program without types may give instead. */
+export function ownExpression(column: AnyColumn): Expression {
+  if (column?.expression?.kind !== undefined) return column.expression;
+  throw new IllegalArgumentError("NOT_COLUMN_OR_STR", { value: String(column) });
+}
+
 /** The expression of a column, or of the column that a string names (`*` and `t.*` included). */
 export function columnExpression(column: ColumnOrName): Expression {
-  if (typeof column !== "string") {
-    if (column?.expression?.kind !== undefined) return column.expression;
-    throw new IllegalArgumentError("NOT_COLUMN_OR_STR", { value: String(column) });
-  }
+  if (typeof column !== "string") return ownExpression(column);
   if (column === "*") return Object.freeze({ kind: "unresolved_star" });
   if (column.endsWith(".*")) return Object.freeze({ kind: "unresolved_star", target: parseAttributeName(column.slice(0, -2)) });
   return unresolvedAttribute(parseAttributeName(column));

@@ -28,6 +28,8 @@ export interface ListingOptions {
   readonly modifiedAfterMs: number | null;
   /** Read a file sink's directory like any other. */
   readonly ignoresManifest: boolean;
+  /** Whether a glob may match nothing: a stream waits for what will. */
+  readonly mayMatchNothing: boolean;
 }
 
 export interface Listing {
@@ -53,6 +55,7 @@ async function listAll(fileSystem: FileSystem, paths: readonly string[], options
   for (const given of paths) {
     const path = localPath(given);
     const roots = isGlob(path) ? await expandGlob(fileSystem, path) : await existing(fileSystem, path);
+    if (roots.length === 0 && !options.mayMatchNothing) throw new AnalysisError("PATH_NOT_FOUND", { path: fileUri(path) });
     for (const root of roots) {
       if (root.isDirectory && !isGlob(path) && !options.ignoresManifest && (await isSinkDirectory(fileSystem, root.path))) {
         hasManifest = true;
@@ -147,7 +150,8 @@ const found = (stat: FileStat, partitions: Readonly<Record<string, string | null
 async function expandGlob(fileSystem: FileSystem, path: string): Promise<readonly FileStat[]> {
   const [, ...segments] = path.split(sep);
   const firstGlob = segments.findIndex(isGlob);
-  let level = [sep + segments.slice(0, firstGlob).join(sep)];
+  const root = await fileSystem.stat(sep + segments.slice(0, firstGlob).join(sep));
+  let level = root?.isDirectory ? [root.path] : [];
   let matched: FileStat[] = [];
   for (const [index, segment] of segments.slice(firstGlob).entries()) {
     const pattern = globPattern(segment);
@@ -192,7 +196,12 @@ function globPattern(glob: string): RegExp {
     else source += escapePattern(character);
   }
   if (depth > 0) throw new AnalysisError("DATA_SOURCE_GLOB_INVALID", { glob });
-  return new RegExp(`^${source}$`, "u");
+  try {
+    return new RegExp(`^${source}$`, "u");
+  } catch {
+    // A range that runs backwards, such as [z-a].
+    throw new AnalysisError("DATA_SOURCE_GLOB_INVALID", { glob });
+  }
 }
 
-const escapePattern = (character: string): string => character.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+const escapePattern = (character: string): string => character.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");

@@ -56,6 +56,7 @@ function list({ ports, options, paths, conf }: SourceContext, isStreaming: boole
     modifiedBeforeMs: time("modifiedBefore"),
     modifiedAfterMs: time("modifiedAfter"),
     ignoresManifest: conf.get("spark.sql.streaming.fileStreamSink.ignoreMetadata") === "true",
+    mayMatchNothing: isStreaming,
   });
 }
 

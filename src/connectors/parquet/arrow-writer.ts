@@ -12,6 +12,7 @@ import { allocate, type BlockColumn, blockRowCount, getColumn } from "../block-m
 import type { OpenFileEncoder } from "../file/file-encoder.ts";
 import { arrowType, parquetLibraries } from "./arrow-types.ts";
 import { arrowData } from "./arrow-values.ts";
+import { sparkMetadata } from "./spark-metadata.ts";
 import type { ParquetCodec } from "./parquet-options.ts";
 
 export const ROW_GROUP_ROWS = 1 << 20;
@@ -61,6 +62,7 @@ export class ArrowFileEncoder implements OpenFileEncoder {
       .setCompression(codecs[this.#codec])
       .setMaxRowGroupSize(ROW_GROUP_ROWS)
       .setCreatedBy("millrace")
+      .setKeyValueMetadata(new Map(sparkMetadata(this.#schema)))
       .build();
     return parquet.writeParquet(table, properties);
   }

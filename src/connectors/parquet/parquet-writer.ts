@@ -13,6 +13,7 @@ import type { FileEncoder, OpenFileEncoder } from "../file/file-encoder.ts";
 import { ArrowFileEncoder, ROW_GROUP_ROWS } from "./arrow-writer.ts";
 import { CODEC_NUMBER, ColumnEncoder, type OwnCodec } from "./column-encoder.ts";
 import type { ParquetCodec } from "./parquet-options.ts";
+import { sparkMetadata } from "./spark-metadata.ts";
 import { binary, i32, i64, list, struct, type ThriftField, thriftBytes } from "./thrift-writer.ts";
 import { schemaElement, type WrittenColumn, writtenColumn } from "./written-column.ts";
 
@@ -24,7 +25,7 @@ export const parquetEncoder: FileEncoder = {
     const codec: ParquetCodec = options.get("compression");
     const columns = columnsOf(schema);
     return columns && codec in CODEC_NUMBER
-      ? new ParquetFileEncoder(columns, codec as OwnCodec, kernels)
+      ? new ParquetFileEncoder(schema, columns, codec as OwnCodec, kernels)
       : new ArrowFileEncoder(schema, codec, kernels);
   },
 };
@@ -36,6 +37,7 @@ function columnsOf({ fields }: StructType): readonly WrittenColumn[] | null {
 }
 
 class ParquetFileEncoder implements OpenFileEncoder {
+  readonly #schema: StructType;
   readonly #columns: readonly WrittenColumn[];
   readonly #codec: OwnCodec;
   readonly #kernels: Kernels;
@@ -47,7 +49,8 @@ class ParquetFileEncoder implements OpenFileEncoder {
   /** Of the next byte in the file. */
   #offset = MAGIC.length;
 
-  constructor(columns: readonly WrittenColumn[], codec: OwnCodec, kernels: Kernels) {
+  constructor(schema: StructType, columns: readonly WrittenColumn[], codec: OwnCodec, kernels: Kernels) {
+    this.#schema = schema;
     this.#columns = columns;
     this.#codec = codec;
     this.#kernels = kernels;
@@ -76,6 +79,7 @@ class ParquetFileEncoder implements OpenFileEncoder {
         2: list([struct({ 4: binary("spark_schema"), 5: i32(this.#columns.length) }), ...this.#columns.map(schemaElement)]),
         3: i64(this.#rowGroups.reduce((sum, { rows }) => sum + rows, 0)),
         4: list(this.#rowGroups.map(({ entry }) => entry)),
+        5: list([...sparkMetadata(this.#schema)].map(([key, value]) => struct({ 1: binary(key), 2: binary(value) }))),
         6: binary("millrace"),
         7: list(this.#columns.map(() => struct({ 1: struct({}) }))),
       }),

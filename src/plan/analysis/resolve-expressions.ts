@@ -21,10 +21,11 @@ import {
 import { aliasOf, nullableOf, typeOf } from "../expr/expression-type.ts";
 import type { AggregateFunction, ArgumentInfo, ScalarFunction } from "../expr/function-registry.ts";
 import { prettyName, quotedName, quotedSql, quotedType } from "../expr/sql-text.ts";
-import { canCast, isNumeric, widerTypeOf } from "../expr/type-coercion.ts";
+import { canCast, isNumeric } from "../expr/type-coercion.ts";
 import { contains, mapChildren } from "../tree.ts";
 import { analysisError, locatedAt, notYet, type AnalysisContext } from "./context.ts";
 import { extractField, resolveName, sameName, type Scope } from "./resolve-names.ts";
+import { resolveCaseWhen } from "./resolve-case-when.ts";
 import { createStruct, namedStruct } from "./struct-functions.ts";
 
 /** True for an aggregate function call anywhere in a resolved expression. */
@@ -172,7 +173,8 @@ export class ExpressionResolver {
       case "cast":
         return this.#finishCast({ ...expression, child: this.#finishInner(expression.child) });
       case "case_when":
-        return this.#finishCase(
+        return resolveCaseWhen(
+          this,
           expression.branches.map(({ condition, value }) => [this.#finishInner(condition), this.#finishInner(value)]),
           expression.otherwise && this.#finishInner(expression.otherwise),
         );
@@ -207,40 +209,6 @@ export class ExpressionResolver {
         : analysisError("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", parameters, node.origin);
     }
     return Object.freeze({ ...node, to });
-  }
-
-  #finishCase(branches: readonly (readonly Expression[])[], otherwise: Expression | null): Expression {
-    const values = [...branches.map(([, value]) => value!), ...(otherwise ? [otherwise] : [])];
-    const unfinished: Expression = {
-      kind: "case_when",
-      branches: branches.map(([condition, value]) => ({ condition: condition!, value: value! })),
-      otherwise,
-    };
-    const common = widerTypeOf(values.map(typeOf));
-    if (common === undefined) {
-      const types = values.map((value) => quotedType(typeOf(value))).join(", ");
-      throw analysisError("DATATYPE_MISMATCH.DATA_DIFF_TYPES", {
-        sqlExpr: quotedSql(unfinished),
-        functionName: "`casewhen`",
-        dataType: `[${types}]`,
-      });
-    }
-    return Object.freeze({
-      kind: "case_when",
-      branches: branches.map(([condition, value], index) => ({
-        condition: this.asCondition(condition!, (type) =>
-          analysisError("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", {
-            sqlExpr: quotedSql(unfinished),
-            paramIndex: ["first", "second", "third"][index] ?? `${index + 1}th`,
-            requiredType: '"BOOLEAN"',
-            inputSql: quotedSql(condition!),
-            inputType: quotedType(type),
-          }),
-        ),
-        value: this.coerce(value!, common),
-      })),
-      otherwise: otherwise && this.coerce(otherwise, common),
-    });
   }
 
   /** `written` are the arguments as the user wrote them, for messages; `args` the same resolved. */
@@ -334,7 +302,8 @@ export class ExpressionResolver {
       case "named_struct":
         return namedStruct(args);
       case "when":
-        return this.#finishCase(
+        return resolveCaseWhen(
+          this,
           Array.from({ length: Math.floor(args.length / 2) }, (_, index) => args.slice(2 * index, 2 * index + 2)),
           args.length % 2 === 1 ? args.at(-1)! : null,
         );

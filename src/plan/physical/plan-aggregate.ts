@@ -101,6 +101,7 @@ function planCall(
   const plan = definition.plan(argumentTypes, aggregate.dataType, { ignoreNulls: aggregate.ignoreNulls });
   const firstField = valueSpecs.length;
   if (plan.form === "declarative") {
+    if (plan.buffer.some((field) => field.dataType.kind === "struct")) throw notYet(aggregate, "Aggregate its fields one by one.");
     for (const field of plan.buffer) valueSpecs.push({ name: `${aggregate.name}.${field.name}`, dataType: field.dataType });
   } else if (plan.form === "sketch") {
     valueSpecs.push({ name: `${aggregate.name}.sketch`, dataType: BinaryType, inlineBytes: plan.lengthBytes });
@@ -152,13 +153,16 @@ function rowAggregate(aggregate: AggregateCall, planned: PlannedAggregate, { fun
 }
 
 /** Buffers are updated inside the fused loop: there is no place for the interpreter (arguments are computed before). */
-function requireFused(expressions: readonly Expression[], { name, args }: AggregateCall, { splitTiers }: Context): void {
+function requireFused(expressions: readonly Expression[], aggregate: AggregateCall, { splitTiers }: Context): void {
   if (expressions.every((expression) => splitTiers(expression).hoisted.length === 0)) return;
-  throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
-    feature: `${name} over ${args.map((argument) => simpleString(typeOf(argument))).join(", ")}`,
-    remedy: "Cast the argument to DOUBLE or to a DECIMAL of fewer digits.",
-  });
+  throw notYet(aggregate, "Cast the argument to DOUBLE or to a DECIMAL of fewer digits.");
 }
+
+const notYet = ({ name, args }: AggregateCall, remedy: string): AnalysisError =>
+  new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
+    feature: `${name} over ${args.map((argument) => simpleString(typeOf(argument))).join(", ")}`,
+    remedy,
+  });
 
 /** How many buckets of event time should be alive per partition when the delay is the only thing that keeps them. */
 const BUCKETS_ALIVE = 32n;

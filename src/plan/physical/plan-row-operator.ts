@@ -1,5 +1,4 @@
 /** Streaming `Deduplicate` and `Limit` → operators with the layouts of their state and of the rows that are shuffled to them. */
-import { AnalysisError } from "../../base/errors.ts";
 import { type RowFieldSpec, type RowLayout, rowLayout } from "../../columnar/row-layout.ts";
 import { LongType, TimestampType } from "../../columnar/types.ts";
 import type { Attribute } from "../expr/expression.ts";
@@ -11,8 +10,6 @@ import type { DeduplicateOperator, LimitOperator } from "./program.ts";
 /** Time buckets within the delay of a deduplication: its keys live for one to two delays, and its filter knows 32 buckets apart. */
 const BUCKETS_PER_DELAY = 8n;
 const SECOND = 1_000_000n;
-/** A word of null bits. */
-const FIELDS_MAX = 64;
 
 /** `output`: the attributes that come in, and leave. */
 export function planDeduplicate(plan: Deduplicate, index: number, output: readonly Attribute[]): DeduplicateOperator {
@@ -77,11 +74,5 @@ function layouts(
   bucket?: Parameters<typeof rowLayout>[2],
 ): { readonly layout: RowLayout; readonly shuffled: RowLayout } {
   const behind = fieldSpecs(carried);
-  if (keys.length > FIELDS_MAX || values.length + behind.length > FIELDS_MAX) {
-    throw new AnalysisError("UNSUPPORTED_FEATURE.NOT_YET", {
-      feature: `deduplication or a limit of a stream with more than ${FIELDS_MAX - values.length} columns`,
-      remedy: "Select the columns that are needed before.",
-    });
-  }
   return { layout: rowLayout(keys, values, bucket), shuffled: rowLayout(keys, [...values, ...behind], bucket) };
 }

@@ -14,18 +14,20 @@ import { expressionsOf, walk, walkPlan } from "../tree.ts";
 import type { FunctionRegistry } from "../expr/function-registry.ts";
 import { attributeOf, typeOf } from "../expr/expression-type.ts";
 import { needsSession } from "../expr/user-function.ts";
-import { isStreaming, outputOf } from "../logical/output.ts";
+import { isStreaming } from "../logical/output.ts";
 import type { Aggregate, Deduplicate, Join, Limit, LocalRelation, LogicalPlan } from "../logical/nodes.ts";
 import { fullOuterAsUnion } from "../optimizer/replace-full-outer-join.ts";
 import { isRepeatable } from "../optimizer/rule-context.ts";
 import { planAggregate } from "./plan-aggregate.ts";
 import { expandIntoPanes } from "./plan-panes.ts";
+import { deduplicateAsAggregate } from "./deduplicate-as-aggregate.ts";
 import { splitJoin } from "./plan-join.ts";
 import { planDeduplicate, planLimit } from "./plan-row-operator.ts";
 import { carryAttributes, hoistStep, operatorInputs, type SplitTiers } from "./interpret-steps.ts";
 import { attributesOf, neededLeaves } from "./needed-leaves.ts";
 import { pruneSessionSteps } from "./prune-session-steps.ts";
 import { scanPredicates } from "./scan-predicates.ts";
+import { splitTail } from "./split-tail.ts";
 import type {
   KeyedOperator,
   ObservedMetrics,
@@ -36,7 +38,6 @@ import type {
   StaticTable,
   Step,
   SessionStep,
-  TailStep,
   WatermarkOperator,
 } from "./program.ts";
 
@@ -163,7 +164,7 @@ class Planner {
       case "aggregate":
         return this.#aggregate(plan);
       case "deduplicate":
-        return isStreaming(plan) ? this.#rowOperator(plan) : this.#flow(this.#deduplicateAsAggregate(plan));
+        return isStreaming(plan) ? this.#rowOperator(plan) : this.#flow(deduplicateAsAggregate(plan));
       case "join":
         return this.#join(plan);
       case "set_operation": {
@@ -303,37 +304,6 @@ class Planner {
     };
   }
 
-  /** Batch `dropDuplicates`: group by the columns, take the first of the others. */
-  #deduplicateAsAggregate(plan: Extract<LogicalPlan, { kind: "deduplicate" }>): LogicalPlan {
-    const keys = plan.columns as Attribute[];
-    const output = outputOf(plan.child);
-    const isKey = (attribute: Attribute): boolean => keys.some((key) => key.id === attribute.id);
-    return {
-      kind: "aggregate",
-      child: plan.child,
-      grouping: keys,
-      results: output.map((attribute) =>
-        isKey(attribute)
-          ? attribute
-          : {
-              kind: "alias",
-              name: attribute.name,
-              id: attribute.id,
-              child: {
-                kind: "aggregate_call",
-                name: "first",
-                args: [attribute],
-                isDistinct: false,
-                filter: null,
-                ignoreNulls: false,
-                dataType: attribute.dataType,
-                nullable: attribute.nullable,
-              },
-            },
-      ),
-    };
-  }
-
   /** The sides of a full outer join run twice, those that may differ the second time once, before. */
   async #fullOuterJoin(plan: Join): Promise<Flow> {
     const once = async (side: LogicalPlan): Promise<LogicalPlan> =>
@@ -395,27 +365,6 @@ const leafSpecsOf = (attributes: readonly Attribute[]): RowFieldSpec[] =>
     name: leaf.path.join("."),
     dataType: leaf.physical === "struct" ? BooleanType : leaf.dataType,
   }));
-
-/**
- * Cuts sorts, limits and what stands above them off the top: the main thread does them. Of a stream only where every batch brings the whole
- * result; elsewhere a limit counts over all batches.
- */
-function splitTail(plan: LogicalPlan, outputMode: OutputMode | "batch"): { below: LogicalPlan; tail: TailStep[] } {
-  if (outputMode === "append" || outputMode === "update") return { below: plan, tail: [] };
-  const steps: TailStep[] = [];
-  let node = plan;
-  let cut: { below: LogicalPlan; length: number } | null = null;
-  for (;;) {
-    if (node.kind === "sort") steps.push({ kind: "sort", order: node.order });
-    else if (node.kind === "limit") steps.push({ kind: "limit", limit: node.limit, offset: node.offset });
-    else if (node.kind === "filter") steps.push({ kind: "filter", condition: node.condition });
-    else if (node.kind === "project") steps.push({ kind: "project", expressions: node.expressions as (Attribute | Alias)[] });
-    else break;
-    if (node.kind === "sort" || node.kind === "limit") cut = { below: node.child, length: steps.length };
-    node = node.child;
-  }
-  return cut ? { below: cut.below, tail: steps.slice(0, cut.length).reverse() } : { below: plan, tail: [] };
-}
 
 function moduleFunctions(plan: LogicalPlan): PhysicalProgram["userFunctions"] {
   return [...walkPlan(plan)].flatMap((node) =>
