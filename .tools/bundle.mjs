@@ -1,4 +1,4 @@
-// Writes `dist/**/*.js`: three chunks with all that a start needs, and every other module as a door to them. A thread that loads three files instead of
+// Writes `dist/**/*.js`: four chunks with all that a start needs, and every other module as a door to them. A thread that loads four files instead of
 // four hundred starts in half the time; a module stays one module, whichever door it came through. Called by `ensure-built.mjs`.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ const STATIC_IMPORT = /^(?:import|export) (?!type\b)[^;]*?\bfrom "(\.[^"]+\.ts)"
 const ASSEMBLY = "kernels/assembly/";
 
 /** In the order in which they take modules: a chunk has what its root imports statically and no chunk before it has. */
-const CHUNK_ROOTS = { worker: "worker/main.ts", api: "index.ts", engine: "api/local-executor.ts" };
+const CHUNK_ROOTS = { worker: "worker/main.ts", api: "index.ts", start: "api/local-start.ts", engine: "api/local-executor.ts" };
 
 /** Absolute path of a module → name of its chunk. */
 function chunksOf(source) {

@@ -386,11 +386,3 @@ export class LocalExecutor implements Executor {
     return { kind: "local_relation", schema, output: this.newAttributes(schema), batches };
   }
 }
-
-/** Makes the executor of a local session. */
-export async function localExecutor(settings: ExecutorSettings): Promise<Executor> {
-  if (settings.workers < 1) throw new IllegalArgumentError("INVALID_CONF_VALUE", { key: "master", value: String(settings.workers) });
-  const executor = new LocalExecutor(settings);
-  executor.pool.warmUp();
-  return executor;
-}

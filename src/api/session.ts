@@ -41,7 +41,7 @@ export class Session implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   static builder(): SessionBuilder {
-    return new SessionBuilder(async (settings) => (await import("./local-executor.ts")).localExecutor(settings));
+    return new SessionBuilder(async (settings) => (await import("./local-start.ts")).localExecutor(settings));
   }
 
   /** Made by the builder. */

@@ -159,7 +159,7 @@ class NodeFileSystem implements FileSystem {
     try {
       for (let done = 0; done < bytes.length;) done += (await writeAsync(descriptor, bytes, done, bytes.length - done, done)).bytesWritten;
     } finally {
-      closeLater(descriptor);
+      closeSync(descriptor);
     }
   }
 
@@ -185,7 +185,7 @@ class NodeFileSystem implements FileSystem {
     try {
       await fsyncAsync(descriptor);
     } finally {
-      closeLater(descriptor);
+      closeSync(descriptor);
     }
   }
 
@@ -337,9 +337,4 @@ function toFileStat(path: string, stats: Stats): FileStat {
 
 function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "ENOENT";
-}
-
-/** Nobody waits for it: what had to be durable is. */
-function closeLater(descriptor: number): void {
-  close(descriptor, () => undefined);
 }

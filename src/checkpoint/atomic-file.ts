@@ -53,6 +53,10 @@ export class AtomicFiles {
     await this.#guard(directory, () => Promise.all([files.remove(temporary), files.syncDirectory(directory)]));
   }
 
+  async remove(path: string): Promise<void> {
+    await this.#guard(path, () => this.#ports.files.remove(path));
+  }
+
   /** Makes a directory and those above it, or sees to it that one that is there stays there. */
   async makeDirectory(directory: string): Promise<void> {
     await this.#guard(directory, () => makeDurableDirectory(this.#ports.files, directory));

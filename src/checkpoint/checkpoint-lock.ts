@@ -1,15 +1,12 @@
 /**
  * One owner per checkpoint. Two layers: the directory lock (this machine; the kernel frees it when the owner dies) and an epoch,
- * `epoch/<n>`, made by `link` at every start (any machine or container that shares the directory). Who finds a newer epoch than its
- * own has lost the checkpoint and must not publish anything. Used by `Checkpoint` only.
+ * `epoch/<n>`, made by `link` at every start, which then removes those before it (any machine or container that shares the directory).
+ * Who finds its own gone has lost the checkpoint and must not publish anything. Used by `Checkpoint` only.
  */
 import { CheckpointError } from "../base/errors.ts";
 import type { DirectoryLock, FileSystem, ProcessIdentity } from "../base/ports.ts";
 import type { AtomicFiles } from "./atomic-file.ts";
 import { batchIdsAmong } from "./metadata-log.ts";
-
-/** Epoch files that stay, newest included. */
-const EPOCHS_KEPT = 2;
 
 export class CheckpointLock {
   /** Number of this start; larger than that of any earlier one. */
@@ -38,19 +35,15 @@ export class CheckpointLock {
     const epochs = batchIdsAmong(await files.list(`${directory}/epoch`));
     const epoch = (epochs.at(-1) ?? -1) + 1;
     await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(JSON.stringify({ epoch, owner: lock.owner })));
-    for (const old of epochs.filter((candidate) => candidate <= epoch - EPOCHS_KEPT)) {
-      // That it is there costs nothing but space; the next start tries again.
-      await files.remove(`${directory}/epoch/${old}`).catch(() => undefined);
-    }
+    for (const earlier of epochs) await writer.remove(`${directory}/epoch/${earlier}`);
+    // Else a power loss could bring back what tells an earlier owner that it still is the owner.
+    if (epochs.length > 0) await writer.syncDirectory(`${directory}/epoch`);
     return new CheckpointLock(files, directory, lock, epoch);
   }
 
   /** Throws `CONCURRENT_CHECKPOINT_USE` when a later start has taken the checkpoint over. */
   async check(): Promise<void> {
-    // Of an owner that was away for several starts, both files are gone.
-    const files = [this.epoch, this.epoch + 1].map((epoch) => this.#files.stat(`${this.#directory}/epoch/${epoch}`));
-    const [own, next] = await Promise.all(files);
-    if (own !== undefined && next === undefined) return;
+    if ((await this.#files.stat(`${this.#directory}/epoch/${this.epoch}`)) !== undefined) return;
     throw new CheckpointError("CONCURRENT_CHECKPOINT_USE", { checkpointLocation: this.#directory });
   }
 

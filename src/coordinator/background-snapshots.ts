@@ -28,7 +28,7 @@ const SLICE_BYTES_MIN = 16 << 20;
 const SLICE_BYTES_MAX = 64 << 20;
 /**
  * How long that may take. Where batches are long it is a share of their time, or much state that changes all over would change faster than it is
- * copied.
+ * copied: the numbers are in docs/reliability.md.
  */
 const SLICE_MS_MIN = 3;
 const SLICE_MS_MAX = 25;

@@ -32,9 +32,15 @@ export interface WorkerThread {
 
 export type StartWorkerThread = (slot: WorkerSlot, events: WorkerThreadEvents) => WorkerThread;
 
-export const startPiscinaThread: StartWorkerThread = (slot, events) => {
-  const { port1: port, port2 } = new MessageChannel();
-  const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
+/** Threads without a slot. */
+const booted: Piscina[] = [];
+
+/** Starts `count` threads for the next calls of `startPiscinaThread`; they load what a worker needs meanwhile. */
+export function bootThreads(count: number): void {
+  for (let i = 0; i < count; i++) booted.push(boot());
+}
+
+function boot(): Piscina {
   const pool = new Piscina({
     filename: new URL("../worker/main.js", import.meta.url).href,
     minThreads: 1,
@@ -42,6 +48,15 @@ export const startPiscinaThread: StartWorkerThread = (slot, events) => {
     idleTimeout: Number.POSITIVE_INFINITY,
     atomics: "disabled",
   });
+  // Whoever gives it work is told, too.
+  pool.on("error", () => {});
+  return pool;
+}
+
+export const startPiscinaThread: StartWorkerThread = (slot, events) => {
+  const { port1: port, port2 } = new MessageChannel();
+  const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
+  const pool = booted.pop() ?? boot();
   const wake = (): void => {
     Atomics.add(control, WAKE, 1);
     Atomics.notify(control, WAKE);

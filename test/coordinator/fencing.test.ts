@@ -6,8 +6,10 @@ import type { ProgressReporter } from "../../src/coordinator/progress-reporter.t
 import { openQuery, World } from "../support/fake-query.ts";
 
 /** What a start on another machine does first. */
-const overtake = async (world: World, epoch: number): Promise<void> =>
+const overtake = async (world: World, epoch: number): Promise<void> => {
   await world.files.writeNew(`/checkpoint/epoch/${epoch + 1}`, Buffer.from("{}"));
+  await world.files.remove(`/checkpoint/epoch/${epoch}`);
+};
 
 const published = ({ log }: World): string[] => log.filter((entry) => /^(?:sink|runner)\.(?:commit|abort)/.test(entry));
 const lost = { condition: "CONCURRENT_CHECKPOINT_USE" };

@@ -12,9 +12,12 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     ],
     "a failed sync poisons nothing": ["this.#poison = new", "const poison = new"],
   },
+  "base/node-ports.js": {
+    "a new file is not durable": [" | constants.O_DSYNC", ""],
+  },
   "checkpoint/checkpoint-lock.js": {
     "the epoch does not rise": ["(epochs.at(-1) ?? -1) + 1", "epochs.at(-1) ?? 0"],
-    "only the next epoch is looked at": ["own !== undefined && next === undefined", "next === undefined"],
+    "an earlier epoch stays": ["for (const earlier of epochs)", "for (const earlier of [])"],
   },
   "checkpoint/checkpoint.js": {
     "the sweep takes what is listed": ["if (listed.has(file.slice(this.path.length + 1)))", "if (false)"],
