@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decimalText } from "../harness/canonical.mjs";
+import { F } from "../harness/engine.mjs";
 
 const SIDE_ROWS = 10_000;
 

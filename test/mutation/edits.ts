@@ -25,6 +25,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   },
   "checkpoint/state-files.js": {
     "what the older snapshot needs is purged": ["batchId <= before)", "batchId <= before + 3)"],
+    "changes are redone in another order": [".filter(isAfter)", ".filter(isAfter).reverse()"],
     "changes after a snapshot are left out": ["batchId > snapshot.batchId", "batchId > snapshot.batchId + 1"],
   },
   "connectors/file/file-sink.js": {
@@ -52,6 +53,11 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "an error of a commit is taken for success": ["held !== attempt.attempt", "held === undefined"],
     "an error of a commit is taken for failure": ["if (held === null)", "if (true)"],
     "what a failed sync left is taken for published": ["|| isNotDurable(error)", ""],
+    "the sink commits before the prepared record is durable": ["checkpoint.prepareCommit(", "void checkpoint.prepareCommit("],
+    "a batch that met damage is not run again": ["isWorkerDeath(error) || isDamagedCopy(error)", "isWorkerDeath(error)"],
+  },
+  "coordinator/loaded-query.js": {
+    "changes are written after the first merge": [".findLast(({ input })", ".find(({ input })"],
   },
   "coordinator/micro-batch-execution.js": {
     "offsets are written when the batch has run": [
@@ -81,11 +87,35 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
       "await runner.restore({ ...(await checkpoint.stateStart(batchId)), changes: (await checkpoint.stateStart(batchId)).changes.slice(0, -1) });",
     ],
   },
+  "state/chunk-loader.js": {
+    "the checksum of a chunk is not compared": ['return "its checksum is wrong"', ""],
+  },
   "state/chunk-writer.js": {
     "a store ahead of the commits is trusted": ["version.newestBatchId > committedBatch ||", ""],
     "a store behind the change files is trusted": ["|| version.batchId < oldestBatch", ""],
     "a start that died of the store tries it again": ["this.discard();\n            return null;", ""],
     "a failed sync is ignored": ["file.sync();", "try { file.sync(); } catch {}"],
+  },
+  "state/cold-chunks.js": {
+    "the checksum of a chunk that stayed behind is not compared": ['"its checksum is wrong"', "null"],
+    "a chunk that has changed is not written again": [
+      "if (this.#isReadOnly)\n            this.#images.set",
+      "if (true)\n            this.#images.set",
+    ],
+    "images are trusted when the state may change": ["this.#images.clear();", ""],
+    "the next start does not hear of damage": ["this.#markDamaged(", "void ("],
+  },
+  "state/frame-migration.js": {
+    "a step of the way is left out": ["entries.get(chain[step + 1].schema)", "entries.get(chain.at(-1).schema)"],
+    "a new aggregate begins with 0": ["if (value === null)", "if (false)"],
+    "only the first frame of a migration counts": ["offset += bytes", "offset = written"],
+  },
+  "state/state-migration.js": {
+    "an aggregate is any aggregate": ["candidate[name] === aggregate[name]", "true"],
+    "an aggregate is found twice": ["left.delete(partner)", ""],
+    "aggregates in other places are left where they are": ["isEverywhere && isInPlace &&", "isEverywhere &&"],
+    "numbers that are rounded are wider": ['digits <= DIGITS["integer"]', 'digits <= DIGITS["long"]'],
+    "digits behind the point are lost": ["const power = to.scale - scale", "const power = 0"],
   },
   "worker/query-state.js": {
     "a failed sync is ignored": ["unsynced.file.sync();", "try { unsynced.file.sync(); } catch {}"],

@@ -102,7 +102,7 @@ class Simulation {
     this.#partitions = dice.between(1, 7);
     this.#filesPerTrigger = dice.between(1, 2);
     this.#batchesKept = dice.between(1, 6);
-    this.#memoryLimit = dice.chance(0.4) ? dice.pick(["80k", "200k"]) : "4g";
+    this.#memoryLimit = dice.chance(0.4) ? dice.pick(["160k", "400k"]) : "4g";
     this.#filesLeft = files ?? 55 * this.#filesPerTrigger;
     this.#faultsLeft = faults ?? 12;
   }

@@ -2,6 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Ports, SyncFile } from "../../src/base/ports.ts";
+import { loadChunks } from "../../src/state/chunk-loader.ts";
+import { MemoryChunks } from "../support/memory-chunks.ts";
 import { MemoryFileSystem } from "../support/memory-file-system.ts";
 import { testPorts } from "../support/test-ports.ts";
 import { newKernels } from "./row-codec.ts";
@@ -48,14 +50,14 @@ test("the checksum of an image is that of the plain formula, and another one for
 });
 
 /** State whose chunks are on disk but for one, and that disk: `changed` may change what is read from it. */
-function spilled(changed: (into: Uint8Array, position: number) => void): Harness {
+function spilled(changed: (into: Uint8Array, position: number) => void, lengthOf = (length: number): number => length): Harness {
   const ports = testPorts(new MemoryFileSystem());
   const reading = (file: SyncFile): SyncFile => ({
     ...file,
     read: (into, position) => {
       const length = file.read(into, position);
       changed(into.subarray(0, length), position);
-      return length;
+      return lengthOf(length);
     },
   });
   const openReadSync = ports.files.openReadSync.bind(ports.files);
@@ -71,6 +73,14 @@ function fill(harness: Harness): void {
   harness.end("commit");
   harness.reclaim();
 }
+
+test("a spill file that has become shorter is an error, and not read for ever", () => {
+  let reads = 0;
+  const counted = (): void => {
+    if (reads++ > 50) throw new Error("it is asked again and again");
+  };
+  expect(() => spilled(counted, () => 0).contents()).toThrow(/STATE_SPILL_FAILED.*it is too short/);
+});
 
 const DAMAGED = expect.objectContaining({ condition: "STATE_SPILL_DAMAGED" });
 
@@ -97,4 +107,20 @@ test("an older image of a chunk in its place is found, too", () => {
   expect(harness.contents()).toEqual(harness.model);
   how = "give";
   expect(() => harness.contents()).toThrow(DAMAGED);
+});
+
+test("no memory for a chunk is not damage", () => {
+  const exhausted = expect.objectContaining({ condition: "STATE_MEMORY_EXHAUSTED" });
+  const ports = { ...testPorts(new MemoryFileSystem()), chunks: new MemoryChunks() };
+  const harness = new Harness({ partitionCount: 4 }, ports);
+  fill(harness);
+  const name = { store: harness.store.handle, partition: 0, bucket: 0n, code: 1, checksum: 0 };
+  expect(() => harness.cold.read(0, 1024, 1, name)).toThrow(exhausted);
+
+  harness.pass(harness.chunkWriter, 0);
+  const other = new Harness({ partitionCount: 4 }, ports);
+  const full = { ...other.kernels, exports: { ...other.kernels.exports, heap_alloc: () => 0 } };
+  const chunks = "/checkpoint/state/chunks";
+  const load = (with_: typeof full) => loadChunks(with_, ports.chunks.open(chunks), chunks, [other.store], () => undefined, 0);
+  expect(() => load(full)).toThrow(exhausted);
 });
