@@ -2,13 +2,15 @@
  * `npm run bench`: measures suites, each run in a fresh process, and fails when an answer is wrong.
  *
  *     npm run bench -- [suite or group …] [--events N] [--runs N] [--workers N,N] [--no-native] [--json] [--save]
- *     npm run bench -- --all --save                        everything, each suite with the numbers of workers that it is about
+ *     npm run bench -- --all --save                        everything, each suite with the numbers of workers that it is about; suites whose
+ *                                                          runs take long have three of them
  *     npm run bench -- --all --prepare                     only writes the data and the expected answers
  *     npm run bench -- compare <commit> [suite or group …]   the engine of another commit beside this one
  *
  * Where a suite has a native program and it is built (`npm run bench:native`), it runs in turn with ours on the same data.
  */
 import { readArguments } from "./harness/arguments.mjs";
+import { prepareGroups } from "./harness/prepare-groups.mjs";
 import { atRevision } from "./harness/revision.mjs";
 import { compare, measure } from "./harness/measure.mjs";
 import { machine } from "./harness/machine.mjs";
@@ -29,6 +31,8 @@ try {
 
 async function bench() {
   const results = [];
+  if (settings.isAll) await prepareGroups(settings.suites, settings);
+  if (settings.isAll && settings.isPrepareOnly) return;
   const withNative = settings.withNative && hasNative();
   for (const suite of settings.suites) {
     const { name, title, waitsFor, group } = suite;

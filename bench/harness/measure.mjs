@@ -11,9 +11,13 @@ import { spread } from "./statistics.mjs";
 
 const COMMITTED = JSON.parse(readFileSync(new URL("../data/digests.json", import.meta.url), "utf8"));
 
+/** With `--all`, so that everything ends within a quarter of an hour. */
+const ALL_SECONDS_PER_SUITE = 10;
+const RUNS_MIN = 3;
+
 /** A result for each number of workers, with the native twin's numbers on as many threads. Rejects when an answer is wrong. */
 export async function measure(suite, settings) {
-  const { events = suite.events, runs, workers, directory, withNative, withProfile, isInProcess } = settings;
+  const { events = suite.events, runs, workers, directory, withNative, withProfile, isInProcess, isAll } = settings;
   const run = (count) => (isInProcess ? runHere(suite, data, { workers: count }) : runInProcess(suite.name, data, { workers: count }));
   const data = await suite.prepare({ directory, events });
   checkExpected(suite, events, data);
@@ -22,7 +26,7 @@ export async function measure(suite, settings) {
     if (!withNative || !suite.native || count > availableParallelism()) return null;
     return variant(suite, `the native program on ${count} threads`, data, () => runNative([...suite.native(data), "--threads", count]));
   });
-  await inTurn([...ours, ...natives.filter((native) => native !== null)], runs);
+  await inTurn([...ours, ...natives.filter((native) => native !== null)], runs, isAll ? ALL_SECONDS_PER_SUITE : Infinity);
   const profile = withProfile && !isInProcess && goals.some((goal) => goal.suite === suite.name) ? await profileOf(suite, data) : undefined;
   return ours.map((own, index) => ({
     suite: suite.name,
@@ -30,7 +34,7 @@ export async function measure(suite, settings) {
     kind: suite.kind,
     about: suite.about,
     workers: workers[index],
-    runs,
+    runs: own.samples.length,
     generatorSeconds: data.generatorSeconds,
     answersChecked: own.samples.length + (natives[index]?.samples.length ?? 0),
     expected: data.expected,
@@ -73,8 +77,13 @@ function variant(suite, what, { expected }, run) {
   return { samples, add };
 }
 
-async function inTurn(variants, runs) {
-  for (let round = 0; round < runs; round++) for (const each of round % 2 === 0 ? variants : variants.toReversed()) await each.add();
+/** Rounds of all variants. Those that take longer together than `secondsMax` are not repeated more than a few times. */
+async function inTurn(variants, runs, secondsMax = Infinity) {
+  const start = performance.now();
+  for (let round = 0; round < runs; round++) {
+    if (round >= RUNS_MIN && (performance.now() - start) / 1000 > secondsMax) return;
+    for (const each of round % 2 === 0 ? variants : variants.toReversed()) await each.add();
+  }
 }
 
 const perSecond = ({ events, seconds }) => events / seconds / 1e6;

@@ -101,7 +101,7 @@ export class ListReader {
 
   /** As `ColumnReader.skip`. */
   skip(rows: number): void {
-    for (let row = 0; row < rows; row++) this.#value(this.#shape);
+    for (const cursor of this.#cursors.get(this.#shape)!) for (let row = 0; row < rows; row++) cursor.skipRow();
   }
 
   /** As `ColumnReader.structValidity`. */
@@ -172,6 +172,15 @@ class LeafCursor {
     if (!this.#fill()) throw damaged(this.#pages.place(), "the column ends before the row group does");
     this.#entry++;
     return hasValue && this.#type.kind !== "void" ? this.#values!.value(0, this.#nextValue++) : null;
+  }
+
+  /** Passes over all entries of a row, and their values. */
+  skipRow(): void {
+    this.startOfRow();
+    do {
+      if (this.definition === this.#leaf.definition) this.#nextValue++;
+      this.#entry++;
+    } while (this.#fill() && this.#repetitions[this.#entry] !== 0);
   }
 
   /** Loads the next page if this one is used up; false at the end of the column. */
