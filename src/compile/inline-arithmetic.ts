@@ -4,7 +4,8 @@
  */
 import type { ErrorCode } from "../columnar/memory-layout.ts";
 import type { DataType } from "../columnar/types.ts";
-import { type InlineConditions, type InlineFunctions, type StrictEmission, strictFunction } from "./inline-function.ts";
+import type { FunctionBuilder } from "./emitter.ts";
+import { type Fail, type InlineConditions, type InlineFunctions, type StrictEmission, strictFunction } from "./inline-function.ts";
 import { acceptsDecimals, emitDecimals, isNarrowDecimal } from "./inline-decimal.ts";
 import { emitTemporalAddition, isTemporalAddition } from "./inline-interval.ts";
 
@@ -14,6 +15,19 @@ type Operator = "add" | "sub" | "mul";
 const INTEGER_BITS: Readonly<Record<string, 8 | 16 | 32 | 64>> = { byte: 8, short: 16, integer: 32, long: 64 };
 
 export const integerBits = (type: DataType): 8 | 16 | 32 | 64 | undefined => INTEGER_BITS[type.kind];
+
+/** Pops an i64, pushes it in the type's own width; fails when it does not fit. */
+export function emitNarrowLong(f: FunctionBuilder, to: DataType, fail: Fail): void {
+  const bits = integerBits(to)!;
+  if (bits === 64) return;
+  const value = f.local("i64");
+  f.tee(value);
+  f.get(value);
+  f.op(bits === 8 ? "i64.extend8_s" : bits === 16 ? "i64.extend16_s" : "i64.extend32_s", "i64.ne");
+  f.if(() => fail("cast_overflow"));
+  f.get(value);
+  f.op("i32.wrap_i64");
+}
 export const isFractional = (type: DataType): type is { kind: "float" } | { kind: "double" } =>
   type.kind === "float" || type.kind === "double";
 

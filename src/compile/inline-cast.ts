@@ -8,9 +8,10 @@ import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
 import type { FunctionBuilder } from "./emitter.ts";
-import { integerBits, isFractional } from "./inline-arithmetic.ts";
-import { emitDivideHalfUp, emitFit, emitPrecisionCheck, emitRescaleWide, isNarrowDecimal, pushWide } from "./inline-decimal.ts";
-import { emitKernelCheck, type Fail } from "./inline-function.ts";
+import { emitNarrowLong, integerBits, isFractional } from "./inline-arithmetic.ts";
+import { isNarrowDecimal, pushWide } from "./inline-decimal.ts";
+import { decimalToText, emitRescale, fromNarrow, fromWide, textToDecimal, toWide } from "./inline-decimal-cast.ts";
+import { type Conversion, emitKernelCheck, type Fail } from "./inline-function.ts";
 import { emitFloorDivide, emitScale, MICROS_PER_DAY } from "./inline-interval.ts";
 import { literalBytes } from "./literal.ts";
 import { textKernel } from "./text-casts.ts";
@@ -18,11 +19,6 @@ import { isUtc } from "./time-zone-names.ts";
 import type { CompiledValue } from "./value.ts";
 
 const MICROS_PER_SECOND = 1_000_000n;
-/** Doubles hold whole numbers up to this exactly. */
-const EXACT_DOUBLE_MAX = 2n ** 53n;
-
-/** Pushes the converted value. Failing does not fall through. */
-type Conversion = (f: FunctionBuilder, value: CompiledValue, fail: Fail, compiler: ExpressionCompiler) => void;
 
 /** Whether `compileCast` covers the cast. */
 export function isInlineCast(cast: Cast, options: CompileOptions): boolean {
@@ -162,26 +158,6 @@ const textToTimestamp: Conversion = (f, value, fail, { module }) => {
   f.get(result);
 };
 
-const textToDecimal =
-  (to: DecimalType): Conversion =>
-  (f, value, fail, { module }) => {
-    value.push();
-    f.i32(to.precision);
-    f.i32(to.scale);
-    f.call(module.kernel("decimal_parse", ["i64", "i32", "i32"], ["i64"]));
-    emitKernelCheck(f, fail);
-    emitFit(f, module, to);
-  };
-
-const decimalToText =
-  (scale: number): Conversion =>
-  (f, value, fail, { module }) => {
-    pushWide(f, module, value);
-    f.i32(scale);
-    f.call(module.kernel("decimal_format", ["i64", "i32"], ["i64"]));
-    emitKernelCheck(f, fail);
-  };
-
 const pushLong = (f: FunctionBuilder, value: CompiledValue): void => {
   value.push();
   if (value.physical !== "i64") f.op("i64.extend_i32_s");
@@ -259,19 +235,6 @@ function fromInteger(from: DataType, to: DataType): Conversion | null {
   return null;
 }
 
-/** Pops an i64, pushes it in the type's own width; fails when it does not fit. */
-function emitNarrowLong(f: FunctionBuilder, to: DataType, fail: Fail): void {
-  const bits = integerBits(to)!;
-  if (bits === 64) return;
-  const value = f.local("i64");
-  f.tee(value);
-  f.get(value);
-  f.op(bits === 8 ? "i64.extend8_s" : bits === 16 ? "i64.extend16_s" : "i64.extend32_s", "i64.ne");
-  f.if(() => fail("cast_overflow"));
-  f.get(value);
-  f.op("i32.wrap_i64");
-}
-
 function fromFractional(from: { kind: "float" } | { kind: "double" }, to: DataType): Conversion | null {
   const type = from.kind === "float" ? "f32" : "f64";
   const pushDouble = (f: FunctionBuilder, value: CompiledValue): void => {
@@ -317,96 +280,6 @@ function fromFractional(from: { kind: "float" } | { kind: "double" }, to: DataTy
     default:
       return null;
   }
-}
-
-function fromNarrow(from: DecimalType, to: DataType): Conversion | null {
-  if (to.kind === "boolean") {
-    return (f, value) => {
-      value.push();
-      f.op("i64.eqz", "i32.eqz");
-    };
-  }
-  if (isInteger(to)) {
-    return (f, value, fail) => {
-      value.push();
-      f.i64(10n ** BigInt(from.scale));
-      f.op("i64.div_s");
-      emitNarrowLong(f, to, fail);
-    };
-  }
-  if (to.kind === "decimal" && isNarrowDecimal(to)) {
-    return (f, value, fail) => {
-      value.push();
-      emitRescale(f, from.precision, from.scale, to, fail);
-    };
-  }
-  if (to.kind === "decimal") return toWide(from.precision, from.scale, to);
-  if (isFractional(to)) {
-    return (f, value, _, compiler) => {
-      emitDecimalToDouble(compiler, value, from.scale);
-      if (to.kind === "float") f.op("f32.demote_f64");
-    };
-  }
-  return null;
-}
-
-/** To a decimal of more than 18 digits, from an unscaled number of at most `digits` digits at scale `from`. */
-function toWide(digits: number, from: number, to: DecimalType): Conversion {
-  return (f, value, fail, { module }) => {
-    pushWide(f, module, value);
-    if (to.scale !== from || digits > to.precision) emitRescaleWide(f, module, from, to, fail);
-  };
-}
-
-function fromWide(from: DecimalType, to: DataType): Conversion | null {
-  if (to.kind !== "decimal") return null;
-  return (f, value, fail, { module }) => {
-    value.push();
-    emitRescaleWide(f, module, from.scale, to, fail);
-  };
-}
-
-/** Both numbers exact: one division rounds correctly. Larger ones take the slow way. */
-function emitDecimalToDouble(compiler: ExpressionCompiler, value: CompiledValue, scale: number): void {
-  const { f, module } = compiler;
-  const quick = (): void => {
-    value.push();
-    f.op("f64.convert_i64_s");
-    if (scale === 0) return;
-    f.f64(10 ** scale);
-    f.op("f64.div");
-  };
-  if (scale === 0) return quick();
-  value.push();
-  f.i64(EXACT_DOUBLE_MAX);
-  f.op("i64.add");
-  f.i64(2n * EXACT_DOUBLE_MAX);
-  f.op("i64.le_u");
-  f.if(
-    quick,
-    () => {
-      value.push();
-      f.i32(scale);
-      f.call(module.host("decimal_to_double", ["i64", "i32"], ["f64"]));
-    },
-    "f64",
-  );
-}
-
-/** Pops an unscaled number of at most `digits` digits at scale `from`, pushes it at the scale of `to`; fails beyond its precision. */
-function emitRescale(f: FunctionBuilder, digits: number, from: number, to: DecimalType, fail: Fail): void {
-  const up = to.scale - from;
-  if (up < 0) {
-    f.i64(10n ** BigInt(-up));
-    emitDivideHalfUp(f);
-    if (digits + up + 1 > to.precision) emitPrecisionCheck(f, to.precision, fail);
-    return;
-  }
-  const digitsMax = Math.max(to.precision - up, 0);
-  if (digits > digitsMax) emitPrecisionCheck(f, digitsMax, fail);
-  if (up === 0) return;
-  f.i64(10n ** BigInt(up));
-  f.op("i64.mul");
 }
 
 const dateToTimestamp: Conversion = (f, value, fail) => {

@@ -35,6 +35,9 @@ export type InlineFunctions = Readonly<Record<string, InlineFunction>>;
 /** Emits "this row's evaluation is in error": does not fall through. `kernel`: the error is in the error cell already. */
 export type Fail = (code: ErrorCode | "kernel") => void;
 
+/** Pushes the converted value. Failing does not fall through. */
+export type Conversion = (f: FunctionBuilder, value: CompiledValue, fail: Fail, compiler: ExpressionCompiler) => void;
+
 /** Fails if a kernel has set the error cell. */
 export function emitKernelCheck(f: FunctionBuilder, fail: Fail): void {
   f.i32(0);
