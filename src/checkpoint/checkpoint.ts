@@ -26,6 +26,9 @@ export interface CheckpointInventory {
   readonly hasCommitFiles: boolean;
 }
 
+/** Batches that are purged together when at least eight times as many stay. */
+const PURGED_AT_ONCE = 16;
+
 export class Checkpoint {
   readonly path: string;
   readonly queryId: string;
@@ -209,9 +212,13 @@ export class Checkpoint {
     this.#sweepCandidates = [...new Set([...this.#sweepCandidates, prepared, ...changes])];
   }
 
-  /** In the background: removes the records of batches before `batchId` and the state files that no remaining record lists. */
-  purgeBelow(batchId: number): void {
-    if (batchId <= this.#purgedBelow) return;
+  /**
+   * In the background: removes the records of all batches but the newest `minBatches` up to `newest`, and the state files that no remaining
+   * record lists. Syncs wait for removals, so many go at a time, seldom.
+   */
+  retain(minBatches: number, newest: number): void {
+    const batchId = newest - minBatches;
+    if (batchId - this.#purgedBelow < Math.max(1, Math.min(PURGED_AT_ONCE, minBatches / 8))) return;
     this.#inBackground(async () => {
       for (let id = this.#purgedBelow; id < batchId; id++) {
         // Records first: who reads meanwhile never finds a record without its files. What a crash leaves behind is swept by the next start.

@@ -63,7 +63,9 @@ export async function agreeOnLayouts({ log, wanted, path, isNew, committedSchema
   const operators = wanted.map((operator) => ({ ...operator, layout: layouts.get(operator.operatorId)! }));
   const following = (schema: number): StateSchema => ({ schema, parent: base.schema, operators });
   // A start before this one that did not get to a commit, or one after which the checkpoint was taken back.
-  const again = known.find((schema) => stateSchemaJson(schema) === stateSchemaJson(following(schema.schema)));
+  const again = known.find(
+    (schema) => schema.parent === base.schema && stateSchemaJson(schema) === stateSchemaJson(following(schema.schema)),
+  );
   const next = again ?? following(Math.max(...known.map(({ schema }) => schema)) + 1);
   if (!again) await log.putIfAbsent(fileName(next.schema), stateSchemaJson(next));
   return { layouts, schemas: [...chain, next] };

@@ -317,7 +317,7 @@ export class MicroBatchExecution {
     failpoint("before-source-commit");
     for (const [i, committed] of offsets.entries()) if (committed !== null) await this.#parts.sources[i]!.commit(committed);
     failpoint("after-source-commit");
-    this.#parts.checkpoint.purgeBelow(batchId - this.#conf.minBatchesToRetain);
+    this.#parts.checkpoint.retain(this.#conf.minBatchesToRetain, batchId);
   }
 
   async #refreshStaticTables(): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { nodePorts } from "../../src/base/node-ports.ts";
 import { Checkpoint } from "../../src/checkpoint/checkpoint.ts";
+import { batchIdsAmong } from "../../src/checkpoint/metadata-log.ts";
 import { encodeLogFile } from "../../src/checkpoint/log-file.ts";
 import { effectiveConf, type OffsetRecord } from "../../src/checkpoint/offset-log.ts";
 import { MemoryFileSystem } from "../support/memory-file-system.ts";
@@ -179,7 +180,7 @@ test("purging keeps what the retained commits need, and the newest record alone 
   for (let batchId = 0; batchId < 12; batchId++) {
     await runBatch(checkpoint, batchId, [await stateFile(`state/changes/${batchId}`)]);
     if (batchId % 4 === 3) checkpoint.addSnapshot({ batchId, files: [await stateFile(`state/snapshots/${batchId}`)] });
-    checkpoint.purgeBelow(batchId - 1);
+    checkpoint.retain(1, batchId);
   }
   await runBatch(checkpoint, 12, [await stateFile("state/changes/12")]);
   await files.writeNew("/c/state/changes/unlisted", Buffer.from("x"));
@@ -215,6 +216,21 @@ test("purging keeps what the retained commits need, and the newest record alone 
   expect(files.paths()).not.toContain("/c/state/changes/unlisted");
 });
 
+test("where many batches stay, some are purged at a time, and never one too many", async () => {
+  const files = new MemoryFileSystem();
+  const checkpoint = await Checkpoint.open(testPorts(files), "/c");
+  const counts = new Set<number>();
+  for (let batchId = 0; batchId < 150; batchId++) {
+    await runBatch(checkpoint, batchId);
+    checkpoint.retain(40, batchId);
+    await new Promise((resolve) => setImmediate(resolve));
+    counts.add(batchIdsAmong(await files.list("/c/commits")).length);
+  }
+  await checkpoint.close();
+  expect(Math.max(...counts)).toBeLessThan(40 + 8);
+  expect(batchIdsAmong(await files.list("/c/offsets"))).toEqual(Array.from({ length: 45 }, (_, i) => 105 + i));
+});
+
 test("a commit record stays short however many batches follow a snapshot, and still tells the whole state", async () => {
   const files = new MemoryFileSystem();
   const checkpoint = await Checkpoint.open(testPorts(files), "/c");
@@ -227,7 +243,7 @@ test("a commit record stays short however many batches follow a snapshot, and st
   const runTo = async (from: number, to: number) => {
     for (let batchId = from; batchId < to; batchId++) {
       await runBatch(checkpoint, batchId, [await stateFile(`state/changes/${batchId}`)]);
-      checkpoint.purgeBelow(batchId - 5);
+      checkpoint.retain(5, batchId);
     }
   };
   await runTo(0, 300);

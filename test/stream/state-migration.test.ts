@@ -447,6 +447,24 @@ describe("without consent", () => {
   });
 });
 
+test("back to the aggregates of the first program: a schema of its own, which the next start finds", async () => {
+  const input = memoryStream(spark(), "k STRING, i INT");
+  const options = { outputMode: "update", checkpointLocation: newCheckpoint(), conf: migrate } as const;
+  await testStream(keyed(input, "avg(i)"), options, addData(input, ["a", 3]), checkNewAnswer(["a", 3]));
+  await testStream(keyed(input, "max(i)"), options, startStream(), addData(input, ["a", 5]), checkNewAnswer(["a", 5]));
+  await testStream(
+    keyed(input, "avg(i)"),
+    options,
+    startStream(),
+    addData(input, ["a", 7]),
+    checkNewAnswer(["a", 7]),
+    stopStream(),
+    startStream({ workers: 2 }),
+    addData(input, ["a", 8]),
+    checkNewAnswer(["a", 7.5]),
+  );
+});
+
 test.each([
   ["a narrower type", "min(CAST(i AS BIGINT))", "min(i)", "column min.min is bigint in the state, and not every such value is int"],
   [
