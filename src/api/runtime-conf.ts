@@ -38,7 +38,10 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
   "spark.sql.caseSensitive": { description: "Whether column names differ by case.", default: "false", check: isBoolean },
   "spark.sql.session.timeZone": {
     description: "Time zone of dates, and of times without a zone. Default: that of the machine.",
-    default: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    // Asked when it is needed: loading the zones takes a tenth of a start.
+    get default() {
+      return Intl.DateTimeFormat().resolvedOptions().timeZone;
+    },
     check: isTimeZone,
   },
   "spark.sql.shuffle.partitions": {
@@ -60,7 +63,11 @@ const confKeys: Readonly<Record<string, ConfKey>> = {
     default: "false",
     check: isBoolean,
   },
-  "spark.sql.streaming.minBatchesToRetain": { description: "Batches whose logs and state are kept.", default: "100", check: isCount },
+  "spark.sql.streaming.minBatchesToRetain": {
+    description: "Batches whose logs and state are kept, at least.",
+    default: "100",
+    check: isCount,
+  },
   "spark.sql.streaming.multipleWatermarkPolicy": {
     description: "Whether the slowest or the fastest input sets the watermark.",
     default: "min",
