@@ -1,5 +1,5 @@
 /** Schemas as Spark's JSON (`StructType.json`), which checkpoints and Parquet footers hold; `sql/schema-json.ts` reads it. Any thread. */
-import type { DataType } from "./types.ts";
+import { type DataType, simpleString } from "./types.ts";
 
 /** Compact JSON, keys in Spark's order. */
 export function schemaToJson(schema: DataType): string {
@@ -36,11 +36,9 @@ function toJson(type: DataType): unknown {
 export function typeName(type: DataType): string {
   switch (type.kind) {
     case "decimal":
-      return `decimal(${type.precision},${type.scale})`;
     case "day_time_interval":
-      return "interval day to second";
     case "year_month_interval":
-      return "interval year to month";
+      return simpleString(type);
     default:
       return type.kind;
   }

@@ -74,16 +74,20 @@ function nextRun(state: usize): bool {
   return true;
 }
 
+/** Values that are left in the run, of the next one where it is through; 0: there is none, or it is damaged. */
+@inline function leftInRun(state: usize): u32 {
+  const left = load<u32>(state, LEFT);
+  if (left != 0) return left;
+  return nextRun(state) ? load<u32>(state, LEFT) : 0;
+}
+
 /** `count` values of at most 8 bits, one per byte. */
 export function parquet_stream_bytes(state: usize, out: usize, count: u32): u32 {
   const width = load<u32>(state, WIDTH);
   if (width > 8) return 0;
   while (count != 0) {
-    let left = load<u32>(state, LEFT);
-    if (left == 0) {
-      if (!nextRun(state)) return 0;
-      left = load<u32>(state, LEFT);
-    }
+    const left = leftInRun(state);
+    if (left == 0) return 0;
     const n = min(left, count);
     const mode = load<u32>(state, MODE);
     if (mode == REPEATED) {
@@ -145,11 +149,8 @@ export function parquet_gather(state: usize, dictionary: usize, size: u32, width
   const bits = load<u32>(state, WIDTH);
   if (bits > 32) return 0;
   while (count != 0) {
-    let left = load<u32>(state, LEFT);
-    if (left == 0) {
-      if (!nextRun(state)) return 0;
-      left = load<u32>(state, LEFT);
-    }
+    const left = leftInRun(state);
+    if (left == 0) return 0;
     let n = min(left, count);
     if (load<u32>(state, MODE) == REPEATED) {
       const value = load<u32>(state, VALUE);
@@ -177,11 +178,8 @@ export function parquet_gather_picked(
   if (bits > 32) return 0;
   const last = positions + 2 * picked;
   while (count != 0) {
-    let left = load<u32>(state, LEFT);
-    if (left == 0) {
-      if (!nextRun(state)) return 0;
-      left = load<u32>(state, LEFT);
-    }
+    const left = leftInRun(state);
+    if (left == 0) return 0;
     let n = min(left, count);
     const first = positions;
     if (load<u32>(state, MODE) == REPEATED) {
@@ -210,11 +208,8 @@ export function parquet_gather_picked(
 /** Passes over `count` values. */
 export function parquet_stream_skip(state: usize, count: u32): u32 {
   while (count != 0) {
-    let left = load<u32>(state, LEFT);
-    if (left == 0) {
-      if (!nextRun(state)) return 0;
-      left = load<u32>(state, LEFT);
-    }
+    const left = leftInRun(state);
+    if (left == 0) return 0;
     const n = min(left, count);
     if (load<u32>(state, MODE) != REPEATED) store<u32>(state, load<u32>(state, INDEX) + n, INDEX);
     store<u32>(state, left - n, LEFT);
