@@ -1,16 +1,17 @@
 /**
  * Dies at every named step of the commit protocol, in every kind of query and sink, as a process and as a machine, and once more during the
- * recovery from it. MILLRACE_LONG=1: all of it, and two places for the second death; otherwise every 23rd case.
+ * recovery from it. MILLRACE_LONG=1: all of it, and two places for the second death; otherwise every 23rd case. MILLRACE_SEED=<first>-<last>: these
+ * cases.
  */
 import { afterEach, expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName, observeFailpoints } from "../../src/base/failpoint.ts";
 import { killAt } from "./kill-at.ts";
 import { Gone } from "./machine.ts";
 import { Scenario } from "./scenario.ts";
+import { caseNumbers, isLong } from "./seeds.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
-const isLong = process.env["MILLRACE_LONG"] !== undefined;
-const STRIDE = isLong ? 1 : 23;
+const STRIDE = 23;
 /** Enough for a snapshot and for compacted logs; the second death comes after so many calls that change the disk. */
 const FILES = 12;
 const SECOND_DEATHS = isLong ? [null, 3, 14] : [null, 9];
@@ -57,10 +58,9 @@ async function run({ workload, point, hit, loses, secondAfter }: Case, seed: num
 
 test("exact after a death at every step, and another one during recovery", { timeout: 3_600_000 }, async () => {
   const reached = new Map<FailpointName, number>(FAILPOINTS.map((name) => [name, 0]));
-  let ran = 0;
-  for (const [index, each] of cases.entries()) {
-    if (index % STRIDE !== 0) continue;
-    ran++;
+  const numbers = caseNumbers(cases.length, STRIDE);
+  for (const index of numbers) {
+    const each = cases[index]!;
     const { workload, point, hit, loses, secondAfter } = each;
     const wasReached = await run(each, index).catch((error: unknown) => {
       throw new Error(`${workload.name}, ${loses} lost at ${point}:${hit}, again after ${secondAfter} calls (case ${index})`, {
@@ -69,6 +69,6 @@ test("exact after a death at every step, and another one during recovery", { tim
     });
     if (wasReached) reached.set(point, reached.get(point)! + 1);
   }
-  console.log(`${ran} of ${cases.length} cases; ${[...reached].map(([name, count]) => `${name} ${count}`).join(", ")}`);
+  console.log(`${numbers.length} of ${cases.length} cases; ${[...reached].map(([name, count]) => `${name} ${count}`).join(", ")}`);
   expect([...reached].filter(([, count]) => count === 0)).toEqual([]);
 });

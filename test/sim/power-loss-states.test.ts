@@ -6,9 +6,9 @@
 import { expect, test } from "vitest";
 import type { DiskOperation, LossModel } from "./disk.ts";
 import { Scenario } from "./scenario.ts";
+import { isLong } from "./seeds.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
-const isLong = process.env["MILLRACE_LONG"] !== undefined;
 const STATES_PER_PREFIX = isLong ? 8 : 1;
 const STRIDE = isLong ? 1 : 11;
 const FILES = 4;

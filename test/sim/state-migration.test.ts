@@ -1,6 +1,7 @@
 /**
  * Every start is of a changed program, and each dies at a step of the protocol: the state goes from one form to the next, and every batch is
- * exact whoever ran it, with memory for all of the state and with most of it on disk. MILLRACE_LONG=1: all cases; otherwise every 29th.
+ * exact whoever ran it, with memory for all of the state and with most of it on disk. MILLRACE_LONG=1: all cases; otherwise every 29th;
+ * MILLRACE_SEED=<first>-<last>: these.
  */
 import { afterEach, expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName, observeFailpoints } from "../../src/base/failpoint.ts";
@@ -9,11 +10,12 @@ import { functions as F } from "../../src/index.ts";
 import { killAt } from "./kill-at.ts";
 import { Gone } from "./machine.ts";
 import { Scenario } from "./scenario.ts";
+import { caseNumbers } from "./seeds.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
 const { col, count, expr, lit, sum, window } = F;
 
-const STRIDE = process.env["MILLRACE_LONG"] === undefined ? 29 : 1;
+const STRIDE = 29;
 const FILES = 10;
 const MEMORY_LIMITS = ["4g", "20k"];
 
@@ -119,15 +121,15 @@ async function run({ workload, point, loses, hit, secondAfter, memoryLimit }: Ca
 }
 
 test("exact, however the programs die that follow each other", { timeout: 3_600_000 }, async () => {
-  let [ran, deaths] = [0, 0];
-  for (const [index, each] of cases.entries()) {
-    if (index % STRIDE !== 0) continue;
-    ran++;
+  const numbers = caseNumbers(cases.length, STRIDE);
+  let deaths = 0;
+  for (const index of numbers) {
+    const each = cases[index]!;
     deaths += await run(each, index).catch((error: unknown) => {
       const { workload, point, hit, loses, secondAfter } = each;
       throw new Error(`${workload}, ${loses} lost at ${point}:${hit}, before after ${secondAfter} calls (case ${index})`, { cause: error });
     });
   }
-  console.log(`${ran} of ${cases.length} cases, ${deaths} deaths`);
-  expect(deaths).toBeGreaterThan(2 * ran);
+  console.log(`${numbers.length} of ${cases.length} cases, ${deaths} deaths`);
+  expect(deaths).toBeGreaterThan(2 * numbers.length);
 });
