@@ -26,6 +26,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   "checkpoint/state-files.js": {
     "what the older snapshot needs is purged": ["batchId <= before)", "batchId <= before + 3)"],
     "changes are redone in another order": [".filter(isAfter)", ".filter(isAfter).reverse()"],
+    "an index is written again": ["if (this.#newIndex?.lastBatch === lastBatch)", "if (false)"],
     "changes after a snapshot are left out": ["batchId > snapshot.batchId", "batchId > snapshot.batchId + 1"],
   },
   "connectors/file/file-sink.js": {
@@ -51,6 +52,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "the sink commits before the offsets are durable": ["await isPlanned;", ""],
     "the first batch writes state before its offsets are durable": ["batchId === 0 ? isPlanned : DONE", "DONE"],
     "a new attempt starts from the state of the failed one": ["if (tries > 1)", "if (false)"],
+    "a commit record that could not be written counts": ["await isLogged;", ""],
     "an error of a commit is taken for success": ["held !== attempt.attempt", "held === undefined"],
     "an error of a commit is taken for failure": ["if (held === null)", "if (true)"],
     "what a failed sync left is taken for published": ["|| isNotDurable(error)", ""],
