@@ -13,7 +13,7 @@ import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../col
 import type { Kernels } from "../kernels/load.ts";
 import type { ChunkName } from "./chunk-key.ts";
 import type { StateKernels } from "./state-contract.ts";
-import type { StateFileWriter } from "./state-file.ts";
+import type { FrameTarget, StateFileWriter } from "./state-file.ts";
 
 export interface StateStoreOptions {
   /** Identifies the operator within the query; stable over restarts. */
@@ -127,6 +127,21 @@ export class StateStore {
     return this.#kernel("store_apply_frame", address, length);
   }
 
+  /** Frames of changes that follow may wait for each other in `bytes` bytes of memory, or less where there are none; until `endRedo`. */
+  beginRedo(bytes: number): void {
+    this.#kernel("store_redo_begin", bytes);
+  }
+
+  /** As `applyFrame`, but the rows of changes may be redone later, in another order that comes to the same. */
+  queueFrame(address: number, length: number): number {
+    return this.#kernel("store_queue_frame", address, length);
+  }
+
+  endRedo(): void {
+    if (this.#kernel("store_redo_end") === 0) return;
+    throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `the changes of state operator ${this.operatorId}` });
+  }
+
   /**
    * Takes over a chunk that came from the chunk store into `bytes` bytes of the state heap; chunks of a bucket by ascending code. False: it is no
    * chunk of this store.
@@ -193,4 +208,12 @@ export class StateStore {
     if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.#options.operatorId}` });
     return address;
   }
+}
+
+/** The store as one that lets changes wait, between `beginRedo` and `endRedo`. */
+export function queueOf(store: StateStore): FrameTarget {
+  return {
+    ownsPartition: (partition) => store.ownsPartition(partition),
+    applyFrame: (address, length) => store.queueFrame(address, length),
+  };
 }

@@ -12,6 +12,7 @@ export * from "./nexmark";
 export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
 export { json_next } from "./json-scan";
 export * from "./change-log";
+export { store_redo_begin, store_redo_end } from "./redo";
 export { store_adopt_chunk, store_adopt_cold, store_has_bucket, store_stage, store_unstage } from "./chunk-store";
 export * from "./image-checksum";
 export { state_bytes, state_reclaim, state_set_limit, store_chunk_counts } from "./cold-chunk";
