@@ -33,6 +33,8 @@ export class StateFiles {
   #lists: StateFileLists = { snapshots: [], indexes: [], changes: [] };
   /** Written after the newest commit; the next commit record lists it. */
   #newSnapshot: BatchFiles | null = null;
+  /** The newest index file of this run: an attempt that failed after it was written has it already. */
+  #newIndex: ChangeIndex | null = null;
 
   constructor(files: FileSystem, writer: AtomicFiles, checkpointPath: string, queryId: string) {
     this.#files = files;
@@ -155,10 +157,12 @@ export class StateFiles {
 
   async #writeIndex(epoch: number, changes: readonly BatchFiles[]): Promise<ChangeIndex> {
     const { batchId: lastBatch } = changes.at(-1)!;
+    if (this.#newIndex?.lastBatch === lastBatch) return this.#newIndex;
     const name = `${lastBatch}-${epoch}`;
     await this.#writer.makeDirectory(`${this.#root}/${INDEX_DIRECTORY}`);
     await this.#writer.create(`${this.#root}/${INDEX_DIRECTORY}`, name, encodeChangeIndex(this.#queryId, lastBatch, changes));
-    return { lastBatch, path: `${INDEX_DIRECTORY}/${name}` };
+    this.#newIndex = { lastBatch, path: `${INDEX_DIRECTORY}/${name}` };
+    return this.#newIndex;
   }
 
   async #readIndex({ lastBatch, path }: ChangeIndex): Promise<readonly BatchFiles[] | null> {

@@ -21,6 +21,8 @@ export interface BatchParts {
   readonly reporter: ProgressReporter;
 }
 
+const DONE = Promise.resolve();
+
 /**
  * Runs and commits a batch, whose offsets are durable when `isPlanned` resolves. `nextWatermarkMs` turns what the batch saw into the watermark
  * that the commit record carries. Rejects when the query has to end; the batch is then undone, or, when the sink may hold it, left for recovery to
@@ -46,8 +48,11 @@ export async function executeBatch(
     await publish(parts, attempt, prepared.output);
     return prepared;
   });
-  await reporter.time("commitOffsets", () => checkpoint.commit(record));
-  await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
+  const isLogged = reporter.time("commitOffsets", () => checkpoint.commit(record));
+  const isForgotten = runner.commit(batchId, isLogged);
+  await Promise.allSettled([isLogged, isForgotten]);
+  await isLogged;
+  await surviveWorkerDeath(parts, batchId, () => isForgotten);
   return output;
 }
 
@@ -70,7 +75,7 @@ export async function executeUnlogged(
       await undo(parts, ran.attempt);
       throw error;
     }
-    await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
+    await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId, DONE));
     return ran;
   });
 }
@@ -105,13 +110,16 @@ async function runAttempts<Prepared>(
   prepare: (attempt: BatchAttempt, output: BatchOutput) => Promise<Prepared>,
 ): Promise<Prepared> {
   const { random, checkpoint, runner } = parts;
+  // State in a checkpoint without any offsets is taken for that of a query whose logs are gone.
+  const mayWriteState = batchId === 0 ? isPlanned : DONE;
   for (let tries = 1; ; tries++) {
     const attempt: BatchAttempt = { batchId, attempt: random.uuid(), epoch: checkpoint.epoch };
     try {
       if (tries > 1) await restoreState(checkpoint, runner, batchId - 1);
-      const output = await runner.run({ ...input, attempt }, isPlanned);
+      const output = await runner.run({ ...input, attempt }, mayWriteState);
+      const prepared = await prepare(attempt, output);
       await isPlanned;
-      return await prepare(attempt, output);
+      return prepared;
     } catch (error) {
       await Promise.allSettled([isPlanned]);
       await undo(parts, attempt);

@@ -65,14 +65,14 @@ export interface BatchRunner {
   /** Loads state. Called once, and again after a failed batch whose worker died. */
   restore(start: StateStart): Promise<void>;
   /**
-   * S2: runs all stages and, once `isPlanned` says that the offsets are durable, writes the change files of this attempt. State in memory is at
+   * S2: runs all stages and, once `mayWriteState` has resolved, writes the change files of this attempt. State in memory is at
    * the new version but can still be undone. Rejects with a typed error when a task failed; the caller then calls `abort`.
    */
-  run(input: BatchInput, isPlanned: Promise<void>): Promise<BatchOutput>;
+  run(input: BatchInput, mayWriteState: Promise<void>): Promise<BatchOutput>;
   /** S3: makes the change files durable. Resolves to the output with the time that they took. */
   sync(output: BatchOutput): Promise<BatchOutput>;
-  /** The batch is committed: forget the undo records. */
-  commit(batchId: number): Promise<void>;
+  /** The sink holds the batch: forget the undo records. State is copied in the background only once `isLogged`, the commit record, is durable. */
+  commit(batchId: number, isLogged: Promise<void>): Promise<void>;
   /** Undo everything the batch did to the state in memory. */
   abort(batchId: number): Promise<void>;
   /**

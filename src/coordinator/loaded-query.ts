@@ -115,11 +115,11 @@ export class LoadedQuery {
   }
 
   /**
-   * Runs all stages over `sources` (one entry per source of the program) and, once `isPlanned` has resolved, has the changes of state written.
+   * Runs all stages over `sources` (one entry per source of the program) and, once `mayWriteState` has resolved, has the changes of state written.
    * Workers take commands in order, so `begin` travels with the first stage and `changes` with the last: a command that nothing waits for costs
    * no time of its own.
    */
-  async run(batch: BatchParameters, sources: readonly SourceSplits[], isPlanned: Promise<void> = DONE): Promise<StagesResult> {
+  async run(batch: BatchParameters, sources: readonly SourceSplits[], mayWriteState: Promise<void> = DONE): Promise<StagesResult> {
     const begun = this.#pool.all({ kind: "begin", query: this.number, batch });
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
@@ -141,7 +141,7 @@ export class LoadedQuery {
       } else {
         const { operator } = stage.input;
         const merged = this.#merge(stage, sent.get(operator) ?? []);
-        const [replies, written] = await settle([merged, stage === lastMerge ? this.#writeChanges(isPlanned) : NO_FILES]);
+        const [replies, written] = await settle([merged, stage === lastMerge ? this.#writeChanges(mayWriteState) : NO_FILES]);
         statistics = replies;
         changeFiles = written;
         const stateReplies = replies.flatMap((reply) => (reply.state ? [reply.state] : []));
@@ -202,9 +202,9 @@ export class LoadedQuery {
     return this.program.operators.some(({ state }) => state);
   }
 
-  async #writeChanges(isPlanned: Promise<void>): Promise<readonly ChangeFile[]> {
+  async #writeChanges(mayWriteState: Promise<void>): Promise<readonly ChangeFile[]> {
     if (!this.#hasState) return [];
-    await isPlanned;
+    await mayWriteState;
     failpoint("before-change-files");
     return (await this.#pool.all({ kind: "changes", query: this.number })).flat();
   }

@@ -17,7 +17,7 @@ import { type StageStatistics, statisticsText } from "./stage-statistics.ts";
 import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
 import { isWorkerDeath } from "./worker-death.ts";
-import type { WorkerPool } from "./worker-pool.ts";
+import { settle, type WorkerPool } from "./worker-pool.ts";
 
 export interface StageRunnerParts {
   readonly pool: WorkerPool;
@@ -77,7 +77,7 @@ export class StageRunner implements BatchRunner {
     }
   }
 
-  async run(input: BatchInput, isPlanned: Promise<void>): Promise<BatchOutput> {
+  async run(input: BatchInput, mayWriteState: Promise<void>): Promise<BatchOutput> {
     const { query, functions, sources, bindings } = this.#parts;
     const { program } = query;
     const splits = bindings.map((binding): SourceSplits => {
@@ -88,7 +88,7 @@ export class StageRunner implements BatchRunner {
     });
     const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
     this.#epoch = attempt.epoch;
-    const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits, isPlanned);
+    const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits, mayWriteState);
     this.#lastBatches.push(result.stages);
     if (this.#lastBatches.length > EXPLAINED_BATCHES) this.#lastBatches.shift();
     failpoint("after-change-files");
@@ -118,8 +118,8 @@ export class StageRunner implements BatchRunner {
     return { ...output, stateOperators: output.stateOperators.map((operator) => ({ ...operator, commitTimeMs })) };
   }
 
-  async commit(batchId: number): Promise<void> {
-    const sizes = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+  async commit(batchId: number, isLogged: Promise<void>): Promise<void> {
+    const [sizes] = await settle([this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number }), isLogged]);
     this.#parts.snapshots?.committed(batchId, this.#epoch, sizes);
   }
 

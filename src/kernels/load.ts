@@ -52,7 +52,10 @@ export function compileKernels(): WebAssembly.Module {
 
 export function createMemory(): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+    const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+    // Where address space is short V8 may give a memory that cannot grow.
+    memory.grow(1);
+    return memory;
   } catch (error) {
     throw new MillraceError("WORKER_MEMORY_RESERVATION_FAILED", {}, { cause: error });
   }

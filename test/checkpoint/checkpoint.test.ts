@@ -231,6 +231,22 @@ test("where many batches stay, some are purged at a time, and never one too many
   expect(batchIdsAmong(await files.list("/c/offsets"))).toEqual(Array.from({ length: 45 }, (_, i) => 105 + i));
 });
 
+test("the record of a batch that runs again after it wrote an index lists that index", async () => {
+  const files = new MemoryFileSystem();
+  const checkpoint = await Checkpoint.open(testPorts(files), "/c");
+  const change = (batchId: number) => ({ path: `state/changes/${batchId}`, lengthBytes: 1, crc32c: 0 });
+  for (let batchId = 0; batchId < 128; batchId++) await runBatch(checkpoint, batchId, [change(batchId)]);
+  const attempts = ["a", "b"].map((attempt) => ({ batchId: 128, attempt, nextBatchWatermarkMs: 0, receipt: { rows: 0 } }));
+  for (const fields of attempts) {
+    const { indexes, changes } = await checkpoint.commitRecord(fields, [change(128)]);
+    expect({ indexes, changes }).toEqual({
+      indexes: [{ lastBatch: 127, path: "state/index/127-0" }],
+      changes: [{ batchId: 128, files: [change(128)] }],
+    });
+  }
+  await checkpoint.close();
+});
+
 test("a commit record stays short however many batches follow a snapshot, and still tells the whole state", async () => {
   const files = new MemoryFileSystem();
   const checkpoint = await Checkpoint.open(testPorts(files), "/c");

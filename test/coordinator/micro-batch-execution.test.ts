@@ -18,8 +18,8 @@ test("a batch goes through its steps in order, and the previous batch is committ
     "run 0",
     "sink.commit 0",
     "runner.commit 0",
-    "source.commit 2",
     "run 1",
+    "source.commit 2",
     "sink.commit 1",
     "runner.commit 1",
     "source.stop",
@@ -40,6 +40,42 @@ test("a batch goes through its steps in order, and the previous batch is committ
   expect(world.rows()).toEqual([1, 2, 3]);
   expect(query.isActive).toBe(false);
   expect(query.status()).toEqual({ message: "Stopped", isDataAvailable: false, isTriggerActive: false });
+});
+
+test("a batch writes its state while its offsets are written, except the first; the sink waits for both", async () => {
+  const world = new World();
+  const { query, source } = await openQuery(world, { isStateful: true });
+  const writeNew = world.files.writeNew.bind(world.files);
+  let release = () => {};
+  let offsetsBegun = Promise.resolve();
+  const holdOffsets = () => {
+    const held = new Promise<void>((resolve) => (release = resolve));
+    offsetsBegun = new Promise((begun) => {
+      world.files.writeNew = async (path, bytes) => {
+        if (path.includes("/offsets/")) {
+          begun();
+          await held;
+        }
+        await writeNew(path, bytes);
+      };
+    });
+  };
+  const seenBeforeOffsets = async () => {
+    holdOffsets();
+    source.available++;
+    const isThrough = query.processAllAvailable();
+    await offsetsBegun;
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    const seen = [ordered(world).at(-1), world.files.paths().filter((path) => path.includes("/state/changes/")).length];
+    release();
+    await isThrough;
+    return seen;
+  };
+  query.start();
+  expect(await seenBeforeOffsets()).toEqual(["restore -1", 0]);
+  expect(await seenBeforeOffsets()).toEqual(["run 1", 2]);
+  await query.stop();
+  expect(world.rows()).toEqual([1, 2]);
 });
 
 test("an uncommitted batch runs again with the same range, splits, clock and watermark, though there is more data now", async () => {
@@ -366,13 +402,13 @@ test("the status of a batch that takes long says what it waits for", async () =>
   const { query, source, runner } = await openQuery(world);
   const seen: string[] = [];
   const run = runner.run.bind(runner);
-  runner.run = async (input, isPlanned) => {
+  runner.run = async (input, mayWriteState) => {
     seen.push(query.status().message);
     await world.ports.time.advance(3500);
     seen.push(query.status().message);
     Object.assign(runner, { waitingFor: () => "2 s for worker 1 (scan)" });
     seen.push(query.status().message);
-    return run(input, isPlanned);
+    return run(input, mayWriteState);
   };
   query.start();
   source.available = 1;

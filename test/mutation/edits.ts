@@ -49,6 +49,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     ],
     "the sink commits before the change files are durable": ["runner.sync(ran),", "ran,"],
     "the sink commits before the offsets are durable": ["await isPlanned;", ""],
+    "the first batch writes state before its offsets are durable": ["batchId === 0 ? isPlanned : DONE", "DONE"],
     "a new attempt starts from the state of the failed one": ["if (tries > 1)", "if (false)"],
     "an error of a commit is taken for success": ["held !== attempt.attempt", "held === undefined"],
     "an error of a commit is taken for failure": ["if (held === null)", "if (true)"],

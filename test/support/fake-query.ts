@@ -117,8 +117,8 @@ export class FakeRunner implements BatchRunner {
     this.#total = newest ? Number(Buffer.from(await this.world.files.readFile(`${CHECKPOINT}/${newest.path}`)).toString()) : 0;
   }
 
-  async run(input: BatchInput, isPlanned: Promise<void>): Promise<BatchOutput> {
-    await isPlanned;
+  async run(input: BatchInput, mayWriteState: Promise<void>): Promise<BatchOutput> {
+    await mayWriteState;
     this.world.log.push(`run ${input.attempt.batchId}`);
     this.inputs.push(input);
     await this.onRun();
