@@ -105,8 +105,24 @@ export interface StateKernels {
   store_stage(state: Address, cursor: Address, out: Address, max: number, bytesMax: number): number;
   store_unstage(state: Address): void;
   store_has_bucket(state: Address, partition: number, bucket: bigint): number;
-  store_adopt_chunk(state: Address, partition: number, bucket: bigint, chunk: Address, bytes: number, isSaved: number): number;
-  store_adopt_cold(state: Address, partition: number, bucket: bigint, header: Address, bytes: number, checksum: number): number;
+  store_adopt_chunk(
+    state: Address,
+    partition: number,
+    bucket: bigint,
+    chunk: Address,
+    bytes: number,
+    isSaved: number,
+    batch: number,
+  ): number;
+  store_adopt_cold(
+    state: Address,
+    partition: number,
+    bucket: bigint,
+    header: Address,
+    bytes: number,
+    checksum: number,
+    batch: number,
+  ): number;
 
   /** Hints before many rows are put: they change no result. */
   store_shape(state: Address, out: Address): void;

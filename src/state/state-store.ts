@@ -12,6 +12,7 @@ import { ARENA_QUERY } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ChunkName } from "./chunk-key.ts";
+import type { ChunkSeal } from "./chunk-value.ts";
 import type { StateKernels } from "./state-contract.ts";
 import type { FrameTarget, StateFileWriter } from "./state-file.ts";
 
@@ -146,14 +147,14 @@ export class StateStore {
    * Takes over a chunk that came from the chunk store into `bytes` bytes of the state heap; chunks of a bucket by ascending code. False: it is no
    * chunk of this store.
    */
-  adoptChunk({ partition, bucket }: ChunkName, address: number, bytes: number): boolean {
-    return this.#kernel("store_adopt_chunk", partition, bucket, address, bytes, 1) === 0;
+  adoptChunk({ partition, bucket }: ChunkName, address: number, bytes: number, { batchId }: ChunkSeal): boolean {
+    return this.#kernel("store_adopt_chunk", partition, bucket, address, bytes, 1, batchId) === 0;
   }
 
   /** The same for a chunk that stays in the chunk store; `image` holds its beginning. */
-  adoptCold({ partition, bucket }: ChunkName, image: Uint8Array, bytes: number, checksum: number): boolean {
+  adoptCold({ partition, bucket }: ChunkName, image: Uint8Array, bytes: number, { checksum, batchId }: ChunkSeal): boolean {
     this.#kernels.bytes().set(image.subarray(0, CURSOR_BYTES), this.#cursor);
-    return this.#kernel("store_adopt_cold", partition, bucket, this.#cursor, bytes, checksum) === 0;
+    return this.#kernel("store_adopt_cold", partition, bucket, this.#cursor, bytes, checksum, batchId) === 0;
   }
 
   /**

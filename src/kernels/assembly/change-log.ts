@@ -49,6 +49,7 @@ import { dirtyInOrder } from "./dirty-rows";
 import { touchChunk, touchesChunks } from "./touch";
 import {
   BUFFER_TOO_SMALL,
+  F_BATCH,
   F_CRC,
   F_KIND,
   F_PARTITION,
@@ -223,7 +224,8 @@ function applyFrame(state: usize, address: usize, length: u32, mayWait: bool): u
   const frameKind = load<u16>(address, F_KIND);
   if (frameKind == FRAME_CHUNKS) return loadChunks(state, partition, payload, end, records);
   if (frameKind != FRAME_CHANGES) return APPLY_VERSION;
-  return mayWait ? enqueue(state, partition, payload, end, records) : redo(state, partition, payload, end, records);
+  if (!mayWait) return redo(state, partition, payload, end, records);
+  return enqueue(state, partition, load<i64>(address, F_BATCH), payload, end, records);
 }
 
 function loadChunks(state: usize, partition: u32, position: usize, end: usize, chunks: u32): u32 {
@@ -238,7 +240,7 @@ function loadChunks(state: usize, partition: u32, position: usize, end: usize, c
     const chunk = heap_alloc(bytes);
     if (chunk == 0) return APPLY_MEMORY;
     memory.copy(chunk, position, bytes);
-    const result = store_adopt_chunk(state, partition, bucket, chunk, bytes, 0);
+    const result = store_adopt_chunk(state, partition, bucket, chunk, bytes, 0, 0);
     if (result != APPLY_DONE) return result;
     if (isOverLimit()) reclaim();
     position += bytes;

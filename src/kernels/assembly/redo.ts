@@ -5,12 +5,14 @@ import { LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TAB
 import { isOverLimit, reclaim } from "./cold-chunk";
 import { heap_alloc, heap_free } from "./memory";
 import { table_find, table_free, table_remove, table_upsert } from "./hash-table";
-import { C_DIRTY_PREVIOUS, T_ROW_BYTES, T_VAR_COUNT, remix } from "./table-layout";
+import { CHUNK_IS_SAVED, C_DIRTY_NEXT, C_DIRTY_PREVIOUS, T_ROW_BYTES, T_VAR_COUNT, chunkOf, remix } from "./table-layout";
 import { APPLY_DONE, APPLY_LAYOUT, APPLY_MEMORY, APPLY_RECORD } from "./apply-result";
 import { packedFixedBytes, unpackRow } from "./packed-row";
 import {
   S_BUCKET_MICROS,
+  S_BUCKET_OFFSET,
   S_COLD_CHUNKS,
+  S_COVERED,
   S_LAYOUT,
   S_PARTITIONS,
   S_QUEUE,
@@ -189,8 +191,8 @@ export function store_redo_end(state: usize): u32 {
   return result;
 }
 
-/** As `redo`, but puts and removes may wait in the queue. */
-export function enqueue(state: usize, partition: u32, payload: usize, end: usize, records: u32): u32 {
+/** As `redo`, but puts and removes may wait in the queue, and those that a chunk holds, which was copied after `batch`, are left out. */
+export function enqueue(state: usize, partition: u32, batch: i64, payload: usize, end: usize, records: u32): u32 {
   const bytes = <u32>(end - payload);
   let rows: u64 = 0;
   let canWait = true;
@@ -214,28 +216,30 @@ export function enqueue(state: usize, partition: u32, payload: usize, end: usize
   if (!canWait || wanted > <u64>capacity) return redo(state, partition, payload, end, records);
   const copy: usize = load<u32>(state, S_QUEUE) + load<u32>(state, S_QUEUED_BYTES);
   memory.copy(copy, payload, bytes);
-  store<u32>(state, load<u32>(state, S_QUEUED_BYTES) + bytes, S_QUEUED_BYTES);
+  const rowsBefore = load<u32>(state, S_QUEUED_ROWS);
   const scratch = heap_alloc(rowBytesOf(state));
   if (scratch == 0) return APPLY_MEMORY;
   let result = APPLY_DONE;
   position = copy;
   for (; records != 0 && result == APPLY_DONE; records--) {
-    result = enqueueRows(state, partition, position, scratch);
+    result = enqueueRows(state, partition, batch, position, scratch);
     position = recordEnd(position);
   }
   heap_free(scratch, rowBytesOf(state));
+  if (load<u32>(state, S_QUEUED_ROWS) != rowsBefore) store<u32>(state, load<u32>(state, S_QUEUED_BYTES) + bytes, S_QUEUED_BYTES);
   return result;
 }
 
 /** Entries for the rows of a record in the queue. */
-function enqueueRows(state: usize, partition: u32, record: usize, scratch: usize): u32 {
+function enqueueRows(state: usize, partition: u32, batch: i64, record: usize, scratch: usize): u32 {
   const withNulls = (load<u32>(record) & RECORD_WITHOUT_NULLS) == 0;
   const flags = (kindOf(record) == RECORD_PUT ? 0 : REMOVES) | (withNulls ? 0 : WITHOUT_NULLS);
   const layout: usize = load<u32>(state, S_LAYOUT);
-  const isFixed = load<u32>(layout, LAYOUT_VAR_COUNT) == 0;
+  const mayBeCovered = batch <= <i64>load<u32>(state, S_COVERED);
+  const isFixed = load<u32>(layout, LAYOUT_VAR_COUNT) == 0 && !(mayBeCovered && load<u32>(state, S_BUCKET_OFFSET) != 0);
   const fixedBytes = packedFixedBytes(layout, withNulls);
   const rows = load<u32>(record, R_ROWS);
-  const queued = load<u32>(state, S_QUEUED_ROWS);
+  let queued = load<u32>(state, S_QUEUED_ROWS);
   let entry: usize = load<u32>(state, S_QUEUE) + load<u32>(state, S_QUEUE_BYTES) - queued * ENTRY_BYTES;
   let position = record + RECORD_HEADER;
   const end = position + load<u32>(record, R_BYTES);
@@ -249,13 +253,25 @@ function enqueueRows(state: usize, partition: u32, record: usize, scratch: usize
     }
     const hash = load<u32>(position);
     if (partitionOf(state, hash) != partition) return APPLY_RECORD;
-    entry -= ENTRY_BYTES;
-    store<u32>(entry, hash);
-    store<u32>(entry, <u32>position | flags, 4);
+    if (isFixed) store<u32>(scratch, hash, ROW_HASH);
+    if (!mayBeCovered || !isCovered(state, scratch, batch)) {
+      entry -= ENTRY_BYTES;
+      store<u32>(entry, hash);
+      store<u32>(entry, <u32>position | flags, 4);
+      queued++;
+    }
     position += bytes;
   }
-  store<u32>(state, queued + rows, S_QUEUED_ROWS);
+  store<u32>(state, queued, S_QUEUED_ROWS);
   return position == end ? APPLY_DONE : APPLY_RECORD;
+}
+
+/** Whether the chunk of this row was copied after `batch`, and has not changed since. */
+@inline function isCovered(state: usize, row: usize, batch: i64): bool {
+  const table = tableOf(state, row, false);
+  if (table == 0) return false;
+  const chunk = chunkOf(table, remix(load<u32>(row, ROW_HASH)));
+  return load<u32>(chunk, C_DIRTY_PREVIOUS) == CHUNK_IS_SAVED && batch <= <i64>load<u32>(chunk, C_DIRTY_NEXT);
 }
 
 /** Empties the queue. The rows of one key stay in their order. */

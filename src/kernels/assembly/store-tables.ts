@@ -33,6 +33,7 @@ export const S_QUEUE: u32 = 104; // changes that wait to be redone (redo.ts); 0:
 export const S_QUEUE_BYTES: u32 = 108;
 export const S_QUEUED_BYTES: u32 = 112;
 export const S_QUEUED_ROWS: u32 = 116;
+export const S_COVERED: u32 = 120; // of its chunks that come from the chunk store: the latest batch that one of them holds
 export const STORE_BYTES: u32 = 128;
 
 // Partition entry, 40 bytes: tables sorted by bucket, and the one used last; the filter of key-filter.ts.
