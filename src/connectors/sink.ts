@@ -99,6 +99,8 @@ export interface WriterContext {
   /** A UUID for file names. */
   readonly uuid: string;
   readonly timeZone: string;
+  /** What is written says which columns there are even if no row comes. */
+  readonly writesEmpty?: boolean;
 }
 
 /** The worker's half: one per task. */

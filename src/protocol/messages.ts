@@ -99,7 +99,14 @@ export interface CheckpointTarget {
 /** What happens to rows that leave the last stage. */
 export type OutputTarget =
   | { readonly kind: "main" }
-  | { readonly kind: "writer"; readonly writer: string; readonly settings: JsonValue; readonly schema: StructType };
+  | {
+      readonly kind: "writer";
+      readonly writer: string;
+      readonly settings: JsonValue;
+      readonly schema: StructType;
+      /** Tasks without rows write, too. */
+      readonly writesEmpty?: boolean;
+    };
 
 export interface BatchParameters {
   readonly attempt: BatchAttempt;

@@ -35,7 +35,8 @@ export class TaskOutput {
   }
 
   finish(): { batches: { address: number; bytes: number }[]; message: JsonValue } {
-    const { kernels } = this.#context;
+    const { kernels, output } = this.#context;
+    if (output.kind === "writer" && output.writesEmpty) this.#open();
     if (this.#writer) return { batches: [], message: this.#writer.finish() };
     if (this.#encoder === 0) return { batches: [], message: null };
     const address = kernels.exports["batch_finish"]!(this.#encoder) as number;
@@ -70,6 +71,7 @@ export class TaskOutput {
       taskIndex: this.#taskIndex,
       uuid: ports.random.uuid(),
       timeZone: program.timeZone,
+      ...(output.writesEmpty && { writesEmpty: true }),
     }));
   }
 }

@@ -74,9 +74,14 @@ async function listAll(fileSystem: FileSystem, paths: readonly string[], options
   return { files: wanted, hasManifest };
 }
 
-/** An absolute path of this machine, from a path or a `file:` URI. Globs stay as they are. */
+/** An absolute path of this machine, from a path or a `file:` URI. Globs stay as they are. Throws `DATA_SOURCE_PATH_INVALID`. */
 export function localPath(path: string): string {
-  return resolve(path.startsWith("file:") ? decodeURIComponent(path.replace(/^file:(\/\/)?/, "")) : path);
+  if (!path.startsWith("file:")) return resolve(path);
+  try {
+    return resolve(decodeURIComponent(path.replace(/^file:(\/\/)?/, "")));
+  } catch (cause) {
+    throw new AnalysisError("DATA_SOURCE_PATH_INVALID", { path }, { cause });
+  }
 }
 
 /** The form in which logs name files: `file:///a%20b`. */

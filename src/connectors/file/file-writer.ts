@@ -110,6 +110,7 @@ class FileTaskWriter implements TaskWriter {
   }
 
   finish(): JsonValue {
+    if (this.#open.size === 0 && this.#context.writesEmpty && this.#partitions.length === 0) this.#file("");
     if (this.#open.size === 0) return null;
     const files = [...this.#open.values()].map(({ path, file, encoder, ...written }) => {
       const last = encoder.finish?.() ?? encoder.take();
@@ -136,23 +137,27 @@ class FileTaskWriter implements TaskWriter {
   }
 
   #append(directory: string, block: number): void {
-    let open = this.#open.get(directory);
-    if (!open) {
-      const folder = join(this.#settings.directory, directory);
-      const path = join(folder, this.#name);
-      const file = this.#try(path, () => {
-        this.#context.files.makeDirectorySync(folder);
-        return this.#context.files.createSync(path);
-      });
-      const { kernels, timeZone } = this.#context;
-      open = { path, file, encoder: this.#format.encoder.open(this.#dataSchema, this.#options, kernels, timeZone), sizeBytes: 0 };
-      this.#open.set(directory, open);
-    }
+    const open = this.#open.get(directory) ?? this.#file(directory);
     open.encoder.append(block);
     const bytes = open.encoder.take();
     if (bytes.length === 0) return;
     this.#try(open.path, () => open.file.append(bytes));
     open.sizeBytes += bytes.length;
+  }
+
+  /** Begins the file of a directory. */
+  #file(directory: string): OpenFile {
+    const folder = join(this.#settings.directory, directory);
+    const path = join(folder, this.#name);
+    const file = this.#try(path, () => {
+      this.#context.files.makeDirectorySync(folder);
+      return this.#context.files.createSync(path);
+    });
+    const { kernels, timeZone } = this.#context;
+    const encoder = this.#format.encoder.open(this.#dataSchema, this.#options, kernels, timeZone);
+    const open = { path, file, encoder, sizeBytes: 0 };
+    this.#open.set(directory, open);
+    return open;
   }
 
   /** Rows by their partition directory, in order. JavaScript looks at a row only where its values differ from the row before. */

@@ -61,7 +61,7 @@ function withHeader(encoder: BlockEncoder, header: string): BlockEncoder {
     append: (address) => encoder.append(address),
     take() {
       const bytes = encoder.take();
-      if (pending === "" || bytes.length === 0) return bytes;
+      if (pending === "") return bytes;
       const both = Buffer.concat([Buffer.from(pending), bytes]);
       pending = "";
       return both;

@@ -9,7 +9,7 @@ export * from "./column-copy";
 export * from "./gather";
 export * from "./generate";
 export * from "./nexmark";
-export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
+export { line_end, scan_block_finish, scan_block_slice, scan_reuse } from "./scan-block";
 export { json_next } from "./json-scan";
 export * from "./change-log";
 export { store_adopt_chunk, store_adopt_cold, store_has_bucket, store_stage, store_unstage } from "./chunk-store";
