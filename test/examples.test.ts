@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { root, runNode, temporaryDirectory } from "./support/run-process.ts";
+import { root, runNode } from "./support/run-process.ts";
+import { temporaryDirectory } from "./support/temporary-directory.ts";
 
 const folder = join(root, "examples");
 const run = async (name: string, cwd = temporaryDirectory()): Promise<string> => {

@@ -169,8 +169,10 @@ export class RuntimeConf {
   /** What has been set, and the defaults of everything else. */
   entries(): ReadonlyMap<string, string> {
     const entries = new Map<string, string>();
-    for (const [key, { default: value }] of Object.entries(confKeys)) if (value !== null) entries.set(key, value);
-    for (const [key, value] of this.#values) entries.set(key, value);
+    for (const key of [...Object.keys(confKeys), ...this.#values.keys()]) {
+      const value = this.get(key);
+      if (value !== undefined) entries.set(key, value);
+    }
     return entries;
   }
 }

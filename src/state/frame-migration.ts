@@ -18,7 +18,6 @@ const BUFFER_TOO_SMALL = 0xffffffff;
 const PLAN_HEADER_BYTES = 32;
 const MOVE_BYTES = 24;
 const WIDE_BYTES = 16;
-const FRAME_HEADER_BYTES = 48;
 
 type Apply = (address: number, length: number) => number;
 
@@ -81,12 +80,8 @@ class FrameMigration {
         this.#buffer.reserve(kernels.view().getUint32(this.#cursor + CURSOR_NEEDED, true));
         continue;
       }
-      for (let offset = 0; offset < written;) {
-        const bytes = FRAME_HEADER_BYTES + kernels.view().getUint32(out + offset + 24, true);
-        const result = next(out + offset, bytes);
-        if (result !== 0) return result;
-        offset += bytes;
-      }
+      const result = next(out, written);
+      if (result !== 0) return result;
     }
   }
 

@@ -97,7 +97,7 @@ export function processAllAvailable(): Step {
   return { kind: "process_all_available" };
 }
 
-/** The query fails, or failed to start. After it the query can be started again. */
+/** The query fails over what is there, or failed to start. After it the query can be started again. */
 export function expectFailure(failure: ExpectedFailure = {}): Step {
   return { kind: "expect_failure", failure };
 }

@@ -180,10 +180,15 @@ export class StreamTest {
   async #failure(): Promise<unknown> {
     const query = this.#running();
     this.#failed = query;
-    const failed = await query.awaitTermination().then(
+    const ended = query.awaitTermination().then(
       () => null,
       (error: unknown) => error,
     );
+    // One with a clock may wait for it to move.
+    const isIdle = this.#clock ? ended : query.processAllAvailable().catch(() => ended);
+    await Promise.race([ended, isIdle]);
+    if (await query.isActive()) throw new Error("expected a failure, but the query has processed everything and goes on");
+    const failed = await ended;
     if (failed === null) throw new Error("expected a failure, but the query ended normally");
     return failed;
   }

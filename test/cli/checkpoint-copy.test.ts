@@ -8,7 +8,8 @@ import { beforeAll, expect, test } from "vitest";
 import { copyCheckpoint } from "../../src/checkpoint/copy-checkpoint.ts";
 import { verifyCheckpoint } from "../../src/checkpoint/verify-checkpoint.ts";
 import { nodePorts } from "../../src/base/node-ports.ts";
-import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { millrace } from "../support/run-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** Ten seconds of events a batch, counted per second and channel. */
 const QUERY = `

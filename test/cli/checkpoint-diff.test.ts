@@ -3,7 +3,8 @@ import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import type { StartComparison } from "../../src/api/compare-start.ts";
-import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { millrace } from "../support/run-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 interface Variant {
   readonly keys?: string;

@@ -3,7 +3,8 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { crc32c } from "../../src/base/crc32c.ts";
-import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { millrace } from "../support/run-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { stateCommand } from "../../src/cli/state.ts";
 import { processTerminal } from "../../src/cli/terminal.ts";
 import { type CheckpointDescription, describeCheckpoint } from "../../src/cli/checkpoint-inspect.ts";

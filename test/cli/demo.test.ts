@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { millrace } from "../support/run-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 interface DemoJson {
   readonly rowsIn: number;

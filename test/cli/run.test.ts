@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { millrace, temporaryDirectory } from "../support/run-process.ts";
+import { millrace } from "../support/run-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 function program(code: string, name = "program.mjs"): string {
   const path = join(temporaryDirectory(), name);

@@ -19,11 +19,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Session as SessionType, functions as F, Session } from "../../src/index.ts";
 import { EventStream, seededNumbers } from "./event-stream.ts";
 import { jsonRows } from "./sink-directory.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { startWindows, type WindowsOptions } from "./windows.mjs";
 
 const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
@@ -43,7 +43,6 @@ beforeEach(() => {
   stream = new EventStream(directory, seededNumbers(11));
   stream.add(3, 20);
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 async function run(options?: WindowsOptions): Promise<void> {
   const query = await startWindows(spark, directory, options);

@@ -4,13 +4,13 @@
  * instead of 9. MILLRACE_SEED replays a run. (Ten million transfers without faults: `bench/query/consistency.mjs`.)
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { FAILPOINTS } from "../../src/base/failpoint.ts";
 import { seededNumbers } from "./event-stream.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const program = fileURLToPath(new URL("balances-query.mjs", import.meta.url));
 const preload = new URL("worker-faults.mjs", import.meta.url).href;
@@ -95,5 +95,4 @@ test("the sum of all balances is 0 after every batch, whatever dies", { timeout:
   console.log(`seed ${seed}: ${files} batches, killed at ${killed.join(", ")}; ${deaths} workers died`);
   expect(killed.length, `seed ${seed}`).toBeGreaterThan(0);
   expect(deaths, `seed ${seed}`).toBeGreaterThan(0);
-  rmSync(directory, { recursive: true });
 });

@@ -5,14 +5,13 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName } from "../../src/base/failpoint.ts";
 import { EventStream, seededNumbers } from "./event-stream.ts";
 import { byDuckDb, listedFiles, WatchingReader } from "./sink-directory.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
 const isLong = process.env["MILLRACE_LONG"] !== undefined;
@@ -115,7 +114,6 @@ test.each(plans)(
     const found = await byDuckDb(format, files, join(directory, "in/*.json"));
     expect(found.output, `seed ${seed}`).toEqual(stream.expected());
     expect(found.input).toEqual(stream.expected());
-    rmSync(directory, { recursive: true });
   },
   isLong ? 1_200_000 : 300_000,
 );

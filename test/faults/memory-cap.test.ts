@@ -3,11 +3,11 @@
  * a typed error; a start with enough memory goes on, exactly. Skipped, with the reason, where control groups cannot be made.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const program = fileURLToPath(new URL("growing-state.mjs", import.meta.url));
 const FILES = 24;
@@ -73,5 +73,4 @@ test.runIf(group !== null)("state outgrows the memory of a control group; with m
   const found = batches.map((_, batch) => JSON.parse(readFileSync(join(directory, "out", `${batch}.json`), "utf8")) as [number, number]);
   expect(found.length).toBe(FILES);
   expect(found).toEqual(Array.from({ length: FILES }, (_, file) => [ROWS, file === 0 ? ROWS : (ROWS / 2) * 3]));
-  rmSync(directory, { recursive: true });
 });

@@ -3,13 +3,13 @@
  * workers and the output stays exact; when workers keep dying the query ends with a typed error, and a start without the fault goes on.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { EventStream, seededNumbers } from "./event-stream.ts";
 import { byDuckDb, listedFiles } from "./sink-directory.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
 const preload = new URL("worker-faults.mjs", import.meta.url).href;
@@ -30,7 +30,6 @@ beforeEach(() => {
   stream.add(13);
   stream.finish();
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function run(fault: Fault | null, directories = directory) {
   const deaths = mkdtempSync(join(directory, "deaths-"));
@@ -80,7 +79,6 @@ test("a worker that dies under one query is replaced for the others of the sessi
   expect(run(fault, `${directory},${other}`)).toEqual({ status: 0, stderr: "", said: "running", deaths: 3 });
   await expectExactOutput();
   await expectExactOutput(other);
-  rmSync(other, { recursive: true });
 });
 
 const always = 99;

@@ -5,14 +5,14 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { EventStream, seededNumbers } from "./event-stream.ts";
 import { byDuckDb, listedFiles } from "./sink-directory.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const program = fileURLToPath(new URL("window-query.mjs", import.meta.url));
 const preload = new URL("paused-at-failpoint.mjs", import.meta.url).href;
@@ -119,6 +119,5 @@ test.runIf(isApart).each(cases)(
     expect(successor(directory)).toMatchObject({ status: 0, stderr: "" });
     const { output } = await byDuckDb("json", listedFiles(join(directory, "out")), join(directory, "in/*.json"));
     expect(output).toEqual(stream.expected());
-    rmSync(directory, { recursive: true });
   },
 );

@@ -109,7 +109,6 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   "state/frame-migration.js": {
     "a step of the way is left out": ["entries.get(chain[step + 1].schema)", "entries.get(chain.at(-1).schema)"],
     "a new aggregate begins with 0": ["if (value === null)", "if (false)"],
-    "only the first frame of a migration counts": ["offset += bytes", "offset = written"],
   },
   "state/state-migration.js": {
     "an aggregate is any aggregate": ["candidate[name] === aggregate[name]", "true"],

@@ -4,7 +4,8 @@
  */
 import { afterEach, expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName, observeFailpoints } from "../../src/base/failpoint.ts";
-import { Gone, type Process } from "./machine.ts";
+import { killAt } from "./kill-at.ts";
+import { Gone } from "./machine.ts";
 import { Scenario } from "./scenario.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
@@ -31,16 +32,6 @@ const cases: readonly Case[] = WORKLOADS.flatMap((workload) =>
 );
 
 afterEach(() => observeFailpoints(null));
-
-function killAt(point: FailpointName, hit: number): (process: Process) => void {
-  let left = hit;
-  return (process) =>
-    observeFailpoints((name) => {
-      if (name !== point || --left !== 0) return;
-      process.kill();
-      throw new Gone();
-    });
-}
 
 async function run({ workload, point, hit, loses, secondAfter }: Case, seed: number): Promise<boolean> {
   const scenario = new Scenario(workload, seed);

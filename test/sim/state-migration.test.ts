@@ -6,7 +6,8 @@ import { afterEach, expect, test } from "vitest";
 import { FAILPOINTS, type FailpointName, observeFailpoints } from "../../src/base/failpoint.ts";
 import type { Column, DataFrame } from "../../src/index.ts";
 import { functions as F } from "../../src/index.ts";
-import { Gone, type Process } from "./machine.ts";
+import { killAt } from "./kill-at.ts";
+import { Gone } from "./machine.ts";
 import { Scenario } from "./scenario.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
@@ -96,16 +97,6 @@ const cases: readonly Case[] = Object.keys(QUERIES).flatMap((workload) =>
 );
 
 afterEach(() => observeFailpoints(null));
-
-function killAt(point: FailpointName, hit: number): (process: Process) => void {
-  let left = hit;
-  return (process) =>
-    observeFailpoints((name) => {
-      if (name !== point || --left !== 0) return;
-      process.kill();
-      throw new Gone();
-    });
-}
 
 async function run({ workload, point, loses, hit, secondAfter, memoryLimit }: Case, seed: number): Promise<number> {
   const scenario = new Scenario(changing(workload), seed, memoryLimit);

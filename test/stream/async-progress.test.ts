@@ -1,12 +1,12 @@
 /** Asynchronous progress tracking: cases of Spark's AsyncProgressTrackingMicroBatchExecutionSuite, titles kept where they are Spark's. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { DataStreamWriter } from "../../src/api/data-stream-writer.ts";
 import type { DataFrame, MillraceError, StreamingQuery, TriggerOptions } from "../../src/index.ts";
 import { type ManualClock, manualClock, memoryStream } from "../../src/testing.ts";
 import { localExecutor } from "../../src/testing/memory-input.ts";
-import { temporaryDirectory } from "../faults/temporary-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { onWorkers } from "../support/every-way.ts";
 import { testSession } from "../support/test-session.ts";
 
@@ -16,7 +16,6 @@ let directories = 0;
 beforeAll(() => {
   root = temporaryDirectory("async-progress");
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const newCheckpoint = (): string => join(root, String(directories++));
 const logged = (checkpoint: string, log: "offsets" | "commits"): number[] =>

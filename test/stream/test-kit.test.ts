@@ -121,6 +121,8 @@ test("expectFailure: condition and message, of the query or of its cause; anythi
   expect(await failing(expectFailure({ message: "something else" }))).toContain("expected a message with something else");
   expect(await failing(checkAnswer())).toContain("DIVIDE_BY_ZERO");
   expect(await failing(processAllAvailable())).toContain("DIVIDE_BY_ZERO");
+  const input = memoryStream(spark(), "n INT");
+  await expect(testStream(input.toDF(), {}, addData(input, 1), expectFailure())).rejects.toThrow("has processed everything and goes on");
 });
 
 test("expectFailure after a start that is refused", async () => {

@@ -1,10 +1,7 @@
 /** Starts a Node process as a user would and waits for its end. For tests of programs: the command line, examples, README. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 const main = join(root, "dist/cli/main.js");
@@ -39,16 +36,3 @@ export function runNode(args: readonly string[], { cwd = root, env = {}, onOutpu
 }
 
 export const millrace = (args: readonly string[], options?: ProcessOptions): Promise<Finished> => runNode([main, ...args], options);
-
-const made: string[] = [];
-
-/** A directory that is gone when the tests of the file are over. */
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), "millrace-test-"));
-  made.push(directory);
-  return directory;
-}
-
-afterAll(() => {
-  for (const directory of made) rmSync(directory, { recursive: true, force: true });
-});

@@ -9,7 +9,7 @@ export * from "./column-copy";
 export * from "./gather";
 export * from "./generate";
 export * from "./nexmark";
-export { line_end, scan_block_finish, scan_block_slice } from "./scan-block";
+export { line_end, scan_block_finish, scan_block_slice, scan_reuse } from "./scan-block";
 export { json_next } from "./json-scan";
 export * from "./change-log";
 export { store_redo_begin, store_redo_end } from "./redo";

@@ -83,7 +83,7 @@ const DROP_BYTES: u32 = 16;
 const WIDE_BYTES: u32 = 16;
 
 /**
- * Writes the frame's rows in the other layout into `out` as whole frames. Called again and again with the same `cursor` until it returns 0: then
+ * Writes as many of the frame's rows as `out` has room for, in the other layout, as one frame. Called again and again with the same `cursor` until it returns 0: then
  * cursor + 20 says how it went. Otherwise returns the bytes written, or all ones if a row needs a buffer of the size at cursor + 24.
  */
 export function frame_migrate(plan: usize, frame: usize, length: u32, cursor: usize, out: usize, capacity: u32): u32 {
