@@ -31,7 +31,8 @@ export * from "./list";
 export * from "./panes";
 export { parquet_lz4, parquet_lz4_within, parquet_snappy } from "./parquet-block-codecs";
 export * from "./parquet-delta";
-export * from "./parquet-encode";
+export * from "./parquet-dictionary";
+export { parquet_extremes, parquet_write_indexes, parquet_write_levels, parquet_write_plain } from "./parquet-encode";
 export {
   parquet_gather, parquet_gather_picked, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_stream_skip,
   parquet_validity,
