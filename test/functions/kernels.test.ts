@@ -182,6 +182,24 @@ describe("casts between text and other types", () => {
     );
   });
 
+  // Digits are read eight at a time: every length, and any byte at any place among them.
+  test("parse_long of digits of every length, whole and damaged", () => {
+    const digits = fc.integer({ min: 1, max: 20 }).chain((length) => fc.stringMatching(new RegExp(`^[0-9]{${length}}$`)));
+    const damage = fc.record({
+      at: fc.nat(19),
+      by: fc.constantFrom("/", ":", "0", " ", "\t", "-", "+", "a", "é", "\u{10FFFF}", "\0", "\x7f"),
+    });
+    fc.assert(
+      fc.property(digits, fc.constantFrom("", "-", "+", " "), fc.option(damage), (number, before, wound) => {
+        const damaged = wound ? number.slice(0, wound.at) + wound.by + number.slice(wound.at + 1) : number;
+        const value = before + damaged;
+        const expected = outcome(() => castValue(value, types.StringType, types.LongType, "ansi", "UTC"));
+        expect(outcome(() => callKernel("parse_long", [value], [types.StringType], types.LongType))).toEqual(expected);
+      }),
+      { numRuns: 3000, seed: 8 },
+    );
+  });
+
   test.each([
     ["format_long", types.LongType, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })],
     ["format_date", types.DateType, days],

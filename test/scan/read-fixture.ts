@@ -58,6 +58,7 @@ export function readBytes(bytes: Uint8Array, settings: ReadSettings): { rows: Va
       const read = toRows(kernels, settings.schema, [block]);
       rows.push(...read);
       blockRows.push(read.length);
+      if (cursor.reusableBytes) cursor.reuse!();
     }
     malformed += cursor.metrics.malformed;
     cursor.close();

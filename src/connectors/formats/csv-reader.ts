@@ -15,7 +15,7 @@ import { parsedSchema, type ParsedRecords, recordPolicy } from "./record-mode.ts
 import { PlainCursor, ScanCursor, type TextRecord, textLines } from "./scan-cursor.ts";
 import { allocate } from "../block-memory.ts";
 import { ScanMemory } from "./scan-memory.ts";
-import { fileSplit, readLines, readWhole, type SplitInput } from "./split-input.ts";
+import { fileSplit, LineWindows, readLines, readWhole, type SplitInput } from "./split-input.ts";
 
 export const csvReader: SplitReader = { name: "csv", open };
 
@@ -52,25 +52,24 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   const lineSeparator = options.get<string | null>("lineSep");
   const separator = lineSeparator === null ? null : new TextEncoder().encode(lineSeparator);
   const isWhole = options.get<boolean>("multiLine");
-  const whole = isWhole ? readWhole(file, context) : readLines(file, context, separator);
   const hasHeader = options.get<boolean>("header") && file.start === 0;
-  const text = (input: SplitInput): string => decodeUtf8(kernels.bytes(), input.begin, input.end);
+  const source = { kernels, schema, policy, files: context.files, path: file.path, separator };
 
   const hasColumns = schema.fields.length > (policy.corruptIndex >= 0 ? 1 : 0);
   if (isWhole || separator !== null || !hasColumns || !isKernelDialect(recordOptions)) {
-    const source = { kernels, schema, policy, files: context.files, path: file.path, input: whole, separator };
-    const content = text(whole);
+    const input = isWhole ? readWhole(file, context) : readLines(file, context, separator);
+    const content = decodeUtf8(kernels.bytes(), input.begin, input.end);
     const records = isWhole ? wholeRecords(content, recordOptions) : textLines(content, lineSeparator);
     if (hasHeader) checkHeader(nextRecord(records, recordOptions), schema, policy.corruptIndex, options, file.path);
-    if (!isWhole) return new PlainCursor(source, content, records, (line) => parseCsvLine(line, columns, recordOptions));
-    return new PlainCursor(source, content, records, (record) => parseWhole(record, columns, recordOptions));
+    if (!isWhole) return new PlainCursor(source, input, content, records, (line) => parseCsvLine(line, columns, recordOptions));
+    return new PlainCursor(source, input, content, records, (record) => parseWhole(record, columns, recordOptions));
   }
-  const input = hasHeader ? behindHeader(whole, kernels, recordOptions, schema, policy.corruptIndex, options, file.path) : whole;
-  const scan = new ScanMemory(kernels, schema, needed, formats.zone, input);
+  const scan = new ScanMemory(kernels, schema, needed, formats.zone);
   writeDialect(kernels, scan, schema, policy.corruptIndex, recordOptions);
-  return new ScanCursor({ kernels, schema, policy, files: context.files, path: file.path, input, separator }, scan, "csv_next", (line) =>
-    parseCsvLine(line, columns, recordOptions),
-  );
+  const windows = new LineWindows(file, context);
+  const check = (names: readonly string[]): void => checkHeader(names, schema, policy.corruptIndex, options, file.path);
+  const first = hasHeader ? behindHeader(windows, kernels, recordOptions, check) : windows.next();
+  return new ScanCursor(source, windows, first, scan, "csv_next", (line) => parseCsvLine(line, columns, recordOptions));
 }
 
 export function csvRecordOptions(options: ConnectorOptions, formats: DateTimeFormats): CsvRecordOptions {
@@ -121,27 +120,27 @@ function nextRecord(records: Iterator<TextRecord>, options: CsvRecordOptions): r
   return [];
 }
 
+/** What is left of the window that has the first line that is not blank. */
 function behindHeader(
-  input: SplitInput,
+  windows: LineWindows,
   kernels: Kernels,
   recordOptions: CsvRecordOptions,
-  schema: StructType,
-  corruptIndex: number,
-  options: ConnectorOptions,
-  path: string,
-): SplitInput {
-  let begin = input.begin;
-  while (begin < input.end) {
-    const lineEnd: number = kernels.exports["line_end"]!(begin, input.end) >>> 0;
-    const [header] = parseCsvRecords(decodeUtf8(kernels.bytes(), begin, lineEnd), recordOptions);
-    const bytes = kernels.bytes();
-    const isPair = bytes[lineEnd] === 13 && bytes[lineEnd + 1] === 10;
-    begin = Math.min(lineEnd + (isPair ? 2 : 1), input.end);
-    if (!header) continue;
-    checkHeader(header.values, schema, corruptIndex, options, path);
-    break;
+  check: (names: readonly string[]) => void,
+): SplitInput | null {
+  for (let input = windows.next(); input !== null; input = windows.next()) {
+    const { end, fileOffset } = input;
+    for (let begin = input.begin; begin < end;) {
+      const lineEnd: number = kernels.exports["line_end"]!(begin, end) >>> 0;
+      const [header] = parseCsvRecords(decodeUtf8(kernels.bytes(), begin, lineEnd), recordOptions);
+      const bytes = kernels.bytes();
+      const isPair = bytes[lineEnd] === 13 && bytes[lineEnd + 1] === 10;
+      begin = Math.min(lineEnd + (isPair ? 2 : 1), end);
+      if (!header) continue;
+      check(header.values);
+      return { begin, end, fileOffset: fileOffset + begin - input.begin };
+    }
   }
-  return { begin, end: input.end, fileOffset: input.fileOffset + begin - input.begin };
+  return null;
 }
 
 /** With `enforceSchema` off, the names in the header must be the schema's, in order. */

@@ -12,7 +12,7 @@ import { parsedSchema, recordPolicy } from "./record-mode.ts";
 import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
 import { allocate } from "../block-memory.ts";
 import { type ScanField, ScanMemory } from "./scan-memory.ts";
-import { fileSplit, readLines, readWhole } from "./split-input.ts";
+import { fileSplit, LineWindows, readLines, readWhole } from "./split-input.ts";
 
 export const jsonReader: SplitReader = { name: "json", open };
 
@@ -33,15 +33,16 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   const lineSeparator = options.get<string | null>("lineSep");
   const separator = lineSeparator === null ? null : new TextEncoder().encode(lineSeparator);
   const isWhole = options.get<boolean>("multiLine");
-  const input = isWhole ? readWhole(file, context) : readLines(file, context, separator);
-  const source = { kernels, schema, policy, files: context.files, path: file.path, input, separator };
+  const source = { kernels, schema, policy, files: context.files, path: file.path, separator };
   if (isWhole || separator !== null) {
+    const input = isWhole ? readWhole(file, context) : readLines(file, context, separator);
     const text = decodeUtf8(kernels.bytes(), input.begin, input.end);
-    return new PlainCursor(source, text, isWhole ? [{ text, start: 0 }].values() : textLines(text, lineSeparator), parse);
+    return new PlainCursor(source, input, text, isWhole ? [{ text, start: 0 }].values() : textLines(text, lineSeparator), parse);
   }
-  const scan = new ScanMemory(kernels, schema, needed, formats.zone, input);
+  const scan = new ScanMemory(kernels, schema, needed, formats.zone);
   writeFields(context, scan, schema, policy.corruptIndex, formats);
-  return new ScanCursor(source, scan, "json_next", parse);
+  const windows = new LineWindows(file, context);
+  return new ScanCursor(source, windows, windows.next(), scan, "json_next", parse);
 }
 
 /** The options that matter to the plain parser. */

@@ -14,7 +14,7 @@ import type { ReaderContext, SplitCursor } from "../source.ts";
 import { applyPolicy, type ParsedRecords, type RecordPolicy } from "./record-mode.ts";
 import { allocate } from "../block-memory.ts";
 import type { ScanMemory } from "./scan-memory.ts";
-import { placeInFile, type SplitInput } from "./split-input.ts";
+import { type LineWindows, placeInFile, type SplitInput } from "./split-input.ts";
 
 interface Metrics {
   rows: number;
@@ -34,38 +34,55 @@ export interface ScanSource {
   readonly schema: StructType;
   readonly policy: RecordPolicy;
   readonly path: string;
-  readonly input: SplitInput;
   /** What ends lines; null: line feeds and carriage returns. */
   readonly separator: Uint8Array | null;
 }
 
-/** Names the place of a record that begins `bytes` behind the split's first line. */
-const placeOf = (source: ScanSource, bytes: number): string =>
-  placeInFile(source.path, source.input.fileOffset + bytes, source, source.separator);
+/** Names the place of a record that begins `bytes` behind the first line of `input`. */
+const placeOf = (source: ScanSource, input: SplitInput, bytes: number): string =>
+  placeInFile(source.path, input.fileOffset + bytes, source, source.separator);
 
 export class ScanCursor implements SplitCursor {
   readonly metrics: Metrics = { rows: 0, bytes: 0, malformed: 0 };
   readonly #source: ScanSource;
+  readonly #windows: LineWindows;
   readonly #scan: ScanMemory;
   readonly #nextBlock: string;
   readonly #parse: (text: string) => ParsedRecords;
+  #input: SplitInput;
+  /** Bytes of the windows before the current one. */
+  #bytesBefore = 0;
   #ready: number[] = [];
 
-  /** `nextBlock` is the kernel, `parse` its plain twin. */
-  constructor(source: ScanSource, scan: ScanMemory, nextBlock: string, parse: (text: string) => ParsedRecords) {
+  /** `first` is the first window, or what is left of it; `nextBlock` the kernel, `parse` its plain twin. */
+  constructor(
+    source: ScanSource,
+    windows: LineWindows,
+    first: SplitInput | null,
+    scan: ScanMemory,
+    nextBlock: string,
+    parse: (text: string) => ParsedRecords,
+  ) {
     this.#source = source;
+    this.#windows = windows;
+    this.#input = first ?? { begin: 0, end: 0, fileOffset: 0 };
     this.#scan = scan;
     this.#nextBlock = nextBlock;
     this.#parse = parse;
+    if (first) scan.setInput(first);
   }
 
   next(): number {
-    const { kernels, input } = this.#source;
+    const { kernels } = this.#source;
     while (this.#ready.length === 0) {
       const block = kernels.exports[this.#nextBlock]!(this.#scan.address) >>> 0;
       if (kernels.view().getUint32(ERROR_CODE, true) !== 0) throw outOfMemory(kernels);
-      if (block === 0) return 0;
-      this.metrics.bytes = Math.min(this.#scan.position, input.end) - input.begin;
+      if (block === 0) {
+        if (!this.#nextWindow()) return 0;
+        continue;
+      }
+      const { begin, end } = this.#input;
+      this.metrics.bytes = this.#bytesBefore + Math.min(this.#scan.position, end) - begin;
       const lines = this.#scan.deferredLines();
       this.#ready = lines.length === 0 ? [block] : this.#resolve(block, lines);
     }
@@ -74,13 +91,32 @@ export class ScanCursor implements SplitCursor {
     return block;
   }
 
+  get reusableBytes(): number {
+    return this.#windows.reusableBytes;
+  }
+
+  reuse(): void {
+    this.#windows.reuse();
+    this.#source.kernels.exports["scan_reuse"]!(this.#scan.address);
+  }
+
   close(): void {
     this.#ready = [];
+    this.#windows.close();
+  }
+
+  #nextWindow(): boolean {
+    const input = this.#windows.next();
+    if (input === null) return false;
+    this.#bytesBefore += this.#input.end - this.#input.begin;
+    this.#input = input;
+    this.#scan.setInput(input);
+    return true;
   }
 
   /** Parses the deferred lines, stores their rows and completes the block; more than one if a line has several rows. */
   #resolve(block: number, lines: readonly { readonly row: number; readonly begin: number; readonly end: number }[]): number[] {
-    const { kernels, schema, policy, input } = this.#source;
+    const { kernels, schema, policy } = this.#source;
     const rowCount = kernels.view().getUint32(block + BLOCK_ROW_COUNT, true);
     let keep: Uint8Array | null = null;
     const inserted: { readonly before: number; readonly rows: readonly Value[][] }[] = [];
@@ -89,7 +125,7 @@ export class ScanCursor implements SplitCursor {
       const text = decodeUtf8(kernels.bytes(), line.begin, line.end);
       const parsed = this.#parse(text);
       if (parsed.isMalformed) this.metrics.malformed++;
-      const rows = applyPolicy(parsed, policy, text, () => placeOf(this.#source, line.begin - input.begin));
+      const rows = applyPolicy(parsed, policy, text, () => placeOf(this.#source, this.#input, line.begin - this.#input.begin));
       if (rows.length === 1) {
         this.#scan.storeRow(schema, line.row, rows[0]!);
         continue;
@@ -125,32 +161,34 @@ export class ScanCursor implements SplitCursor {
 export class PlainCursor implements SplitCursor {
   readonly metrics: Metrics = { rows: 0, bytes: 0, malformed: 0 };
   readonly #source: ScanSource;
+  readonly #input: SplitInput;
   readonly #text: string;
   readonly #records: Iterator<TextRecord>;
   readonly #parse: (text: string) => ParsedRecords;
   #pending: Value[][] = [];
 
-  /** `records` are parts of `text`, the whole of the split. */
-  constructor(source: ScanSource, text: string, records: Iterator<TextRecord>, parse: (text: string) => ParsedRecords) {
+  /** `records` are parts of `text`, which is that of `input`, the whole of the split. */
+  constructor(source: ScanSource, input: SplitInput, text: string, records: Iterator<TextRecord>, parse: (text: string) => ParsedRecords) {
     this.#source = source;
+    this.#input = input;
     this.#text = text;
     this.#records = records;
     this.#parse = parse;
   }
 
   next(): number {
-    const { kernels, schema, policy, input } = this.#source;
+    const { kernels, schema, policy } = this.#source;
     while (this.#pending.length < BLOCK_ROWS_MAX) {
       const record = this.#records.next();
       if (record.done) break;
       const { text, start } = record.value;
       const parsed = this.#parse(text);
       if (parsed.isMalformed) this.metrics.malformed++;
-      const where = (): string => placeOf(this.#source, Buffer.byteLength(this.#text.slice(0, start)));
+      const where = (): string => placeOf(this.#source, this.#input, Buffer.byteLength(this.#text.slice(0, start)));
       this.#pending.push(...applyPolicy(parsed, policy, text, where));
     }
     if (this.#pending.length === 0) {
-      this.metrics.bytes = input.end - input.begin;
+      this.metrics.bytes = this.#input.end - this.#input.begin;
       return 0;
     }
     const rows = this.#pending.slice(0, BLOCK_ROWS_MAX);

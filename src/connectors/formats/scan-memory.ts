@@ -61,8 +61,7 @@ export class ScanMemory {
   #fields = 0;
   #fieldCount = 0;
 
-  /** `input` is [begin, end) in the kernels' memory, complete lines, with at least `PADDING_BYTES` writable bytes behind. */
-  constructor(kernels: Kernels, schema: StructType, needed: readonly boolean[], zone: TimeZone, input: { begin: number; end: number }) {
+  constructor(kernels: Kernels, schema: StructType, needed: readonly boolean[], zone: TimeZone) {
     this.#kernels = kernels;
     this.#zone = zone;
     this.leaves = leavesOf(schema);
@@ -77,16 +76,21 @@ export class ScanMemory {
       view.setUint32(column, PHYSICAL_CODES[leaf.physical], true);
       view.setUint32(column + 4, this.needed[index] ? 1 : 0, true);
     });
-    this.#word(SCAN_POSITION, input.begin);
-    this.#word(SCAN_END, input.end);
     this.#word(SCAN_COLUMN_COUNT, this.leaves.length);
     this.#word(SCAN_COLUMN_TABLE, this.#table);
     this.#word(SCAN_DEFERRED, this.#deferred);
-    // A line feed behind the input stops every loop of the scanners.
-    kernels.bytes().fill(0, input.end, input.end + PADDING_BYTES);
-    kernels.bytes()[input.end] = 10;
     this.#word(SCAN_ZONE_TRIES, ZONE_TRIES);
     this.#setZone(lastMoments.get(zone) ?? 0n);
+  }
+
+  /** What is scanned next: [begin, end) in the kernels' memory, complete lines, with at least `PADDING_BYTES` bytes behind that are overwritten. */
+  setInput({ begin, end }: { readonly begin: number; readonly end: number }): void {
+    this.#word(SCAN_POSITION, begin);
+    this.#word(SCAN_END, end);
+    // A line feed behind the input stops every loop of the scanners.
+    const bytes = this.#kernels.bytes();
+    bytes.fill(0, end, end + PADDING_BYTES);
+    bytes[end] = 10;
   }
 
   /** Writes `fields` one after the other; returns the address of each. Called once. */

@@ -2,10 +2,13 @@
  * The bytes of a file split in a worker's memory, cut at line boundaries: a split owns the lines that begin in [start, start + length).
  * Lines end at a line feed, a carriage return or both. Used by the text-based readers, on workers.
  */
+import { copyBytes } from "../../base/copy-bytes.ts";
 import { ConnectorError, MillraceError } from "../../base/errors.ts";
 import { PADDING_BYTES } from "../../columnar/memory-layout.ts";
-import type { ReaderContext, Split, SyncFile } from "../source.ts";
+import type { Kernels } from "../../kernels/load.ts";
 import { allocate } from "../block-memory.ts";
+import { BufferPool } from "../buffer-pool.ts";
+import type { ReaderContext, Split, SyncFile } from "../source.ts";
 
 /** What splits of text-based files hold, whichever reader they name. */
 export interface FileSplit {
@@ -30,45 +33,126 @@ export function fileSplit(split: Split): FileSplit {
   return { path: split["path"] as string, start, length, sizeBytes: (split["sizeBytes"] as number | undefined) ?? start + length };
 }
 
+/** With the tail a little less than a power of two, so that a buffer of the pool is not half empty. */
+const WINDOW_BYTES = 896 * 1024;
 const TAIL_BYTES = 64 * 1024;
 const COUNT_BYTES = 1024 * 1024;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
-/** Reads the lines of `split`; `separator` replaces the usual line terminators. Throws FAILED_READ_FILE.NO_HINT. */
+/** All lines of `split` at once; `separator` replaces the usual line terminators. Throws FAILED_READ_FILE.NO_HINT. */
 export function readLines(
   split: FileSplit,
   context: Pick<ReaderContext, "kernels" | "files">,
   separator: Uint8Array | null = null,
 ): SplitInput {
-  const { kernels } = context;
-  // The bytes before the start tell whether a line begins there.
-  const back = separator?.length ?? 1;
-  const from = Math.max(split.start - back, 0);
-  const firstLine = (bytes: Uint8Array, at: number): number | null =>
-    separator === null ? firstLineStart(bytes, at) : behindSeparator(bytes, separator, at);
-  const splitEnd = Math.min(split.start + split.length, split.sizeBytes);
-  return withFile(split.path, context, (file) => {
-    let capacity = Math.min(splitEnd + TAIL_BYTES, split.sizeBytes) - from;
-    let address = allocate(kernels, capacity + PADDING_BYTES);
-    let length = readFully(file, kernels.bytes().subarray(address, address + capacity), from);
-    const bytes = (): Uint8Array => kernels.bytes().subarray(address, address + length);
-    const begin = split.start === 0 ? byteOrderMarkBytes(bytes()) : firstLine(bytes(), split.start - from);
-    if (begin === null || begin >= splitEnd - from) return { begin: address, end: address, fileOffset: split.start };
-    let end = firstLine(bytes(), splitEnd - from);
-    while (end === null && from + length < split.sizeBytes) {
-      // The last line goes on behind what was read.
-      capacity = Math.min(capacity * 2, split.sizeBytes - from);
-      const grown = allocate(kernels, capacity + PADDING_BYTES);
-      kernels.bytes().copyWithin(grown, address, address + length);
-      const read = readFully(file, kernels.bytes().subarray(grown + length, grown + capacity), from + length);
-      address = grown;
-      length += read;
-      end = firstLine(bytes(), splitEnd - from);
-      if (read === 0) break;
+  const windows = new LineWindows(split, context, { separator, windowBytes: Number.POSITIVE_INFINITY });
+  try {
+    return windows.next() ?? { begin: 0, end: 0, fileOffset: split.start };
+  } finally {
+    windows.close();
+  }
+}
+
+/**
+ * The lines of a split, window by window: what is scanned and looked at while it is in the processor's caches need not come from memory. A
+ * window ends behind a line feed; one that has none grows.
+ */
+export class LineWindows {
+  readonly #split: FileSplit;
+  readonly #kernels: Kernels;
+  readonly #separator: Uint8Array | null;
+  readonly #windowBytes: number;
+  readonly #pool: BufferPool;
+  readonly #file: SyncFile;
+  /** Offset in the file of the next window. */
+  #from: number;
+  #window = 0;
+  /** What has been read of it already. */
+  #known: Uint8Array = new Uint8Array(0);
+  #isFirst = true;
+  #isDone = false;
+
+  constructor(
+    split: FileSplit,
+    { kernels, files }: Pick<ReaderContext, "kernels" | "files">,
+    { separator = null as Uint8Array | null, windowBytes = WINDOW_BYTES } = {},
+  ) {
+    this.#split = split;
+    this.#kernels = kernels;
+    this.#separator = separator;
+    this.#windowBytes = windowBytes;
+    this.#pool = new BufferPool(kernels);
+    // The bytes before the start tell whether a line begins there.
+    this.#from = Math.max(split.start - (separator?.length ?? 1), 0);
+    this.#file = reading(split.path, () => files.openReadSync(split.path));
+  }
+
+  /** The next lines; they stay until `reuse`. Null: there are no more. Throws FAILED_READ_FILE.NO_HINT. */
+  next(): SplitInput | null {
+    if (this.#isDone) return null;
+    const { start, length, sizeBytes } = this.#split;
+    const splitEnd = Math.min(start + length, sizeBytes);
+    const from = this.#from;
+    for (let [wanted, tail] = [this.#windowBytes, TAIL_BYTES]; ; wanted *= 2, tail *= 2) {
+      const isLast = from + wanted >= splitEnd;
+      const until = isLast ? Math.min(splitEnd + tail, sizeBytes) : from + wanted;
+      const bytes = this.#fill(until);
+      const begin = this.#isFirst ? this.#firstLine(bytes) : 0;
+      if (isLast && (begin === null || begin >= splitEnd - from)) {
+        this.#isDone = true;
+        return null;
+      }
+      // The last line goes on behind the split, to the file's end at most.
+      const isWhole = until === sizeBytes || bytes.length < until - from;
+      const end = isLast ? (this.#lineFrom(bytes, splitEnd - from) ?? (isWhole ? bytes.length : 0)) : bytes.lastIndexOf(LINE_FEED) + 1;
+      this.#known = bytes;
+      if (begin === null || end <= begin) continue;
+      // A copy: what lies behind the lines is overwritten.
+      this.#known = bytes.slice(end);
+      this.#isFirst = false;
+      this.#isDone = isLast;
+      this.#from = from + end;
+      return { begin: this.#window + begin, end: this.#window + end, fileOffset: from + begin };
     }
-    return { begin: address + begin, end: address + (end ?? length), fileOffset: from + begin };
-  });
+  }
+
+  /** Bytes of windows before the current one. */
+  get reusableBytes(): number {
+    return this.#pool.retiredBytes;
+  }
+
+  /** Nobody looks at lines of windows before the current one any more. */
+  reuse(): void {
+    this.#pool.recycle();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  /** Index of the split's first line; null if it cannot be seen. */
+  #firstLine(bytes: Uint8Array): number | null {
+    const { start } = this.#split;
+    return start === 0 ? byteOrderMarkBytes(bytes) : this.#lineFrom(bytes, start - this.#from);
+  }
+
+  #lineFrom(bytes: Uint8Array, at: number): number | null {
+    return this.#separator === null ? firstLineStart(bytes, at) : behindSeparator(bytes, this.#separator, at);
+  }
+
+  /** Makes a window of the file up to `until`, as far as the file goes. */
+  #fill(until: number): Uint8Array {
+    const known = this.#known;
+    const address = this.#pool.take(until - this.#from);
+    const memory = this.#kernels.bytes();
+    copyBytes(memory, address, known);
+    if (this.#window !== 0) this.#pool.retire(this.#window);
+    this.#window = address;
+    const rest = memory.subarray(address + known.length, address + until - this.#from);
+    const read = reading(this.#split.path, () => readFully(this.#file, rest, this.#from + known.length));
+    return memory.subarray(address, address + known.length + read);
+  }
 }
 
 /** Reads a file that cannot be cut: all of it for the split at its start, nothing for others. */
@@ -159,14 +243,21 @@ function readFully(file: SyncFile, into: Uint8Array, position: number): number {
 }
 
 function withFile<T>(path: string, context: Pick<ReaderContext, "files">, use: (file: SyncFile) => T): T {
-  let file: SyncFile | null = null;
+  return reading(path, () => {
+    const file = context.files.openReadSync(path);
+    try {
+      return use(file);
+    } finally {
+      file.close();
+    }
+  });
+}
+
+function reading<T>(path: string, action: () => T): T {
   try {
-    file = context.files.openReadSync(path);
-    return use(file);
+    return action();
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     throw new ConnectorError("FAILED_READ_FILE.NO_HINT", { path, reason: (error as Error).message }, { cause: error });
-  } finally {
-    file?.close();
   }
 }

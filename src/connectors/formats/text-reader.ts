@@ -7,7 +7,7 @@ import type { ConnectorOptions } from "../options.ts";
 import type { ReaderContext, Split, SplitCursor, SplitReader } from "../source.ts";
 import { PlainCursor, ScanCursor, textLines } from "./scan-cursor.ts";
 import { ScanMemory } from "./scan-memory.ts";
-import { fileSplit, readLines, readWhole } from "./split-input.ts";
+import { fileSplit, LineWindows, readLines, readWhole } from "./split-input.ts";
 
 export const textReader: SplitReader = { name: "text", open };
 
@@ -32,23 +32,23 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   const lineSeparator = options.get<string | null>("lineSep");
   const separator = lineSeparator === null ? null : new TextEncoder().encode(lineSeparator);
   const isWhole = options.get<boolean>("wholetext");
-  const input = isWhole ? readWhole(file, context) : readLines(file, context, separator);
   const source = {
     kernels,
     schema,
     policy: { mode: "PERMISSIVE", corruptIndex: -1 } as const,
     files: context.files,
     path: file.path,
-    input,
     separator,
   };
   const parse = (text: string) => ({ rows: [[text]], isMalformed: false });
   if (isWhole || separator !== null) {
+    const input = isWhole ? readWhole(file, context) : readLines(file, context, separator);
     const text = decodeUtf8(kernels.bytes(), input.begin, input.end);
     const records = isWhole ? (file.start === 0 ? [{ text, start: 0 }] : []).values() : textLines(text, lineSeparator);
-    return new PlainCursor(source, text, records, parse);
+    return new PlainCursor(source, input, text, records, parse);
   }
-  const scan = new ScanMemory(kernels, schema, needed, timeZone("UTC"), input);
+  const scan = new ScanMemory(kernels, schema, needed, timeZone("UTC"));
   scan.writeFields([{ name: "value", dataType: StringType, leafIndex: 0 }]);
-  return new ScanCursor(source, scan, "text_next", parse);
+  const windows = new LineWindows(file, context);
+  return new ScanCursor(source, windows, windows.next(), scan, "text_next", parse);
 }

@@ -23,16 +23,19 @@ const nesting: usize = memory.data(500);
   return p;
 }
 
+// Bits of the bytes of a chunk that end or interrupt a string: quote, backslash, control characters. Without its second bit a quote is the one
+// byte that comes next to the control characters.
+@inline function stops(chunk: v128): u32 {
+  const special = i8x16.le_u(v128.xor(chunk, i8x16.splat(2)), i8x16.splat(32));
+  return i8x16.bitmask(v128.or(special, i8x16.eq(chunk, i8x16.splat(92))));
+}
+
 /** Address of the first quote, backslash or control character at or after `p`. */
 @inline export function stringStop(p: usize): usize {
-  const quote = i8x16.splat(34);
-  const backslash = i8x16.splat(92);
-  const space = i8x16.splat(32);
   while (true) {
-    const chunk = v128.load(p);
-    const found = i8x16.bitmask(v128.or(v128.or(i8x16.eq(chunk, quote), i8x16.eq(chunk, backslash)), i8x16.lt_u(chunk, space)));
+    const found = stops(v128.load(p)) | (stops(v128.load(p, 16)) << 16);
     if (found != 0) return p + ctz(found);
-    p += 16;
+    p += 32;
   }
 }
 
@@ -145,13 +148,12 @@ function skipNested(p: usize): usize {
   }
 }
 
-/** Converts the value at `p` for row `row` of the field's column. Structs are json-scan.ts's. */
+/** Converts the value at `p` for row `row` of the field's column. Structs and texts in quotes are json-scan.ts's. */
 export function convertValue(scan: usize, p: usize, field: usize, row: u32): usize {
   const type = load<u32>(field, FIELD_TYPE);
   const values: usize = load<u32>(field, FIELD_VALUES);
   const validity: usize = load<u32>(field, FIELD_VALIDITY) + row;
   const c: u32 = load<u8>(p);
-  if (type == TYPE_STRING && c == QUOTE) return convertString(p + 1, values + 8 * row, validity);
   if (c == 110) {
     if (load<u32>(p) != 0x6c6c756e) return 0;
     store<u8>(validity, 0);
@@ -214,19 +216,18 @@ export function convertValue(scan: usize, p: usize, field: usize, row: u32): usi
   }
 }
 
-@inline function convertString(p: usize, target: usize, validity: usize): usize {
-  const quote = i8x16.splat(34);
-  const backslash = i8x16.splat(92);
-  const space = i8x16.splat(32);
+/** As `convertValue`, of a string; `p` is behind its opening quote. */
+@inline export function convertString(p: usize, target: usize, validity: usize): usize {
   let end = p;
-  let high: i32 = 0;
-  let found: i32;
+  let high: u32 = 0;
+  let found: u32;
   while (true) {
-    const chunk = v128.load(end);
-    found = i8x16.bitmask(v128.or(v128.or(i8x16.eq(chunk, quote), i8x16.eq(chunk, backslash)), i8x16.lt_u(chunk, space)));
-    high |= i8x16.bitmask(chunk);
+    const low = v128.load(end);
+    const upper = v128.load(end, 16);
+    high |= i8x16.bitmask(v128.or(low, upper));
+    found = stops(low) | (stops(upper) << 16);
     if (found != 0) break;
-    end += 16;
+    end += 32;
   }
   end += ctz(found);
   if (load<u8>(end) != QUOTE) return convertEscapedString(p, end, target, validity);

@@ -22,6 +22,8 @@ export const SCAN_ZONE_FROM: usize = 32; // i64: local times (µs) in [from, unt
 export const SCAN_ZONE_UNTIL: usize = 40; // i64
 export const SCAN_ZONE_OFFSET: usize = 48; // i64, µs
 export const SCAN_FORMAT: usize = 56; // what belongs to one format
+const SCAN_GIVEN: usize = 112; // u32: memory of blocks since the last `scan_reuse`, linked
+const SCAN_FREE: usize = 116; // u32: of blocks that nobody looks at any more
 export const SCAN_ZONE_MISSED: usize = 120; // u32: 1 if a line was deferred because its local time is outside of the range above
 export const SCAN_ZONE_TRIES: usize = 124; // u32: how often more a block ends early then, so that the reader can move the range
 
@@ -61,25 +63,28 @@ export function scanBlockBegin(scan: usize): usize {
   const capacity = min(rest / 2 + 1, BLOCK_ROWS_MAX);
   const columns = load<u32>(scan, SCAN_COLUMN_COUNT);
   const table: usize = load<u32>(scan, SCAN_COLUMN_TABLE);
-  const block = arena_alloc(ARENA_SPLIT, BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * columns);
+  let bytes: u32 = BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * columns;
+  for (let c: u32 = 0; c < columns; c++) {
+    const column = table + COLUMN_BYTES * c;
+    if (load<u32>(column, 4) != 0) bytes += padded(capacity) + padded(kindWidth(load<u32>(column)) * capacity);
+  }
+  const block = blockMemory(scan, bytes);
   if (block == 0) return 0;
   store<u32>(block, capacity, BLOCK_ROW_COUNT);
   store<u32>(block, columns, BLOCK_COLUMN_COUNT);
   store<u32>(block, 0, BLOCK_NEXT);
+  let at = (block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * columns + 15) & ~15;
+  memory.fill(at, 0, block + bytes - at);
   for (let c: u32 = 0; c < columns; c++) {
     const column = table + COLUMN_BYTES * c;
+    const width = kindWidth(load<u32>(column));
     let values: usize = 0;
     let validity: usize = 0;
     if (load<u32>(column, 4) != 0) {
-      const bytes = kindWidth(load<u32>(column)) * capacity;
-      validity = arena_alloc(ARENA_SPLIT, capacity + PADDING_BYTES);
-      if (validity == 0) return 0;
-      memory.fill(validity, 0, capacity);
-      if (bytes != 0) {
-        values = arena_alloc(ARENA_SPLIT, bytes + PADDING_BYTES);
-        if (values == 0) return 0;
-        memory.fill(values, 0, bytes);
-      }
+      validity = at;
+      at += padded(capacity);
+      if (width != 0) values = at;
+      at += padded(width * capacity);
     }
     store<u32>(column, <u32>values, 8);
     store<u32>(column, <u32>validity, 12);
@@ -94,6 +99,41 @@ export function scanBlockBegin(scan: usize): usize {
   }
   store<u32>(scan, 0, SCAN_DEFERRED_COUNT);
   return block;
+}
+
+// Bytes of a buffer, and what may be read behind it.
+@inline function padded(bytes: u32): u32 {
+  return bytes == 0 ? 0 : (bytes + PADDING_BYTES + 15) & ~15;
+}
+
+// In front of a block: the next one of its list u32, bytes of the block u32.
+const LINK_BYTES: u32 = 16;
+
+function blockMemory(scan: usize, bytes: u32): usize {
+  bytes += 15;
+  let link: usize = load<u32>(scan, SCAN_FREE);
+  if (link != 0 && load<u32>(link, 4) >= bytes) {
+    store<u32>(scan, load<u32>(link), SCAN_FREE);
+  } else {
+    link = arena_alloc(ARENA_SPLIT, LINK_BYTES + bytes);
+    if (link == 0) return 0;
+    store<u32>(link, bytes, 4);
+  }
+  store<u32>(link, load<u32>(scan, SCAN_GIVEN));
+  store<u32>(scan, <u32>link, SCAN_GIVEN);
+  return link + LINK_BYTES;
+}
+
+/** The memory of all blocks until now is for the next ones. */
+export function scan_reuse(scan: usize): void {
+  let link: usize = load<u32>(scan, SCAN_GIVEN);
+  while (link != 0) {
+    const next = load<u32>(link);
+    store<u32>(link, load<u32>(scan, SCAN_FREE));
+    store<u32>(scan, <u32>link, SCAN_FREE);
+    link = next;
+  }
+  store<u32>(scan, 0, SCAN_GIVEN);
 }
 
 /** Whether the block should end after a deferred line, because the reader can make the following ones convertible. */

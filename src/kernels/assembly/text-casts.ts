@@ -32,6 +32,25 @@ function malformed(text: i64): void {
   return <u32>load<u8>(position) - 0x30;
 }
 
+/** The number of 1 to 16 digits; -1 if one is none. Reads eight bytes at a time. */
+function fewDigits(from: usize, count: u32): i64 {
+  if (count <= 8) return eightDigits(load<u64>(from), count);
+  const high = eightDigits(load<u64>(from), count - 8);
+  const low = eightDigits(load<u64>(from + count - 8), 8);
+  return high < 0 || low < 0 ? -1 : high * 100_000_000 + low;
+}
+
+// The first `count` (1 to 8) of eight characters as a number. Neighbours are put together: digits to pairs, to fours, to eight.
+@inline function eightDigits(characters: u64, count: u32): i64 {
+  const unused: u64 = 64 - 8 * count;
+  // Zeros in front of the digits, which are the upper bytes.
+  let digits = ((characters ^ 0x3030303030303030) << unused);
+  if (((digits + 0x7676767676767676) | digits) & 0x8080808080808080) return -1;
+  digits = digits * 10 + (digits >> 8);
+  const fours = ((digits & 0x000000ff000000ff) * 0x000f424000000064) + (((digits >> 16) & 0x000000ff000000ff) * 0x0000271000000001);
+  return <i64>(fours >> 32);
+}
+
 /** Text to bigint. */
 export function parse_long(text: i64): i64 {
   open(text);
@@ -44,6 +63,11 @@ export function parse_long(text: i64): i64 {
   if (at == end) {
     malformed(text);
     return 0;
+  }
+  if (end - at <= 16) {
+    const value = fewDigits(at, <u32>(end - at));
+    if (value < 0) malformed(text);
+    return negative ? -value : value;
   }
   // Counted below zero: the least number has no positive counterpart.
   let value: i64 = 0;
