@@ -119,6 +119,7 @@ export class StageRunner implements BatchRunner {
   }
 
   async commit(batchId: number, isLogged: Promise<void>): Promise<void> {
+    this.#parts.snapshots?.committing(batchId, isLogged);
     const [sizes] = await settle([this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number }), isLogged]);
     this.#parts.snapshots?.committed(batchId, this.#epoch, sizes);
   }

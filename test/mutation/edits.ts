@@ -34,6 +34,9 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "what lookup finds is not made durable": ["await makeDurable(this.#files, join(this.#directory, MANIFEST_DIRECTORY));", ";"],
     "any query's receipt counts": ["receipt?.queryId !== this.#queryId", "receipt === null || receipt === undefined"],
   },
+  "coordinator/background-snapshots.js": {
+    "the chunk store is ahead of the log": ["await newest.isLogged.then(", "await Promise.resolve().then("],
+  },
   "coordinator/batch-decision.js": {
     "a committed attempt is run again": ["sinkAttempt !== null && isAttemptAdoptable", "false"],
     "whatever the sink holds is adopted": ["sinkAttempt !== null && isAttemptAdoptable", "sinkAttempt !== null"],

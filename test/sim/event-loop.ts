@@ -27,6 +27,8 @@ export class EventLoop {
   monotonicMs = 0;
   readonly #dice: Dice;
   readonly #trace = createHash("sha256");
+  /** Tasks with such labels wait until there are no others; those of the last pattern longest. */
+  last: readonly RegExp[] = [];
   #tasks: Task[] = [];
   #timers: Timer[] = [];
 
@@ -90,7 +92,9 @@ export class EventLoop {
     this.#timers = this.#timers.filter(({ owner }) => !owner.isDead);
     const ready = this.#tasks.filter(({ owner }) => !owner.isPaused);
     if (ready.length === 0) return this.#wakeTimer();
-    const task = this.#dice.pick(ready);
+    const waits = ready.map(({ label }) => this.last.findIndex((pattern) => pattern.test(label)));
+    const least = Math.min(...waits);
+    const task = this.#dice.pick(ready.filter((_, index) => waits[index] === least));
     this.#tasks.splice(this.#tasks.indexOf(task), 1);
     this.note(task.label);
     task.run();

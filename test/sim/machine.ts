@@ -41,6 +41,8 @@ export class Process implements Owner {
   chunkFaults = 0;
   /** Chunks that come back from a spill file with a flipped bit. */
   spillFaults = 0;
+  /** By which the clock of a worker goes on at every look, ms: what has a time limit comes to it. */
+  msPerLook = 0;
   /** Faults that took effect in this process: without one it must not fail. */
   faultsSuffered = 0;
   readonly ports: Ports;
@@ -84,9 +86,11 @@ export class Process implements Owner {
         throw new Gone();
       }
     });
-    const runtime = new WorkerRuntime(workerIndex, workerCount, { ...this.ports, files });
-    const waiting: Envelope[] = [];
     const loop = this.#loop;
+    let looks = 0;
+    const clock = { nowMs: () => loop.nowMs, monotonicMs: () => loop.monotonicMs + this.msPerLook * looks++ };
+    const runtime = new WorkerRuntime(workerIndex, workerCount, { ...this.ports, files, clock });
+    const waiting: Envelope[] = [];
     const die = (): void => {
       thread.isDead = true;
       this.faultsSuffered++;
