@@ -35,7 +35,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "any query's receipt counts": ["receipt?.queryId !== this.#queryId", "receipt === null || receipt === undefined"],
   },
   "coordinator/background-snapshots.js": {
-    "the chunk store is ahead of the log": ["await newest.isLogged.then(", "await Promise.resolve().then("],
+    "the chunk store is ahead of the log": ["const newest = this.#newest;", "const newest = { batchId: -1, isLogged: Promise.resolve() };"],
   },
   "coordinator/batch-decision.js": {
     "a committed attempt is run again": ["sinkAttempt !== null && isAttemptAdoptable", "false"],
