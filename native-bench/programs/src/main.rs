@@ -27,7 +27,7 @@ fn main() {
             eprintln!("usage: native-bench PROGRAM [--threads N], where PROGRAM is");
             eprintln!("  ysb-columns POOL ADS WARM_UP SECONDS USES");
             eprintln!("  ysb-json ADS FILE…");
-            eprintln!("  filter-json [--lines] FILE…");
+            eprintln!("  filter-json [--lines|--first-lines] FILE…");
             eprintln!("  count-by-key POOL KEYS WARM_UP BATCHES");
             eprintln!("  nexmark-q0|q1|q2|q5|q7|q8 DIRECTORY WARM_UP PASSES");
             std::process::exit(2);
