@@ -4,13 +4,13 @@ import { ROW_HASH, ROW_NEXT, TABLE_BASE } from "./memory-layout";
 import { sameKey } from "./hash-table";
 import { rowMoves } from "./table-chunk";
 import {
-  CHUNK_HEADER, C_BYTES, C_DEPTH, C_DIRTY_LAST, C_PREFIX, C_ROWS_USED, INDEX_BITS, INDEX_MASK, T_BUCKET, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
+  CHUNK_HEADER, C_BYTES, C_DEPTH, C_DIRTY_LAST, C_PREFIX, C_ROWS_USED, INDEX_BITS, INDEX_MASK, T_BUCKET, T_DIRTY_ROWS, T_ROWS, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
 } from "./table-layout";
 import { bucketBit, filterLine, filterMask } from "./key-filter";
 import {
-  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, S_UPDATED, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
+  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
 } from "./store-tables";
-import { store_memory_bytes, store_row_count } from "./store-scan";
+import { store_memory_bytes } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
 const TOUCHED_ROWS: i32 = 32;
@@ -29,9 +29,8 @@ const A_FOUND: u32 = 28; // row in the chunk with this hash, 0: none was found
 let nextTouched: usize = TOUCHED;
 let touchedStore: usize = 0;
 let touchedMoves: u32 = 0;
-/** Fewer dirty rows are not worth the question. */
-const UPDATED_MIN: u32 = 4096;
-const DIRTY_SHARE: f64 = 8;
+/** A chunk is loaded as a whole where more than one row in so many is dirty: waiting for one row takes as long as loading a run of them. */
+const DIRTY_SHARE: u64 = 24;
 /** Chunks are loaded as a whole if they have at most so many times the bytes of the rows to be merged. */
 const WARM_SHARE: f64 = 6;
 /** Only there so that no load is optimized away. */
@@ -203,10 +202,9 @@ export function touchChunk(chunk: usize, rowBytes: u32): void {
   store<u32>(TOUCH_SUM, sum);
 }
 
-/** Whether so large a part of the rows is dirty that `touchChunk` pays. */
-export function touchesChunks(state: usize): bool {
-  const updated = load<u32>(state, S_UPDATED);
-  return updated > UPDATED_MIN && <f64>updated * DIRTY_SHARE > store_row_count(state);
+/** Whether so large a part of the rows is dirty that `touchChunk` pays. Hashes spread them evenly over the chunks. */
+@inline export function touchesChunks(table: usize): bool {
+  return <u64>load<u32>(table, T_DIRTY_ROWS) * DIRTY_SHARE > load<u32>(table, T_ROWS);
 }
 
 function touchRows(): void {
