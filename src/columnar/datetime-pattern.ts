@@ -16,10 +16,17 @@ export type DateTimePattern = readonly Part[];
 export const MONTHS = "January February March April May June July August September October November December".split(" ");
 /** From Monday on. */
 export const WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(" ");
-const LETTERS = "yuMLdDHhkKmsSaEQqGXxZzVO";
+/** How many of each letter may follow each other. */
+const COUNTS_MAX: Readonly<Record<string, number>> = Object.fromEntries(
+  "G4 y6 M4 L4 d2 D3 E4 Q4 q4 a1 H2 h2 k2 K2 m2 s2 S9 X5 x5 Z5 z4 V2 O4".split(" ").map(([letter, count]) => [letter!, Number(count)]),
+);
+/** Letters and signs that mean something else, or nothing, since Spark 3. */
+const FORMER = "uwWY#{}";
+/** `QQQ` and `QQQQ`. */
+const QUARTERS = ["Q1 Q2 Q3 Q4".split(" "), ["1st", "2nd", "3rd", "4th"].map((quarter) => `${quarter} quarter`)];
 const known = new Map<string, DateTimePattern>();
 
-/** Throws INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER for letters without a meaning here. */
+/** Throws INVALID_DATETIME_PATTERN.* or INCONSISTENT_BEHAVIOR_CROSS_VERSION.*, as Spark does, for what is no pattern. */
 export function dateTimePattern(text: string): DateTimePattern {
   let pattern = known.get(text);
   if (!pattern) {
@@ -43,21 +50,18 @@ function readParts(reader: { readonly text: string; at: number }, isInner: boole
       reader.at++;
     } else if (character === "'") {
       const end = text.indexOf("'", reader.at + 1);
-      if (end < 0) throw illegal(character, text);
+      if (end < 0) throw refused(character, 1, text);
       parts.push({ kind: "text", text: end === reader.at + 1 ? "'" : text.slice(reader.at + 1, end) });
       reader.at = end + 1;
     } else if (/[A-Za-z]/.test(character)) {
-      if (!LETTERS.includes(character)) throw illegal(character, text);
       const start = reader.at;
       while (text[reader.at] === character) reader.at++;
-      if (reader.at - start > 4 && "GMLEQq".includes(character))
-        throw new AnalysisError("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION", {
-          pattern: `'${text}'`,
-          config: '"spark.sql.legacy.timeParserPolicy"',
-          docroot: "https://spark.apache.org/docs/latest",
-        });
-      parts.push({ kind: "field", letter: character, count: reader.at - start });
+      const count = reader.at - start;
+      const isTaken = count <= (COUNTS_MAX[character] ?? 0) && (character !== "V" || count === 2) && (character !== "O" || count % 3 === 1);
+      if (!isTaken) throw refused(character, count, text);
+      parts.push({ kind: "field", letter: character, count });
     } else {
+      if (FORMER.includes(character)) throw refused(character, 1, text);
       parts.push({ kind: "text", text: character });
       reader.at++;
     }
@@ -65,8 +69,21 @@ function readParts(reader: { readonly text: string; at: number }, isInner: boole
   return parts;
 }
 
-const illegal = (character: string, pattern: string): AnalysisError =>
-  new AnalysisError("INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER", { c: character, pattern });
+function refused(character: string, count: number, pattern: string): AnalysisError {
+  const docroot = "https://spark.apache.org/docs/latest";
+  if ("ABnNp".includes(character)) return new AnalysisError("INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER", { c: character, pattern });
+  if ("ce".includes(character))
+    return new AnalysisError("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_WEEK_BASED_PATTERN", { c: character });
+  if ("Qq".includes(character)) return new AnalysisError("INVALID_DATETIME_PATTERN.LENGTH", { pattern });
+  if (FORMER.includes(character) || (count > (COUNTS_MAX[character] ?? count) && !"XxVO".includes(character))) {
+    return new AnalysisError("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION", {
+      pattern: `'${pattern}'`,
+      config: '"spark.sql.legacy.timeParserPolicy"',
+      docroot,
+    });
+  }
+  return new AnalysisError("INVALID_DATETIME_PATTERN.WITH_SUGGESTION", { pattern, docroot });
+}
 
 interface LastText {
   readonly hasFraction: boolean;
@@ -141,18 +158,13 @@ function formatField(letter: string, count: number, fields: Fields): string {
   const padded = (value: number): string => String(value).padStart(count, "0");
   switch (letter) {
     case "y":
-    case "u":
-      return count === 2
-        ? padded(((fields.year % 100) + 100) % 100)
-        : formatYear(letter === "y" && fields.year <= 0 ? 1 - fields.year : fields.year, count);
+      return count === 2 ? padded(((fields.year % 100) + 100) % 100) : formatYear(fields.year <= 0 ? 1 - fields.year : fields.year, count);
     case "M":
     case "L":
       return count === 3 ? MONTHS[fields.month - 1]!.slice(0, 3) : count >= 4 ? MONTHS[fields.month - 1]! : padded(fields.month);
     case "Q":
     case "q":
-      return count >= 3
-        ? `${count === 3 ? "Q" : ""}${Math.ceil(fields.month / 3)}${count === 4 ? ` quarter` : ""}`
-        : padded(Math.ceil(fields.month / 3));
+      return count >= 3 ? QUARTERS[count - 3]![Math.ceil(fields.month / 3) - 1]! : padded(Math.ceil(fields.month / 3));
     case "d":
       return padded(fields.day);
     case "D":
@@ -160,6 +172,7 @@ function formatField(letter: string, count: number, fields: Fields): string {
     case "E":
       return count >= 4 ? WEEKDAYS[isoDayOfWeek(fields.days) - 1]! : WEEKDAYS[isoDayOfWeek(fields.days) - 1]!.slice(0, 3);
     case "G":
+      if (count === 4) return fields.year > 0 ? "Anno Domini" : "Before Christ";
       return fields.year > 0 ? "AD" : "BC";
     case "H":
       return padded(fields.hour);
@@ -185,9 +198,9 @@ function formatField(letter: string, count: number, fields: Fields): string {
   }
 }
 
-function formatYear(year: number, count: number): string {
-  const digits = String(Math.abs(year)).padStart(count, "0");
-  return year < 0 ? `-${digits}` : count >= 4 && digits.length > count ? `+${digits}` : digits;
+function formatYear(yearOfEra: number, count: number): string {
+  const digits = String(yearOfEra).padStart(count, "0");
+  return count >= 4 && digits.length > count ? `+${digits}` : digits;
 }
 
 /** `X`: `Z` for zero; `x`, `Z`: digits always; counts choose colons and minutes as in Java. */
@@ -276,8 +289,7 @@ function parseField(letter: string, count: number, isAdjacent: boolean, state: P
   };
   const digits = (min: number, max: number): string | undefined => take(new RegExp(`\\d{${min},${max}}`, "y"));
   switch (letter) {
-    case "y":
-    case "u": {
+    case "y": {
       const negative = state.text[state.at] === "-" ? (state.at++, -1) : (state.text[state.at] === "+" && state.at++, 1);
       const text = count === 2 ? digits(2, 2) : digits(isAdjacent || count >= 4 ? count : 1, isAdjacent ? count : 10);
       return text !== undefined && set("year", negative * (count === 2 ? 2000 : 0) + negative * Number(text));

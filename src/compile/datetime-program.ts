@@ -54,9 +54,8 @@ function writeField(letter: string, count: number, code: number[]): number | nul
   if (count > DIGITS_MAX) return null;
   switch (letter) {
     case "y":
-    case "u":
       if (count === 2) return writeNumber("yy", count, code);
-      code.push(YEAR!, letter === "y" ? 1 : 0, count);
+      code.push(YEAR!, count);
       return NUMBER_BYTES + count;
     case "M":
     case "L":

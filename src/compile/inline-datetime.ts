@@ -271,7 +271,7 @@ const reinterpret = (from: DataType["kind"]): InlineFunction =>
     { safe: true },
   );
 
-/** `unix_timestamp(timestamp)`: seconds; the format, used for strings only, plays no part. */
+/** `unix_timestamp(timestamp)`: seconds, cut; the format, used for strings only, plays no part. */
 const unixTimestamp: InlineFunction = {
   accepts: ({ types }) => types[0]?.kind === "timestamp",
   isSafe: true,
@@ -279,7 +279,8 @@ const unixTimestamp: InlineFunction = {
     const value = compiler.compile(call.args[0]!);
     return compiler.strictSafe(call.dataType, [value], () => {
       value.push();
-      emitFloorDivide(compiler.f, MICROS_PER_SECOND);
+      compiler.f.i64(MICROS_PER_SECOND);
+      compiler.f.op("i64.div_s");
     });
   },
 };

@@ -207,7 +207,9 @@ function toDouble(value: Value, from: DataType, to: DataType): number {
   }
 }
 
-function toDecimal(value: Value, from: DataType, to: DecimalType): bigint {
+/** What is no number has no decimal: null, in both modes (Spark's `Cast.castToDecimal`). */
+function toDecimal(value: Value, from: DataType, to: DecimalType): bigint | null {
+  if ((from.kind === "float" || from.kind === "double") && !Number.isFinite(value as number)) return null;
   const { unscaled, scale } = exactDecimal(value, from, to);
   const result = scale < 0 ? rescale(unscaled * powerOfTen(-scale), 0, to.scale) : rescale(unscaled, scale, to.scale);
   if (fitsPrecision(result, to.precision)) return result;
@@ -232,7 +234,6 @@ function exactDecimal(value: Value, from: DataType, to: DecimalType): { readonly
     }
     case "float":
     case "double":
-      if (!Number.isFinite(value as number)) throw castOverflow(value, from, to);
       return decimalFromDouble(value as number);
     case "boolean":
       return { unscaled: value === true ? 1n : 0n, scale: 0 };
@@ -272,10 +273,13 @@ function toTimestamp(value: Value, from: DataType, to: DataType, zone: string): 
     case "float":
     case "double": {
       if (!Number.isFinite(value as number)) throw notFinite(value as number, to);
-      return saturate(BigInt(Math.trunc((value as number) * 1_000_000)));
+      const micros = (value as number) * 1_000_000;
+      if (Math.abs(micros) > 2 ** 63) throw castOverflow(value, from, to);
+      return saturate(BigInt(Math.trunc(micros)));
     }
     case "decimal":
-      return saturate(((value as bigint) * 1_000_000n) / powerOfTen(from.scale));
+      // As `BigDecimal.longValue`: the low 64 bits.
+      return BigInt.asIntN(64, ((value as bigint) * 1_000_000n) / powerOfTen(from.scale));
     default:
       return saturate(BigInt(value as number | bigint) * 1_000_000n);
   }
@@ -297,10 +301,11 @@ function toTimestampNtz(value: Value, from: DataType, zone: string): bigint {
   }
 }
 
-/** Whole numbers count seconds or months; texts are `d hh:mm:ss.f` or `y-m`, bare or inside `INTERVAL '…' …`. */
+/** Numbers count seconds or months; texts are `d hh:mm:ss.f` or `y-m`, bare or inside `INTERVAL '…' …`. */
 function toInterval(value: Value, from: DataType, to: DataType): Value {
   if (from.kind !== "string") {
-    const units = BigInt(value as number | bigint) * (to.kind === "day_time_interval" ? 1_000_000n : 1n);
+    const scale = to.kind === "day_time_interval" ? 6 : 0;
+    const units = rescale(BigInt(value as number | bigint), from.kind === "decimal" ? from.scale : 0, scale);
     const bits = to.kind === "day_time_interval" ? 64 : 32;
     if (BigInt.asIntN(bits, units) !== units) throw castOverflow(value, from, to);
     return bits === 64 ? units : Number(units);

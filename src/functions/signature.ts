@@ -9,6 +9,7 @@ import {
   DoubleType,
   IntegerType,
   LongType,
+  sameType,
   sqlType,
   StringType,
   TimestampType,
@@ -30,6 +31,12 @@ const quotedType = (type: DataType): string => `"${sqlType(type)}"`;
 
 /** Takes what casts implicitly to the one type. */
 export const only = (type: DataType): TypeSpec => ({ required: quotedType(type), coerce: (from) => implicitCast(from, type) });
+
+/** Takes the type and nothing that would have to be cast. */
+export const exactly = (type: DataType): TypeSpec => ({
+  required: quotedType(type),
+  coerce: (from) => (from.kind === type.kind || from.kind === "void" ? type : undefined),
+});
 
 /** Takes any of the types as they are, else what casts implicitly to the first one that fits. */
 export const anyOf = (...types: DataType[]): TypeSpec => ({
@@ -152,6 +159,14 @@ export function differentOperandTypes(sqlExpression: string, left: DataType, rig
     left: quotedType(left),
     right: quotedType(right),
   });
+}
+
+/** Of two numbers that an operator does not take: a decimal beside a double counts as a double first. */
+export function refuseOperands(sqlExpression: string, inputType: string, left: DataType, right: DataType): never {
+  const kinds = [left.kind, right.kind];
+  if (kinds.includes("decimal") && kinds.includes("double")) return wrongOperandType(sqlExpression, inputType, DoubleType);
+  if (sameType(left, right)) return wrongOperandType(sqlExpression, inputType, left);
+  return differentOperandTypes(sqlExpression, left, right);
 }
 
 export function differentDataTypes(name: string, args: readonly ArgumentInfo[]): never {

@@ -16,7 +16,7 @@ import { localParts, startOfDay, timeZone, type TimeZone } from "../../columnar/
 import { DateType, decimalType, IntegerType, TimestampType } from "../../columnar/types.ts";
 import type { ScalarFunction } from "../../plan/expr/function-registry.ts";
 import { ANSI_CONFIG, arithmeticOverflow } from "../arithmetic-errors.ts";
-import { DATE, INTEGER, only, STRING, strict, TIMESTAMP, type TypeSpec } from "../signature.ts";
+import { DATE, exactly, INTEGER, only, STRING, strict, TIMESTAMP, type TypeSpec } from "../signature.ts";
 
 /** A number of days: whole numbers up to int; bigint is refused, as in Spark. */
 const DAY_COUNT: TypeSpec = {
@@ -212,7 +212,7 @@ export const calendarFunctions: readonly ScalarFunction[] = [
     name: "unix_date",
     description: "Days since 1970-01-01.",
     example: ["unix_date(DATE '1970-01-02')", "1"],
-    args: [DATE],
+    args: [exactly(DateType)],
     returns: IntegerType,
     evaluate: ([days]) => days,
   }),

@@ -1,6 +1,5 @@
 /** Between texts, numbers and timestamps: `to_timestamp`, `to_date`, `date_format`, `unix_timestamp`, `timestamp_millis`, … */
 import { AnalysisError, ArithmeticError } from "../../base/errors.ts";
-import { floorDiv } from "../../columnar/civil-date.ts";
 import { dateTimePattern, formatWithPattern, parseWithPattern } from "../../columnar/datetime-pattern.ts";
 import { powerOfTen } from "../../columnar/decimal.ts";
 import { localParts, timeZone } from "../../columnar/time-zone.ts";
@@ -52,7 +51,8 @@ function toUnixSeconds(name: string): ScalarFunction {
     returns: LongType,
     usesTimeZone: true,
     evaluate: ([value, pattern = DEFAULT_PATTERN], [type], _returnType, context) =>
-      floorDiv(momentOf(value, type!, pattern, "try_to_timestamp", context.timeZone), 1_000_000n),
+      // Cut, not rounded down: half a second before the epoch is 0.
+      momentOf(value, type!, pattern, "try_to_timestamp", context.timeZone) / 1_000_000n,
   });
 }
 

@@ -11,10 +11,10 @@ import {
   MICROS_PER_MINUTE,
 } from "../../columnar/civil-date.ts";
 import { localParts, timeZone } from "../../columnar/time-zone.ts";
-import { decimalType, IntegerType, LongType, type DataType } from "../../columnar/types.ts";
+import { decimalType, IntegerType, LongType, TimestampType, type DataType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { ScalarFunction } from "../../plan/expr/function-registry.ts";
-import { anyNullable, callSql, checkCount, DATE, STRING, strict, TIMESTAMP, unexpectedInput } from "../signature.ts";
+import { anyNullable, callSql, checkCount, DATE, exactly, STRING, strict, TIMESTAMP, unexpectedInput } from "../signature.ts";
 
 const DATE_FIELDS: Readonly<Record<string, (days: number) => number>> = {
   year: (days) => civilFromDays(days).year,
@@ -181,7 +181,7 @@ export const fieldFunctions: readonly ScalarFunction[] = [
     name: "unix_seconds",
     description: "Whole seconds since the epoch.",
     example: ["unix_seconds(TIMESTAMP '1970-01-01 00:00:01')", "1"],
-    args: [TIMESTAMP],
+    args: [exactly(TimestampType)],
     returns: LongType,
     kernel: "timestamp_unix_seconds",
     evaluate: ([micros]) => floorDiv(micros, 1_000_000n),
@@ -190,7 +190,7 @@ export const fieldFunctions: readonly ScalarFunction[] = [
     name: "unix_millis",
     description: "Whole milliseconds since the epoch.",
     example: ["unix_millis(TIMESTAMP '1970-01-01 00:00:01')", "1000"],
-    args: [TIMESTAMP],
+    args: [exactly(TimestampType)],
     returns: LongType,
     kernel: "timestamp_unix_millis",
     evaluate: ([micros]) => floorDiv(micros, 1000n),
@@ -199,7 +199,7 @@ export const fieldFunctions: readonly ScalarFunction[] = [
     name: "unix_micros",
     description: "Microseconds since the epoch.",
     example: ["unix_micros(TIMESTAMP '1970-01-01 00:00:01')", "1000000"],
-    args: [TIMESTAMP],
+    args: [exactly(TimestampType)],
     returns: LongType,
     kernel: "timestamp_unix_micros",
     evaluate: ([micros]) => micros,

@@ -14,7 +14,16 @@ import {
   remainderByZero,
 } from "../arithmetic-errors.ts";
 import { resolveDateTime, evaluateDateTime } from "../datetime/datetime-arithmetic.ts";
-import { callSql, checkCount, differentOperandTypes, resolution, strict, unexpectedInput, wrongOperandType } from "../signature.ts";
+import {
+  callSql,
+  checkCount,
+  differentOperandTypes,
+  refuseOperands,
+  resolution,
+  strict,
+  unexpectedInput,
+  wrongOperandType,
+} from "../signature.ts";
 
 type Operator = "+" | "-" | "*" | "/" | "%" | "pmod" | "div";
 
@@ -56,7 +65,7 @@ function resolveNumbers(operator: Operator, name: string, args: readonly Argumen
   }
   if (operator === "/") return resolution([DoubleType, DoubleType], DoubleType, args);
   if (operator === "div") {
-    if (!isIntegral(common)) return wrongOperandType(sql, INPUT_TYPES.div, common);
+    if (!isIntegral(common)) return refuseOperands(sql, INPUT_TYPES.div, left.dataType, right.dataType);
     return resolution([LongType, LongType], LongType, args);
   }
   return resolution([common, common], common, args);

@@ -3,17 +3,7 @@ import { DoubleType, IntegerType, LongType, type DataType } from "../../columnar
 import type { Value } from "../../columnar/values.ts";
 import type { ArgumentInfo, Resolution, ScalarFunction } from "../../plan/expr/function-registry.ts";
 import { isIntegral, tightestCommonType } from "../../plan/expr/type-coercion.ts";
-import {
-  callSql,
-  checkCount,
-  differentOperandTypes,
-  DOUBLE,
-  INTEGER,
-  resolution,
-  strict,
-  unexpectedInput,
-  wrongOperandType,
-} from "../signature.ts";
+import { callSql, checkCount, DOUBLE, INTEGER, resolution, strict, unexpectedInput, refuseOperands } from "../signature.ts";
 
 function real(
   name: string,
@@ -54,9 +44,8 @@ function bitwise(
       checkCount(name, args, 2);
       const [left, right] = args as [ArgumentInfo, ArgumentInfo];
       const common = tightestCommonType(left.dataType, right.dataType);
-      if (!common) return differentOperandTypes(callSql(name, args), left.dataType, right.dataType);
-      const type = common.kind === "void" ? IntegerType : common;
-      if (!isIntegral(type)) return wrongOperandType(callSql(name, args), '"INTEGRAL"', common);
+      const type = common?.kind === "void" ? IntegerType : common;
+      if (!type || !isIntegral(type)) return refuseOperands(callSql(name, args), '"INTEGRAL"', left.dataType, right.dataType);
       return resolution([type, type], type, args);
     },
     evaluate: (args, _types, returnType) =>
@@ -94,7 +83,7 @@ export const mathFunctions: readonly ScalarFunction[] = [
   real("exp", [], "e to the power of the argument.", ["exp(0)", "1.0"], Math.exp),
   logarithm("ln", "Natural logarithm; null for numbers that are not positive.", ["ln(1)", "0.0"], Math.log),
   logarithm("log10", "Decimal logarithm; null for numbers that are not positive.", ["log10(10)", "1.0"], Math.log10),
-  logarithm("log2", "Binary logarithm; null for numbers that are not positive.", ["log2(2)", "1.0"], Math.log2),
+  logarithm("log2", "Binary logarithm; null for numbers that are not positive.", ["log2(2)", "1.0"], (x) => Math.log(x) / Math.LN2),
   strict({
     name: "pow",
     aliases: ["power"],

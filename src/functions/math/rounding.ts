@@ -5,7 +5,7 @@ import type { Value } from "../../columnar/values.ts";
 import type { ScalarFunction } from "../../plan/expr/function-registry.ts";
 import { boundedDecimal, decimalForType } from "../../plan/expr/type-coercion.ts";
 import { arithmeticOverflow, decimalOutOfRange, integralBits } from "../arithmetic-errors.ts";
-import { anyNullable, callSql, checkCount, INTEGER, NUMERIC, strict, unexpectedInput } from "../signature.ts";
+import { anyNullable, callSql, checkCount, coerceAll, INTEGER, NUMERIC, resolution, unexpectedInput } from "../signature.ts";
 import { AnalysisError } from "../../base/errors.ts";
 
 type Rounding = (dividend: bigint, divisor: bigint) => bigint;
@@ -34,23 +34,34 @@ function toWhole(
   rounding: Rounding,
 ): ScalarFunction {
   const round = name === "ceil" ? Math.ceil : Math.floor;
-  return strict({
+  return {
+    kind: "scalar",
     name,
     aliases,
     description,
     example,
-    args: [NUMERIC, INTEGER],
-    optional: 1,
-    returns: ([type, scaleType], args) => {
-      if (scaleType) return roundedDecimal(decimalForScale(type!), literalScale(name, args));
-      return type!.kind === "decimal" ? boundedDecimal(type.precision - type.scale + (type.scale > 0 ? 1 : 0), 0) : LongType;
+    nulls: "strict",
+    resolve: (args) => {
+      checkCount(name, args, 1, 2);
+      const [type, scaleType] = coerceAll(name, args, [NUMERIC, INTEGER]);
+      if (scaleType) {
+        const decimal = decimalForScale(type!);
+        // What is no number becomes null on its way to the decimal.
+        const nullable = anyNullable(args) || isFractional(type!);
+        return { argumentTypes: [decimal, scaleType], returnType: roundedDecimal(decimal, literalScale(name, args)), nullable };
+      }
+      const whole = type!.kind === "decimal" ? boundedDecimal(type.precision - type.scale + (type.scale > 0 ? 1 : 0), 0) : LongType;
+      return resolution([type!], whole, args);
     },
     evaluate: ([value, scale], [type], returnType) => {
-      if (returnType.kind === "decimal") return roundDecimal(exact(value, type!), scale ?? 0, returnType, rounding);
+      if (returnType.kind === "decimal")
+        return roundDecimal(exact(value as bigint, type!), (scale as number | undefined) ?? 0, returnType, rounding);
       return typeof value === "bigint" ? value : toLong(round(value as number));
     },
-  });
+  };
 }
+
+const isFractional = (type: DataType): boolean => type.kind === "float" || type.kind === "double";
 
 interface ExactNumber {
   readonly unscaled: bigint;
@@ -59,7 +70,6 @@ interface ExactNumber {
 
 function exact(value: number | bigint, type: DataType): ExactNumber {
   if (type.kind === "decimal") return { unscaled: value as bigint, scale: type.scale };
-  if (type.kind === "float" || type.kind === "double") return decimalFromDouble(value as number);
   return { unscaled: BigInt(value), scale: 0 };
 }
 
@@ -116,7 +126,8 @@ function rounded(name: string, description: string, example: readonly [string, s
       if (returnType.kind === "float" || returnType.kind === "double") {
         if (!Number.isFinite(value as number)) return value;
         const { unscaled, scale: digits } = decimalFromDouble(value as number);
-        if (digits <= scale) return value;
+        // Without the sign of a zero, as from any decimal.
+        if (digits <= scale) return (value as number) + 0;
         if (scale < -400) return 0;
         const quotient = rounding(unscaled, powerOfTen(digits - scale));
         const result = scale >= 0 ? decimalToDouble(quotient, scale) : Number(quotient * powerOfTen(-scale));

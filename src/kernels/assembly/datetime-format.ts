@@ -4,7 +4,7 @@
 // Program: bytes of the longest text u16, then instructions of a code byte and
 //   TEXT      length u8, bytes
 //   NUMBER    field u8, digits at least u8
-//   YEAR      1 if years before 1 count backwards u8, digits at least u8
+//   YEAR      digits at least u8
 //   FRACTION  digits u8
 //   NAME      field u8, bytes that follow u8, then the names of field 0, 1, …: length u8, bytes
 import { civil_day, civil_from_days, civil_month, civil_year, date_dayofweek, date_doy, timestamp_to_date } from "./datetime";
@@ -40,8 +40,8 @@ export function datetime_format(micros: i64, program: i64): i64 {
       to = writeAtLeast(to, fieldOf(first, days, second), count);
       at += 3;
     } else if (code == YEAR) {
-      to = writeYear(to, days, first != 0, count);
-      at += 3;
+      to = writeYear(to, days, first);
+      at += 2;
     } else if (code == FRACTION) {
       let rest = <u32>(microsOfDay % 1000000);
       for (let unit: u32 = 100000, left = first; left > 0; left--, unit /= 10) {
@@ -105,14 +105,13 @@ function writeAtLeast(to: usize, value: u32, count: u32): usize {
   return writePadded(to, value, max(digits, count));
 }
 
-function writeYear(to: usize, days: i32, isOfEra: bool, count: u32): usize {
+/** The year of its era: before year 1 they count backwards. */
+function writeYear(to: usize, days: i32, count: u32): usize {
   civil_from_days(days);
-  let year = civil_year();
-  if (isOfEra && year <= 0) year = 1 - year;
-  const magnitude = <u32>(year < 0 ? -year : year);
+  const year = civil_year();
+  const ofEra = <u32>(year <= 0 ? 1 - year : year);
   let digits: u32 = 1;
-  for (let rest = magnitude / 10; rest != 0; rest /= 10) digits++;
-  if (year < 0) store<u8>(to++, 0x2d);
-  else if (count >= 4 && digits > count) store<u8>(to++, 0x2b);
-  return writePadded(to, magnitude, max(digits, count));
+  for (let rest = ofEra / 10; rest != 0; rest /= 10) digits++;
+  if (count >= 4 && digits > count) store<u8>(to++, 0x2b);
+  return writePadded(to, ofEra, max(digits, count));
 }

@@ -199,8 +199,7 @@ export class ExpressionResolver {
       const parameters = { sqlExpr: quotedSql(node), srcType: quotedType(from), targetType: quotedType(to) };
       const byFunction =
         isNumeric(from) && to.kind === "date" ? "DATE_FROM_UNIX_DATE" : from.kind === "date" && isNumeric(to) ? "UNIX_DATE" : null;
-      const isBytes = to.kind === "binary" && ["byte", "short", "integer", "long"].includes(from.kind);
-      if (isBytes) {
+      if (!byFunction && node.mode === "ansi" && isLegacyCast(from, to)) {
         const setting = { config: '"spark.sql.ansi.enabled"', configVal: "'false'" };
         throw analysisError("DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION", { ...parameters, ...setting }, node.origin);
       }
@@ -307,11 +306,20 @@ export class ExpressionResolver {
           Array.from({ length: Math.floor(args.length / 2) }, (_, index) => args.slice(2 * index, 2 * index + 2)),
           args.length % 2 === 1 ? args.at(-1)! : null,
         );
+      case "nullif":
+        return args.length === 2 ? this.#nullIf(args[0]!, args[1]!) : undefined;
       case "session_window":
         throw notYet("session_window", "Group by window(...) instead.");
       default:
         return TYPE_FUNCTIONS.has(name) ? this.#finishTypeFunction(name, args) : undefined;
     }
+  }
+
+  /** The result has the type of the first argument, whatever both are compared as. */
+  #nullIf(first: Expression, second: Expression): Expression | undefined {
+    const type = typeOf(first);
+    if (sameType(type, typeOf(second))) return undefined;
+    return this.call("if", [this.call("=", [first, second]), literal(null, type), first]);
   }
 
   /** `int(x)` is `CAST(x AS INT)`. */
@@ -359,6 +367,13 @@ function argumentInfo(resolved: Expression, written: Expression): ArgumentInfo {
 }
 
 /** Names inside an expression do not show in its text. */
+/** Refused by ANSI, taken without it. */
+function isLegacyCast(from: DataType, to: DataType): boolean {
+  if (to.kind === "binary") return ["byte", "short", "integer", "long"].includes(from.kind);
+  if (to.kind === "boolean") return from.kind === "date" || from.kind === "timestamp";
+  return from.kind === "boolean" && to.kind === "timestamp";
+}
+
 function withoutInnerAliases(expression: Expression): Expression {
   const stripped = expression.kind === "alias" ? expression.child : expression;
   const keepsNames = stripped.kind === "unresolved_function" && stripped.name.toLowerCase() === "struct";

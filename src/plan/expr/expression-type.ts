@@ -1,7 +1,7 @@
 /** Type and nullability of resolved expressions. Used by analysis, optimizer, planner and compiler, on any thread. */
 import { assert } from "../../base/assert.ts";
 import { TimestampType, type DataType, type StructField, type StructType } from "../../columnar/types.ts";
-import type { Alias, Attribute, Expression, GetField } from "./expression.ts";
+import type { Alias, Attribute, Cast, Expression, GetField } from "./expression.ts";
 
 /** The type of a resolved expression's value. Unresolved kinds are an internal error. */
 export function typeOf(expression: Expression): DataType {
@@ -59,7 +59,7 @@ export function nullableOf(expression: Expression): boolean {
     case "sort_order":
       return nullableOf(expression.child);
     case "cast":
-      return expression.mode === "try" || nullableOf(expression.child);
+      return expression.mode === "try" || nullableOf(expression.child) || maybeNoDecimal(expression);
     case "case_when":
       return (
         expression.otherwise === null || nullableOf(expression.otherwise) || expression.branches.some((branch) => nullableOf(branch.value))
@@ -74,6 +74,11 @@ export function nullableOf(expression: Expression): boolean {
     default:
       throw new Error(`millrace internal error: ${expression.kind} has no nullability before analysis`);
   }
+}
+
+/** A cast of a number that may be infinite or none at all. */
+function maybeNoDecimal({ child, to }: Cast): boolean {
+  return typeof to !== "string" && to.kind === "decimal" && ["float", "double"].includes(typeOf(child).kind);
 }
 
 /** The event-time mark that an expression hands on to the column it defines: attributes, aliases and struct fields carry it. */

@@ -229,7 +229,12 @@ export function canCast(from: DataType, to: DataType): boolean {
         from.fields.every((field, index) => canCast(field.dataType, to.fields[index]!.dataType))
       );
     default:
-      // Numbers. Whole ones may count months or microseconds of an interval.
-      return isNumeric(to) || to.kind === "boolean" || to.kind === "timestamp" || (isIntegral(from) && isInterval(to));
+      // Numbers. Exact ones may count the months or seconds of an interval.
+      return (
+        isNumeric(to) ||
+        to.kind === "boolean" ||
+        to.kind === "timestamp" ||
+        ((isIntegral(from) || from.kind === "decimal") && isInterval(to))
+      );
   }
 }

@@ -73,9 +73,9 @@ test.each<[string, LogicalPlan, string, Record<string, string>]>([
   ],
   [
     "impossible cast without a way out",
-    select(read("b BOOLEAN"), "CAST(b AS TIMESTAMP)"),
+    select(read("b BOOLEAN"), "CAST(b AS DATE)"),
     "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
-    { sqlExpr: '"CAST(b AS TIMESTAMP)"', srcType: '"BOOLEAN"', targetType: '"TIMESTAMP"' },
+    { sqlExpr: '"CAST(b AS DATE)"', srcType: '"BOOLEAN"', targetType: '"DATE"' },
   ],
   [
     "filter that is no condition",
