@@ -228,6 +228,7 @@ export class BackgroundSnapshots {
     const first = this.#isAnew ? "all" : "changed";
     for (let begins: Extract<Command, { kind: "stage" }>["begins"] = first, isDone = false; !isDone; begins = "no") {
       const nextCommit = new Promise<void>((resolve) => (this.#commitSeen = resolve));
+      const covered = this.#committedBatch;
       const slices = await this.#pool.each((index) => ({
         kind: "stage",
         query: this.#query,
@@ -241,7 +242,7 @@ export class BackgroundSnapshots {
         await this.#send({
           kind: "write",
           newestBatch: this.#committedBatch,
-          slices: staged.map(({ chunks, removed, buffer }) => ({ chunks, removed, buffer })),
+          slices: staged.map(({ chunks, removed, buffer }) => ({ chunks, removed, buffer, batchId: covered })),
         });
       }
       isDone = staged.length === slices.length && staged.every((slice) => slice.isDone);

@@ -8,7 +8,7 @@ import { CheckpointError } from "../base/errors.ts";
 import type { ChunkEnvironment } from "../base/ports.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { chunkKey, type ChunkName, chunkName, partitionRange, VERSION_KEY } from "./chunk-key.ts";
-import { CHUNK_HEADER_BYTES, checkChunkHeader, type ChunkStoreVersion } from "./chunk-value.ts";
+import { CHUNK_HEADER_BYTES, checkChunkHeader, type ChunkSeal, type ChunkStoreVersion, readChunkSeal } from "./chunk-value.ts";
 import type { StateStore } from "./state-store.ts";
 
 /**
@@ -32,8 +32,7 @@ export function loadChunks(
     for (const partition of store.partitions()) {
       for (const { key, value } of environment.range(...partitionRange("checksum", store.operatorId, partition))) {
         const name = chunkName(key);
-        const checksum = new DataView(value.buffer, value.byteOffset).getUint32(0, true);
-        const problem = loadChunk(kernels, environment, store, name, checksum, bytesMax - (state_bytes!() as number));
+        const problem = loadChunk(kernels, environment, store, name, readChunkSeal(value), bytesMax - (state_bytes!() as number));
         if (problem !== null) {
           const chunk = `operator ${name.operatorId}, partition ${name.partition}, bucket ${name.bucket}, chunk ${name.code}`;
           throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path, reason: `${chunk}: ${problem}` });
@@ -50,21 +49,21 @@ function loadChunk(
   environment: ChunkEnvironment,
   store: StateStore,
   name: ChunkName,
-  checksum: number,
+  seal: ChunkSeal,
   bytesMax: number,
 ): string | null {
   const value = environment.get(chunkKey("chunk", name));
   if (value === undefined) return "it is missing";
-  const problem = checkChunkHeader(value, checksum);
+  const problem = checkChunkHeader(value, seal.checksum);
   if (problem !== null) return problem;
   const bytes = value.length - CHUNK_HEADER_BYTES;
-  if (bytes > bytesMax) return store.adoptCold(name, value.subarray(CHUNK_HEADER_BYTES), bytes, checksum) ? null : MALFORMED;
+  if (bytes > bytesMax) return store.adoptCold(name, value.subarray(CHUNK_HEADER_BYTES), bytes, seal) ? null : MALFORMED;
   const { heap_alloc, crc32c } = kernels.exports;
   const address = (heap_alloc!(bytes) as number) >>> 0;
   if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `a chunk of ${bytes} bytes` });
   copyBytes(kernels.bytes(), address, value.subarray(CHUNK_HEADER_BYTES));
-  if ((crc32c!(address, bytes, 0) as number) >>> 0 !== checksum) return "its checksum is wrong";
-  return store.adoptChunk(name, address, bytes) ? null : MALFORMED;
+  if ((crc32c!(address, bytes, 0) as number) >>> 0 !== seal.checksum) return "its checksum is wrong";
+  return store.adoptChunk(name, address, bytes, seal) ? null : MALFORMED;
 }
 
 const MALFORMED = "it is malformed, or of another row layout";

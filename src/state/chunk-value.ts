@@ -15,7 +15,7 @@ export interface ChunkStoreIdentity {
 
 /** The value under `VERSION_KEY`, as JSON: changes in the same transaction as the chunks. */
 export interface ChunkStoreVersion extends ChunkStoreIdentity {
-  readonly format: 1;
+  readonly format: 2;
   /** The change files of later batches have to be redone. */
   readonly batchId: number;
   /** No chunk holds anything of a later batch. */
@@ -28,6 +28,24 @@ export interface ChunkStoreVersion extends ChunkStoreIdentity {
   readonly bootId: string;
   /** It was flushed and closed. */
   readonly isClean: boolean;
+}
+
+/** The value beside a chunk: its CRC-32C, and the batch up to which it holds all changes of its rows; two u32. */
+export interface ChunkSeal {
+  readonly checksum: number;
+  readonly batchId: number;
+}
+
+export function writeChunkSeal({ checksum, batchId }: ChunkSeal): Buffer {
+  const value = Buffer.alloc(8);
+  value.writeUInt32LE(checksum, 0);
+  value.writeUInt32LE(batchId, 4);
+  return value;
+}
+
+export function readChunkSeal(value: Uint8Array): ChunkSeal {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  return { checksum: view.getUint32(0, true), batchId: view.getUint32(4, true) };
 }
 
 /** Before the bytes of a chunk: magic, format version, CRC-32C, bytes; four u32. */
@@ -52,7 +70,7 @@ export function checkChunkHeader(value: Uint8Array, checksum: number): string | 
   return view.getUint32(8, true) === checksum ? null : "its checksum is not the listed one";
 }
 
-/** Of a chunk's key together with its checksum, for the sum over all chunks. */
-export function entryChecksum(key: Uint8Array, checksum: Uint8Array): number {
-  return crc32c(checksum, crc32c(key));
+/** Of a chunk's key together with its seal, for the sum over all chunks. */
+export function entryChecksum(key: Uint8Array, seal: Uint8Array): number {
+  return crc32c(seal, crc32c(key));
 }

@@ -11,7 +11,15 @@ import { failpoint } from "../base/failpoint.ts";
 import type { ChunkEntry, ChunkEnvironment, Ports, SyncFile } from "../base/ports.ts";
 import { type ChunkName, chunkKey, chunkName, spaceRange, VERSION_KEY } from "./chunk-key.ts";
 import type { StagedChunk } from "./chunk-stager.ts";
-import { CHUNK_HEADER_BYTES, type ChunkStoreIdentity, type ChunkStoreVersion, entryChecksum, writeChunkHeader } from "./chunk-value.ts";
+import {
+  CHUNK_HEADER_BYTES,
+  type ChunkStoreIdentity,
+  type ChunkStoreVersion,
+  entryChecksum,
+  readChunkSeal,
+  writeChunkHeader,
+  writeChunkSeal,
+} from "./chunk-value.ts";
 import { SnapshotFrames, type StoredOperator } from "./snapshot-frames.ts";
 import { type FinishedStateFile, type StateBuffer, type StateFileHeader, StateFileWriter } from "./state-file.ts";
 
@@ -37,8 +45,8 @@ export class ChunkWriter {
   readonly #identity: ChunkStoreIdentity;
   #environment: ChunkEnvironment | null = null;
   #version: ChunkStoreVersion;
-  /** CRC-32C of every chunk, by its key in hexadecimal digits. */
-  readonly #checksums = new Map<string, Buffer>();
+  /** Seal of every chunk, by its key in hexadecimal digits. */
+  readonly #seals = new Map<string, Buffer>();
 
   constructor(ports: Ports, buffer: StateBuffer, target: ChunkStoreTarget) {
     this.#ports = ports;
@@ -86,7 +94,7 @@ export class ChunkWriter {
   /** One transaction: `removed` go, then `chunks` come, whose bytes are in `buffer`; none holds anything of a batch after `newestBatchId`. */
   write(slices: readonly StagedWrite[], newestBatchId: number): void {
     const removed = slices.flatMap((slice) => slice.removed);
-    const chunks = slices.flatMap((slice) => slice.chunks.map((chunk) => this.#entries(chunk, chunk.image ?? slice.buffer)));
+    const chunks = slices.flatMap((slice) => slice.chunks.map((chunk) => this.#entries(chunk, chunk.image ?? slice.buffer, slice.batchId)));
     this.#transact(removed, chunks.flat(), { newestBatchId: Math.max(newestBatchId, this.#version.newestBatchId) });
   }
 
@@ -105,11 +113,11 @@ export class ChunkWriter {
     const writer = new StateFileWriter(this.#buffer, file, header);
     const frames = new SnapshotFrames(writer, this.#target.operators, header.batchId);
     const environment = this.#open();
-    const entries = [...this.#checksums.keys()].sort().map((digits) => ({ digits, name: chunkName(Buffer.from(digits, "hex")) }));
+    const entries = [...this.#seals.keys()].sort().map((digits) => ({ digits, name: chunkName(Buffer.from(digits, "hex")) }));
     for (const { name, digits } of withoutCovered(entries)) {
       const value = environment.get(chunkKey("chunk", name));
       const checksum = value && frames.add(name, value.subarray(CHUNK_HEADER_BYTES));
-      if (checksum === this.#checksums.get(digits)!.readUInt32LE()) continue;
+      if (checksum === readChunkSeal(this.#seals.get(digits)!).checksum) continue;
       throw new CheckpointError("STATE_CHUNK_STORE_DAMAGED", { path: this.#directory, reason: `chunk ${digits} has changed` });
     }
     frames.end();
@@ -133,7 +141,7 @@ export class ChunkWriter {
   discard(): void {
     this.#environment?.close();
     this.#environment = null;
-    this.#checksums.clear();
+    this.#seals.clear();
     this.#version = this.#emptyVersion();
     this.#reach(() => {
       this.#ports.chunks.remove(this.#directory);
@@ -153,24 +161,24 @@ export class ChunkWriter {
 
   #emptyVersion(): ChunkStoreVersion {
     const { bootId } = this.#target;
-    return { format: 1, ...this.#identity, batchId: -1, newestBatchId: -1, chunks: 0, checksum: 0, bootId, isClean: false };
+    return { format: 2, ...this.#identity, batchId: -1, newestBatchId: -1, chunks: 0, checksum: 0, bootId, isClean: false };
   }
 
   /** Throws where the store cannot be used. */
   #readVersion(environment: ChunkEnvironment, committedBatch: number, oldestBatch: number): ChunkStoreVersion {
     const version = JSON.parse(Buffer.from(environment.get(VERSION_KEY)!).toString()) as ChunkStoreVersion;
     const { queryId, inode, shape } = this.#identity;
-    if (version.format !== 1) throw new Error(`its format is ${String(version.format)}`);
+    if (version.format !== 2) throw new Error(`its format is ${String(version.format)}`);
     if (version.queryId !== queryId || version.inode !== inode || version.shape !== shape) throw new Error("it is not this query's");
     if (version.bootId !== this.#target.bootId && !version.isClean) throw new Error("the machine went down before it was flushed");
     if (version.newestBatchId > committedBatch || version.batchId < oldestBatch) throw new Error("it is not of the committed batches");
-    this.#checksums.clear();
+    this.#seals.clear();
     let checksum = 0;
     for (const { key, value } of environment.range(...spaceRange("checksum"))) {
-      this.#checksums.set(Buffer.from(key).toString("hex"), Buffer.from(value));
+      this.#seals.set(Buffer.from(key).toString("hex"), Buffer.from(value));
       checksum = (checksum + entryChecksum(key, value)) >>> 0;
     }
-    if (this.#checksums.size !== version.chunks || checksum !== version.checksum) throw new Error("chunks are missing");
+    if (this.#seals.size !== version.chunks || checksum !== version.checksum) throw new Error("chunks are missing");
     return version;
   }
 
@@ -184,18 +192,17 @@ export class ChunkWriter {
   }
 
   /** The two entries of a chunk. */
-  #entries(chunk: StagedChunk, buffer: Uint8Array): ChunkEntry[] {
+  #entries(chunk: StagedChunk, buffer: Uint8Array, batchId: number): ChunkEntry[] {
     const value = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + chunk.bytes);
     const image = buffer.subarray(chunk.offset, chunk.offset + chunk.bytes);
     copyBytes(value, CHUNK_HEADER_BYTES, image);
     this.#buffer.reserve(chunk.bytes);
     copyBytes(this.#buffer.view(chunk.bytes), 0, image);
-    const checksum = Buffer.alloc(4);
-    checksum.writeUInt32LE(this.#buffer.crc(0, chunk.bytes, 0));
-    writeChunkHeader(value, checksum.readUInt32LE(), chunk.bytes);
+    const checksum = this.#buffer.crc(0, chunk.bytes, 0);
+    writeChunkHeader(value, checksum, chunk.bytes);
     return [
       { key: chunkKey("chunk", chunk), value },
-      { key: chunkKey("checksum", chunk), value: checksum },
+      { key: chunkKey("checksum", chunk), value: writeChunkSeal({ checksum, batchId }) },
     ];
   }
 
@@ -203,9 +210,9 @@ export class ChunkWriter {
     const environment = this.#writable(() => this.#open());
     let { chunks, checksum } = this.#version;
     const forget = (key: Buffer): void => {
-      const before = this.#checksums.get(key.toString("hex"));
+      const before = this.#seals.get(key.toString("hex"));
       if (!before) return;
-      this.#checksums.delete(key.toString("hex"));
+      this.#seals.delete(key.toString("hex"));
       checksum = (checksum - entryChecksum(key, before)) >>> 0;
       chunks--;
     };
@@ -215,7 +222,7 @@ export class ChunkWriter {
     for (let i = 1; i < entries.length; i += 2) {
       const { key, value } = entries[i] as { key: Buffer; value: Buffer };
       forget(key);
-      this.#checksums.set(key.toString("hex"), value);
+      this.#seals.set(key.toString("hex"), value);
       checksum = (checksum + entryChecksum(key, value)) >>> 0;
       chunks++;
     }
@@ -242,6 +249,8 @@ export interface StagedWrite {
   readonly chunks: readonly StagedChunk[];
   readonly removed: readonly ChunkName[];
   readonly buffer: Uint8Array;
+  /** Committed when they were staged: the chunks hold everything up to it. */
+  readonly batchId: number;
 }
 
 interface NamedKey {

@@ -90,17 +90,39 @@ export interface StateKernels {
   store_evict(state: Address): number;
   store_has_evictable(state: Address, watermark: bigint): number;
 
-  /** Change files: frames of the batch into `out`, all ones if it is too small; the redo of one (0: done); the end of loading chunks. */
+  /**
+   * Change files: frames of the batch into `out`, all ones if it is too small; the redo of one (0: done), at once, or of many together, between
+   * the beginning and the end of redo; the end of loading chunks.
+   */
   store_changes(state: Address, cursor: Address, out: Address, capacity: number, operatorId: number, batchId: bigint): number;
   store_apply_frame(state: Address, frame: Address, length: number): number;
+  store_redo_begin(state: Address, bytes: number): number;
+  store_queue_frame(state: Address, frame: Address, length: number): number;
+  store_redo_end(state: Address): number;
   store_load_end(state: Address): number;
 
   /** Chunks to and from the chunk store, between batches: what has changed since it was listed last, and the entry of chunks. */
   store_stage(state: Address, cursor: Address, out: Address, max: number, bytesMax: number): number;
   store_unstage(state: Address): void;
   store_has_bucket(state: Address, partition: number, bucket: bigint): number;
-  store_adopt_chunk(state: Address, partition: number, bucket: bigint, chunk: Address, bytes: number, isSaved: number): number;
-  store_adopt_cold(state: Address, partition: number, bucket: bigint, header: Address, bytes: number, checksum: number): number;
+  store_adopt_chunk(
+    state: Address,
+    partition: number,
+    bucket: bigint,
+    chunk: Address,
+    bytes: number,
+    isSaved: number,
+    batch: number,
+  ): number;
+  store_adopt_cold(
+    state: Address,
+    partition: number,
+    bucket: bigint,
+    header: Address,
+    bytes: number,
+    checksum: number,
+    batch: number,
+  ): number;
 
   /** Hints before many rows are put: they change no result. */
   store_shape(state: Address, out: Address): void;

@@ -12,8 +12,9 @@ import { ARENA_QUERY } from "../columnar/memory-layout.ts";
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { ChunkName } from "./chunk-key.ts";
+import type { ChunkSeal } from "./chunk-value.ts";
 import type { StateKernels } from "./state-contract.ts";
-import type { StateFileWriter } from "./state-file.ts";
+import type { FrameTarget, StateFileWriter } from "./state-file.ts";
 
 export interface StateStoreOptions {
   /** Identifies the operator within the query; stable over restarts. */
@@ -127,18 +128,33 @@ export class StateStore {
     return this.#kernel("store_apply_frame", address, length);
   }
 
+  /** Frames of changes that follow may wait for each other in `bytes` bytes of memory, or less where there are none; until `endRedo`. */
+  beginRedo(bytes: number): void {
+    this.#kernel("store_redo_begin", bytes);
+  }
+
+  /** As `applyFrame`, but the rows of changes may be redone later, in another order that comes to the same. */
+  queueFrame(address: number, length: number): number {
+    return this.#kernel("store_queue_frame", address, length);
+  }
+
+  endRedo(): void {
+    if (this.#kernel("store_redo_end") === 0) return;
+    throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `the changes of state operator ${this.operatorId}` });
+  }
+
   /**
    * Takes over a chunk that came from the chunk store into `bytes` bytes of the state heap; chunks of a bucket by ascending code. False: it is no
    * chunk of this store.
    */
-  adoptChunk({ partition, bucket }: ChunkName, address: number, bytes: number): boolean {
-    return this.#kernel("store_adopt_chunk", partition, bucket, address, bytes, 1) === 0;
+  adoptChunk({ partition, bucket }: ChunkName, address: number, bytes: number, { batchId }: ChunkSeal): boolean {
+    return this.#kernel("store_adopt_chunk", partition, bucket, address, bytes, 1, batchId) === 0;
   }
 
   /** The same for a chunk that stays in the chunk store; `image` holds its beginning. */
-  adoptCold({ partition, bucket }: ChunkName, image: Uint8Array, bytes: number, checksum: number): boolean {
+  adoptCold({ partition, bucket }: ChunkName, image: Uint8Array, bytes: number, { checksum, batchId }: ChunkSeal): boolean {
     this.#kernels.bytes().set(image.subarray(0, CURSOR_BYTES), this.#cursor);
-    return this.#kernel("store_adopt_cold", partition, bucket, this.#cursor, bytes, checksum) === 0;
+    return this.#kernel("store_adopt_cold", partition, bucket, this.#cursor, bytes, checksum, batchId) === 0;
   }
 
   /**
@@ -193,4 +209,12 @@ export class StateStore {
     if (address === 0) throw new CheckpointError("STATE_MEMORY_EXHAUSTED", { what: `state operator ${this.#options.operatorId}` });
     return address;
   }
+}
+
+/** The store as one that lets changes wait, between `beginRedo` and `endRedo`. */
+export function queueOf(store: StateStore): FrameTarget {
+  return {
+    ownsPartition: (partition) => store.ownsPartition(partition),
+    applyFrame: (address, length) => store.queueFrame(address, length),
+  };
 }

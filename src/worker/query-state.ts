@@ -15,7 +15,7 @@ import { ChunkStager, type PassBegin, type StagedSlice } from "../state/chunk-st
 import { CHUNKS_DIRECTORY } from "../state/chunk-writer.ts";
 import { migratingTargets } from "../state/frame-migration.ts";
 import { type FrameTarget, restoreStateFile, StateBuffer, type StateFileHeader, StateFileWriter } from "../state/state-file.ts";
-import { StateStore } from "../state/state-store.ts";
+import { queueOf, StateStore } from "../state/state-store.ts";
 import { StateMemory } from "./state-memory.ts";
 import { explained } from "./write-failure.ts";
 
@@ -24,6 +24,12 @@ const CHANGES_DIRECTORY = "state/changes";
 
 /** Rows of a bucket that are looked at one by one; more would make a batch longer the more state there is. */
 const EVICT_ROWS_MAX = 1024;
+
+/** Changes that a restart redoes together, at most, and what part of the memory for state they may take. */
+const REDO_BYTES_MAX = 32 << 20;
+const REDO_PART = 1 / 8;
+/** With what leads to their rows they take less than so many times their bytes. */
+const REDO_GROWTH = 2;
 
 export class QueryState {
   readonly #kernels: Kernels;
@@ -236,17 +242,21 @@ export class QueryState {
    * only. Throws `STATE_CHUNK_STORE_DAMAGED` among others; the state is then unusable.
    */
   restore({ snapshot, changes }: StateStart, chunksBatch: number | null): void {
-    const stores = new Map([...this.#stores.values()].map((store) => [store.operatorId, store]));
-    const targets = migratingTargets(this.#kernels, this.#checkpoint.schemas, stores);
+    const queues = new Map([...this.#stores.values()].map((store) => [store.operatorId, queueOf(store)]));
+    const targets = migratingTargets(this.#kernels, this.#checkpoint.schemas, queues);
     const read = (kind: StateFileHeader["kind"], file: ChangeFile, batchId: number): void => this.#read(kind, file, batchId, targets);
     if (chunksBatch !== null) this.#loadChunks(chunksBatch);
     else if (snapshot) {
       for (const file of snapshot.files) read("snapshot", file, snapshot.batchId);
       for (const store of this.#stores.values()) store.endLoading();
     }
-    for (const { batchId, files } of changes) {
-      if (chunksBatch === null || batchId > chunksBatch) for (const file of files) read("changes", file, batchId);
-    }
+    const later = changes.filter(({ batchId }) => chunksBatch === null || batchId > chunksBatch);
+    const bytes = later.reduce((sum, { files }) => sum + files.reduce((total, { lengthBytes }) => total + lengthBytes, 0), 0);
+    const queueBytes = Math.min(REDO_GROWTH * bytes, REDO_BYTES_MAX, this.#memory.stateBytesMax * REDO_PART) / this.#stores.size;
+    for (const store of this.#stores.values()) store.beginRedo(queueBytes);
+    for (const { batchId, files } of later) for (const file of files) read("changes", file, batchId);
+    for (const store of this.#stores.values()) store.endRedo();
+    this.reclaim();
   }
 
   #loadChunks(chunksBatch: number): void {

@@ -10,6 +10,7 @@ import { spaceRange, VERSION_KEY } from "../../src/state/chunk-key.ts";
 import { loadChunks } from "../../src/state/chunk-loader.ts";
 import { type ChunkStoreTarget, ChunkWriter } from "../../src/state/chunk-writer.ts";
 import { restoreStateFile, StateBuffer } from "../../src/state/state-file.ts";
+import { queueOf } from "../../src/state/state-store.ts";
 import { MemoryChunks } from "../support/memory-chunks.ts";
 import { MemoryFileSystem } from "../support/memory-file-system.ts";
 import { testPorts } from "../support/test-ports.ts";
@@ -56,12 +57,20 @@ function restart(
   });
 }
 
+/** One frame after the other, or in queues of different sizes: the next way each time. */
 function redo(harness: Harness, changes: readonly ChangesFile[]): void {
+  const queueBytes = QUEUES[redone++ % QUEUES.length]!;
+  const target = queueBytes === null ? harness.store : queueOf(harness.store);
+  if (queueBytes !== null) harness.store.beginRedo(queueBytes);
   for (const { batchId, bytes } of changes) {
     const expected = { path: "changes", kind: "changes", batchId, queryId: header("changes", batchId).queryId } as const;
-    restoreStateFile(harness.buffer, new MemoryFile(bytes), expected, new Map([[7, harness.store]]));
+    restoreStateFile(harness.buffer, new MemoryFile(bytes), expected, new Map([[7, target]]));
   }
+  if (queueBytes !== null) harness.store.endRedo();
 }
+
+const QUEUES = [null, 0, 5000, 1 << 20];
+let redone = 0;
 
 function contentsOf(workers: readonly Harness[]): Map<string, TestValue[]> {
   const rows = new Map<string, TestValue[]>();
@@ -240,8 +249,8 @@ describe("the record of what a store is worth", () => {
       "of a newer format",
       (entries) => {
         const text = Buffer.from(entries.get(version)!).toString();
-        expect(text).toContain('"format":1');
-        entries.set(version, Buffer.from(text.replace('"format":1', '"format":2')));
+        expect(text).toContain('"format":2');
+        entries.set(version, Buffer.from(text.replace('"format":2', '"format":3')));
       },
     ],
     ["without one of its chunks", (entries) => void entries.delete(checksums(entries)[0]!)],
@@ -427,4 +436,35 @@ test("a snapshot file whose sync fails is not finished", () => {
   const harness = new Harness({ partitionCount: PARTITIONS });
   harness.pass(harness.chunkWriter, 0);
   expect(() => harness.chunkWriter.snapshot(new UnsyncedFile(), header("snapshot", 0))).toThrow("EIO");
+});
+
+test("changes that the chunks hold already are left out, however many there are", () => {
+  const ports = { ...testPorts(new MemoryFileSystem()), chunks: new MemoryChunks() };
+  const harness = new Harness({ partitionCount: PARTITIONS }, ports);
+  const changes: ChangesFile[] = [];
+  const batch = (): number => {
+    harness.begin();
+    for (let i = 0; i < 40; i++) harness.upsert([minute(i % 2), BigInt((i * 7 + changes.length) % 200), "name"], `text ${i}`);
+    const batchId = changes.length;
+    changes.push({ batchId, bytes: harness.writeFile("changes", batchId).bytes });
+    harness.end("commit");
+    return batchId;
+  };
+  for (let i = 0; i < 30; i++) batch();
+  const writer = newChunkWriter(ports, newKernels(), PARTITIONS);
+  // A pass that began long ago: all of its chunks are newer.
+  harness.pass(writer, 0, 1 << 20, () => 29);
+  batch();
+  expect(newChunkWriter(ports, newKernels(), PARTITIONS).open(30, -1)).toBe(0);
+  for (const queueBytes of QUEUES) {
+    const before = QUEUES.indexOf(queueBytes);
+    redone = before;
+    const workers = restart(ports, "/checkpoint/state/chunks", 2, 0, changes);
+    expect(contentsOf(workers)).toEqual(harness.model);
+    if (!queueBytes) continue;
+    redone = before;
+    // Without the last batch nothing is left to do, so all chunks are still as they are in the store.
+    const unchanged = restart(ports, "/checkpoint/state/chunks", 1, 0, changes.slice(0, 30))[0]!;
+    expect(unchanged.stager.slice(new Uint8Array(1 << 20), "changed", () => false).chunks).toEqual([]);
+  }
 });

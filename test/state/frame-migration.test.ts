@@ -86,7 +86,7 @@ function written(layout: RowLayout, put: readonly { keys: TestRow; values: TestR
   const staging = new Uint8Array(1 << 20);
   for (let begins: "changed" | "no" = "changed", isDone = false; !isDone; begins = "no") {
     const slice = stager.slice(staging, begins, () => false);
-    chunks.write([{ ...slice, buffer: staging }], 0);
+    chunks.write([{ ...slice, buffer: staging, batchId: 0 }], 0);
     isDone = slice.isDone;
   }
   chunks.snapshot(snapshot, header("snapshot", 0));

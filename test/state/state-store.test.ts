@@ -3,30 +3,46 @@ import { describe, expect, test } from "vitest";
 import type { TestRow, TestValue } from "./row-codec.ts";
 import { keyText } from "./row-codec.ts";
 import { BUCKET_MICROS, Harness, header, MemoryFile, NO_WATERMARK, timedLayout } from "./store-harness.ts";
-import { restoreStateFile, type StateFileHeader } from "../../src/state/state-file.ts";
+import { type FrameTarget, restoreStateFile, type StateFileHeader } from "../../src/state/state-file.ts";
+import { queueOf } from "../../src/state/state-store.ts";
 
 const minute = (n: number): bigint => BigInt(n) * BUCKET_MICROS;
 
 const copyOf = (model: Map<string, TestValue[]>): Map<string, TestValue[]> =>
   new Map([...model].map(([key, values]) => [key, [...values]]));
 
-function restore(harness: Harness, kind: StateFileHeader["kind"], batchId: number, bytes: Uint8Array): void {
+function restore(
+  harness: Harness,
+  kind: StateFileHeader["kind"],
+  batchId: number,
+  bytes: Uint8Array,
+  target: FrameTarget = harness.store,
+): void {
   const expected = { path: `${kind}-${batchId}`, kind, batchId, queryId: header(kind, batchId).queryId };
-  restoreStateFile(harness.buffer, new MemoryFile(bytes), expected, new Map([[7, harness.store]]));
+  restoreStateFile(harness.buffer, new MemoryFile(bytes), expected, new Map([[7, target]]));
 }
 
-/** New workers, `count` of them, that read the files; all their rows together. */
-function restored(count: number, files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[]): Map<string, TestValue[]> {
+/** New workers, `count` of them, that read the files, changes one frame after the other or in a queue; all their rows together. */
+function restored(
+  count: number,
+  files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[],
+  queueBytes?: number,
+  memoryBytes?: number,
+): Map<string, TestValue[]> {
   const rows = new Map<string, TestValue[]>();
   for (let workerIndex = 0; workerIndex < count; workerIndex++) {
-    const harness = new Harness({ partitionCount: 6, workerIndex, workerCount: count });
+    const harness = new Harness({ partitionCount: 6, workerIndex, workerCount: count, ...(memoryBytes !== undefined && { memoryBytes }) });
+    const { store } = harness;
+    const target = queueBytes === undefined ? store : queueOf(store);
+    if (queueBytes !== undefined) store.beginRedo(queueBytes);
     let inSnapshot = true;
     for (const { kind, batchId, bytes } of files) {
       if (inSnapshot && kind === "changes") harness.store.endLoading();
       inSnapshot = kind === "snapshot";
-      restore(harness, kind, batchId, bytes);
+      restore(harness, kind, batchId, bytes, target);
     }
     if (inSnapshot) harness.store.endLoading();
+    if (queueBytes !== undefined) store.endRedo();
     const contents = harness.contents();
     expect(harness.store.metrics().rows).toBe(contents.size);
     for (const [key, values] of contents) {
@@ -290,6 +306,7 @@ describe("state store", () => {
             if (snapshot) files = [{ kind: "snapshot", batchId, bytes: harness.writeFile("snapshot", batchId).bytes }];
           });
           expect(restored(workers, files)).toEqual(harness.model);
+          for (const queueBytes of [0, 3000, 1 << 20]) expect(restored(workers, files, queueBytes, memoryBytes)).toEqual(harness.model);
           // Redo is idempotent: the last change file once more.
           const last = files.at(-1);
           if (last?.kind === "changes") expect(restored(workers, [...files, last])).toEqual(harness.model);

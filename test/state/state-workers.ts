@@ -130,7 +130,7 @@ export class StateWorkers {
       const buffer = new Uint8Array(sliceBytes);
       for (let begins: "changed" | "no" = "changed"; ; begins = "no") {
         const slice = worker.stager.slice(buffer, begins, () => false);
-        this.#writer.write([{ chunks: slice.chunks, removed: slice.removed, buffer }], this.batchId);
+        this.#writer.write([{ chunks: slice.chunks, removed: slice.removed, buffer, batchId: this.batchId }], this.batchId);
         if (slice.isDone) return slice.retired;
       }
     });

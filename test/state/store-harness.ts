@@ -232,7 +232,7 @@ export class Harness {
     for (let begins: "changed" | "all" | "no" = first; ; begins = "no") {
       const newest = between();
       const { chunks, removed, retired, isDone } = this.stager.slice(buffer, begins, () => false);
-      writer.write([{ chunks, removed, buffer }], newest);
+      writer.write([{ chunks, removed, buffer, batchId: newest }], newest);
       if (!isDone) continue;
       writer.endPass(batchId, retired);
       return;

@@ -1,20 +1,22 @@
 /**
- * One column chunk of a Parquet file that is being written: a page per block, as indexes into a dictionary as long as that pays, then
- * PLAIN. Encoded and compressed by kernels as blocks come, so that only pages wait for their row group's end. In workers; one per row group
- * and column.
+ * One column chunk of a Parquet file that is being written: indexes into a dictionary as long as that pays, then PLAIN, a page per block. Encoded
+ * and compressed by kernels as blocks come, so that only pages, the dictionary and the indexes of the page under way wait for their row group's
+ * end. In workers; one per row group and column.
  */
 import { copyBytes } from "../../base/copy-bytes.ts";
 import { crc32 } from "node:zlib";
-import { ARENA_BLOCK, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import { ARENA_BLOCK, BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
 import type { Kernels } from "../../kernels/load.ts";
+import { outOfMemory } from "../../kernels/out-of-memory.ts";
 import { allocate, type BlockColumn } from "../block-memory.ts";
 import { binary, i32, i64, list, struct, type ThriftField, thriftBytes } from "./thrift-writer.ts";
 import { FORM, widthOfForm, type WrittenColumn } from "./written-column.ts";
 
 const DICTIONARY_BYTES_MAX = 1 << 20;
-/** Of the rows of a page: with more new values a dictionary is given up. */
+/** A page of indexes ends with the block that makes it as long; as parquet-mr's. */
+const INDEX_ROWS = 20_000;
+/** Of the rows of a block: with more new values a dictionary is given up. */
 const NEW_VALUES_MAX = { [FORM.text]: 0.5, [FORM.int32]: 0.25, [FORM.int64]: 0.25 } as Readonly<Record<number, number>>;
-const NO_DICTIONARY = -1;
 /** Longer texts make no statistics. */
 const STATISTICS_BYTES_MAX = 1024;
 
@@ -38,48 +40,101 @@ export class ColumnEncoder {
   #min: Bound | null = null;
   #max: Bound | null = null;
   #isOrdered: boolean;
-  /** Numbers of the values in the dictionary. Texts by their bytes as Latin-1. Null: given up. */
-  #numbers: Map<Bound | string, number> | null;
-  #entries: Buffer[] = [];
-  #entryBytes = 0;
+  /** Where it is; 0: given up, or there never was one. */
+  #dictionary: number;
+  /** It has entries and is not added to any more. */
+  #closedDictionary = 0;
+  /** Of the page of indexes under way: the index of each value that is not null, a byte for each row, how many rows and nulls. */
+  readonly #indexes: number;
+  readonly #indexValidity: number;
+  #indexRows = 0;
+  #indexNulls = 0;
   #hasPlain = false;
 
   constructor(column: WrittenColumn, codec: OwnCodec, kernels: Kernels) {
     this.#column = column;
     this.#codec = codec;
     this.#kernels = kernels;
-    this.#numbers = column.form in NEW_VALUES_MAX ? new Map() : null;
+    const hasDictionary = column.form in NEW_VALUES_MAX;
+    const rows = INDEX_ROWS + BLOCK_ROWS_MAX;
+    this.#dictionary = hasDictionary ? notNull(kernels, kernels.exports["parquet_dictionary"]!(column.form)) : 0;
+    this.#indexes = hasDictionary ? allocate(kernels, 4 * rows) : 0;
+    this.#indexValidity = hasDictionary ? allocate(kernels, rows + PADDING_BYTES) : 0;
     this.#isOrdered = hasOrder(column);
   }
 
-  /** Of the pages until now. */
+  /** Of the pages until now, and about those of what waits. */
   get bytes(): number {
-    return this.#bytes + this.#entryBytes;
+    return this.#bytes + this.#entries().bytes + 2 * this.#indexRows;
   }
 
-  /** Writes a page of the column of a block of so many rows. */
+  /** Takes the column of a block of so many rows. */
   append({ values, validity: validityBytes }: BlockColumn, rows: number): void {
-    const { exports } = this.#kernels;
-    const { form } = this.#column;
     const nulls = validityBytes === 0 ? 0 : this.#nullsIn(validityBytes, rows);
     const validity = nulls === 0 ? 0 : validityBytes;
-    const valueBytes = form === FORM.text ? 4 * rows + (exports["views_total_bytes"]!(values, validity, rows) >>> 0) : 16 * rows;
-    const page = this.#allocate(64 + rows / 8 + Math.max(valueBytes, 5 * rows));
-    const levelsEnd = exports["parquet_write_levels"]!(validity, rows, page) >>> 0;
-    // A chunk of nulls alone has no dictionary.
-    const dictionaryEnd =
-      this.#numbers && rows > nulls ? this.#writeIndexes(values, validity, rows, rows - nulls, levelsEnd) : NO_DICTIONARY;
-    const isPlain = dictionaryEnd === NO_DICTIONARY;
-    const end = isPlain ? exports["parquet_write_plain"]!(values, validity, rows, form, levelsEnd) >>> 0 : dictionaryEnd;
-    if (isPlain) {
-      this.#hasPlain = true;
-      this.#bound(values, validity, rows);
-    }
     this.#valueCount += rows;
     this.#nullCount += nulls;
-    const encoding = i32(isPlain ? PLAIN! : RLE_DICTIONARY!);
-    const header = struct({ 1: i32(rows), 2: encoding, 3: i32(RLE!), 4: i32(RLE!) });
-    const written = this.#seal(page, end - page, DATA_PAGE!, 5, header);
+    if (this.#dictionary !== 0 && this.#addIndexes(values, validity, rows, nulls)) return;
+    this.#writePlain(values, validity, rows);
+  }
+
+  /** False where a dictionary does not pay any more. */
+  #addIndexes(values: number, validity: number, rows: number, nulls: number): boolean {
+    const { exports } = this.#kernels;
+    const present = rows - nulls;
+    const newMax = Math.max(1, Math.floor(NEW_VALUES_MAX[this.#column.form]! * present));
+    const target = this.#indexes + 4 * (this.#indexRows - this.#indexNulls);
+    const added = exports["parquet_dictionary_add"]!(this.#dictionary, values, validity, rows, target, newMax, DICTIONARY_BYTES_MAX);
+    if (added === 2) throw outOfMemory(this.#kernels);
+    if (added === 0) {
+      this.#writeIndexes();
+      this.#closedDictionary = this.#dictionary;
+      this.#dictionary = 0;
+      return false;
+    }
+    const bytes = this.#kernels.bytes();
+    const at = this.#indexValidity + this.#indexRows;
+    if (validity === 0) bytes.fill(1, at, at + rows);
+    else copyBytes(bytes, at, bytes.subarray(validity, validity + rows));
+    this.#indexRows += rows;
+    this.#indexNulls += nulls;
+    if (this.#indexRows >= INDEX_ROWS) this.#writeIndexes();
+    return true;
+  }
+
+  /** Writes the page of indexes under way. */
+  #writeIndexes(): void {
+    const { exports } = this.#kernels;
+    const [rows, nulls] = [this.#indexRows, this.#indexNulls];
+    if (rows === 0) return;
+    [this.#indexRows, this.#indexNulls] = [0, 0];
+    const validity = nulls === 0 ? 0 : this.#indexValidity;
+    // Nulls alone need no dictionary.
+    if (nulls === rows) return this.#writePlain(0, validity, rows);
+    const page = this.#allocate(64 + rows / 8 + 5 * rows);
+    const levelsEnd = exports["parquet_write_levels"]!(validity, rows, page) >>> 0;
+    const width = 32 - Math.clz32(Math.max(0, this.#entries().count - 1));
+    const end = exports["parquet_write_indexes"]!(this.#indexes, rows - nulls, width, levelsEnd) >>> 0;
+    this.#addPage(page, end - page, rows, RLE_DICTIONARY!);
+  }
+
+  /** Writes a page of values as they are. */
+  #writePlain(values: number, validity: number, rows: number): void {
+    const { exports } = this.#kernels;
+    const { form } = this.#column;
+    const isText = form === FORM.text && values !== 0;
+    const valueBytes = isText ? 4 * rows + (exports["views_total_bytes"]!(values, validity, rows) >>> 0) : 16 * rows;
+    const page = this.#allocate(64 + rows / 8 + valueBytes);
+    const levelsEnd = exports["parquet_write_levels"]!(validity, rows, page) >>> 0;
+    const end = values === 0 ? levelsEnd : exports["parquet_write_plain"]!(values, validity, rows, form, levelsEnd) >>> 0;
+    this.#hasPlain = true;
+    if (values !== 0) this.#bound(values, validity, rows);
+    this.#addPage(page, end - page, rows, PLAIN!);
+  }
+
+  #addPage(page: number, length: number, rows: number, encoding: number): void {
+    const header = struct({ 1: i32(rows), 2: i32(encoding), 3: i32(RLE!), 4: i32(RLE!) });
+    const written = this.#seal(page, length, DATA_PAGE!, 5, header);
     this.#pages.push(written.bytes);
     this.#bytes += written.bytes.length;
     this.#uncompressedBytes += written.uncompressedBytes;
@@ -87,7 +142,8 @@ export class ColumnEncoder {
 
   /** Ends the chunk, which begins at `offset` of the file: its bytes, and its entry in the row group. */
   finish(offset: number): { parts: Uint8Array[]; bytes: number; uncompressedBytes: number; chunk: ThriftField } {
-    const dictionary = this.#entries.length === 0 ? null : this.#dictionaryPage();
+    this.#writeIndexes();
+    const dictionary = this.#entries().count === 0 ? null : this.#dictionaryPage();
     const parts = dictionary ? [dictionary.bytes, ...this.#pages] : this.#pages;
     const bytes = this.#bytes + (dictionary?.bytes.length ?? 0);
     const uncompressedBytes = this.#uncompressedBytes + (dictionary?.uncompressedBytes ?? 0);
@@ -109,59 +165,21 @@ export class ColumnEncoder {
     });
     return { parts, bytes, uncompressedBytes, chunk };
   }
+
+  /** Of the dictionary, one after the other. */
+  #entries(): { address: number; bytes: number; count: number } {
+    const at = this.#dictionary || this.#closedDictionary;
+    if (at === 0) return { address: 0, bytes: 0, count: 0 };
+    const view = this.#kernels.view();
+    return { address: view.getUint32(at, true), bytes: view.getUint32(at + 4, true), count: view.getUint32(at + 8, true) };
+  }
+
   #nullsIn(validity: number, rows: number): number {
     return this.#kernels.exports["bits_from_bytes"]!(validity, this.#allocate(rows / 8 + 1), rows);
   }
 
   #allocate(bytes: number): number {
     return allocate(this.#kernels, Math.ceil(bytes) + PADDING_BYTES, ARENA_BLOCK);
-  }
-
-  /** Writes a page of indexes and returns its end; `NO_DICTIONARY` where a dictionary does not pay any more. */
-  #writeIndexes(values: number, validity: number, rows: number, present: number, out: number): number {
-    const { exports } = this.#kernels;
-    const { form } = this.#column;
-    const log2 = 33 - Math.clz32(rows);
-    const [indexes, firsts, table] = [this.#allocate(4 * rows), this.#allocate(4 * rows), this.#allocate(4 << log2)];
-    this.#kernels.bytes().fill(0, table, table + (4 << log2));
-    const distinct = exports["parquet_distinct"]!(values, validity, rows, form, indexes, firsts, table, log2);
-    const newMax = Math.max(1, NEW_VALUES_MAX[form]! * present);
-    if (distinct - this.#entries.length > newMax || !this.#enter(values, firsts, distinct, newMax)) {
-      this.#numbers = null;
-      return NO_DICTIONARY;
-    }
-    const width = 32 - Math.clz32(Math.max(0, this.#entries.length - 1));
-    return exports["parquet_write_indexes"]!(indexes, present, firsts, width, out) >>> 0;
-  }
-
-  /** Puts the number in the dictionary of each of the page's values into the place of its first row. False: too many are new. */
-  #enter(values: number, firsts: number, distinct: number, newMax: number): boolean {
-    const view = this.#kernels.view();
-    const width = widthOfForm(this.#column.form);
-    const before = this.#entries.length;
-    for (let at = firsts; at < firsts + 4 * distinct; at += 4) {
-      const value = this.#read(values + width * view.getUint32(at, true));
-      const key = typeof value === "object" ? value.toString("latin1") : value;
-      let number = this.#numbers!.get(key);
-      if (number === undefined) {
-        const entry = this.#plain(value);
-        if (this.#entries.length - before >= newMax || this.#entryBytes + entry.length > DICTIONARY_BYTES_MAX)
-          return this.#giveBack(before);
-        number = this.#entries.length;
-        this.#numbers!.set(key, number);
-        this.#entries.push(entry);
-        this.#entryBytes += entry.length;
-        this.#include(value);
-      }
-      view.setUint32(at, number, true);
-    }
-    return true;
-  }
-
-  /** Takes back what a page that is written PLAIN has added. */
-  #giveBack(before: number): false {
-    for (const entry of this.#entries.splice(before)) this.#entryBytes -= entry.length;
-    return false;
   }
 
   #bound(values: number, validity: number, rows: number): void {
@@ -206,20 +224,18 @@ export class ColumnEncoder {
     }
   }
 
-  /** As PLAIN pages have it. */
-  #plain(value: Bound): Buffer {
-    const bytes = boundBytes(value, this.#column);
-    if (this.#column.form !== FORM.text) return bytes;
-    const entry = Buffer.allocUnsafe(4 + bytes.length);
-    entry.writeUInt32LE(bytes.length);
-    entry.set(bytes, 4);
-    return entry;
+  #dictionaryPage(): { bytes: Uint8Array; uncompressedBytes: number } {
+    const { address, bytes, count } = this.#entries();
+    this.#boundEntries();
+    return this.#seal(address, bytes, DICTIONARY_PAGE!, 7, struct({ 1: i32(count), 2: i32(PLAIN!) }));
   }
 
-  #dictionaryPage(): { bytes: Uint8Array; uncompressedBytes: number } {
-    const page = this.#allocate(this.#entryBytes);
-    copyBytes(this.#kernels.bytes(), page, Buffer.concat(this.#entries));
-    return this.#seal(page, this.#entryBytes, DICTIONARY_PAGE!, 7, struct({ 1: i32(this.#entries.length), 2: i32(PLAIN!) }));
+  #boundEntries(): void {
+    if (!this.#isOrdered) return;
+    const out = this.#allocate(24);
+    const dictionary = this.#dictionary || this.#closedDictionary;
+    this.#isOrdered = this.#kernels.exports["parquet_dictionary_extremes"]!(dictionary, STATISTICS_BYTES_MAX, out) !== 0;
+    if (this.#isOrdered) for (const at of [out, out + 8]) this.#include(this.#read(at));
   }
 
   /** The page at `page`, compressed, behind its header; `kind` is the header's field for pages of this type. */
@@ -260,4 +276,9 @@ function boundBytes(value: Bound, { form }: WrittenColumn): Buffer {
   else if (bytes.length === 8) bytes.writeBigInt64LE(value as bigint);
   else bytes.writeInt32LE(Number(value));
   return bytes;
+}
+
+function notNull(kernels: Kernels, address: number): number {
+  if (address === 0) throw outOfMemory(kernels);
+  return address >>> 0;
 }

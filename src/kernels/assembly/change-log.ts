@@ -1,23 +1,20 @@
 // The change log of a state store: what a batch did, as frames (state-frame.ts), and the redo of such frames; the loading of
 // frames of chunks. Called by state/state-store.ts on the worker that owns the memory.
-import { ROW_FLAGS, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "./memory-layout";
+import { ROW_FLAGS, ROW_NEXT } from "./memory-layout";
 import { inMemory, isCold, isOverLimit, positionOf, reclaim } from "./cold-chunk";
-import { heap_alloc, heap_free, heap_size } from "./memory";
-import { table_find, table_free, table_remove, table_upsert } from "./hash-table";
+import { heap_alloc, heap_size } from "./memory";
 import { crc32c } from "./crc32c";
 import {
   CHUNK_BYTES_MIN,
   CHUNK_HEADER,
   C_BYTES,
   C_DIRTY_NEXT,
-  C_DIRTY_PREVIOUS,
   ROW_NOT_LIVE,
   T_BUCKET,
   T_DETACHED_NEXT,
   T_DIRTY_FIRST,
   T_PARTITION,
   T_ROW_BYTES,
-  T_VAR_COUNT,
   chunkOf,
   rowsOf,
 } from "./table-layout";
@@ -32,12 +29,12 @@ import {
   APPLY_VERSION,
 } from "./apply-result";
 import { endLoading, store_adopt_chunk } from "./chunk-store";
-import { packRow, packedBytes, rowHasNulls, unpackRow } from "./packed-row";
+import { DROP_BYTES, enqueue, redo } from "./redo";
+import { packRow, packedBytes, rowHasNulls } from "./packed-row";
 import {
   P_COUNT,
   P_LAST,
   S_BUCKET_MICROS,
-  S_COLD_CHUNKS,
   S_DETACHED,
   S_LAYOUT,
   S_PARTITIONS,
@@ -45,18 +42,14 @@ import {
   S_UNLINKED,
   UNDO_HEADER,
   UNDO_TOUCHED,
-  bucketTable,
-  detach,
-  freeIfEmpty,
   partitionEntry,
-  partitionOf,
   tableAt,
-  tableOf,
 } from "./store-tables";
 import { dirtyInOrder } from "./dirty-rows";
-import { store_touch, touchChunk, touchesChunks } from "./touch";
+import { touchChunk, touchesChunks } from "./touch";
 import {
   BUFFER_TOO_SMALL,
+  F_BATCH,
   F_CRC,
   F_KIND,
   F_PARTITION,
@@ -71,13 +64,10 @@ import {
   FRAME_MAGIC,
   FRAME_VERSION,
   RECORD_DROP,
-  RECORD_HEADER,
   RECORD_OVERHEAD,
   RECORD_PUT,
   RECORD_REMOVE,
   RECORD_WITHOUT_NULLS,
-  R_BYTES,
-  R_ROWS,
   framesBegin,
   framesEnd,
   recordTake,
@@ -96,8 +86,6 @@ const PHASE_DROPS: u32 = 1;
 const PHASE_REMOVES: u32 = 2;
 const PHASE_PUTS: u32 = 3;
 const PHASE_END: u32 = 4;
-
-const DROP_BYTES: u32 = 16;
 
 @inline function rowBytesOf(state: usize): u32 {
   return load<u32>(load<u32>(state, S_LAYOUT));
@@ -206,6 +194,15 @@ function writePuts(state: usize, cursor: usize): u32 {
  * aligned), perhaps more than the frame's. Redo is idempotent; a frame of chunks is not. Returns APPLY_*.
  */
 export function store_apply_frame(state: usize, address: usize, length: u32): u32 {
+  return applyFrame(state, address, length, false);
+}
+
+/** The same for frames of changes that may wait for others, up to `store_redo_end`; a result of APPLY_MEMORY may be about an earlier one. */
+export function store_queue_frame(state: usize, address: usize, length: u32): u32 {
+  return applyFrame(state, address, length, true);
+}
+
+function applyFrame(state: usize, address: usize, length: u32, mayWait: bool): u32 {
   if (length < FRAME_HEADER) return APPLY_TRUNCATED;
   if (load<u32>(address) != FRAME_MAGIC) return APPLY_MAGIC;
   if (load<u16>(address, F_VERSION) != FRAME_VERSION) return APPLY_VERSION;
@@ -221,112 +218,13 @@ export function store_apply_frame(state: usize, address: usize, length: u32): u3
   const partition = load<u32>(address, F_PARTITION);
   if (partition >= load<u32>(state, S_PARTITIONS)) return APPLY_RECORD;
   const payload = address + FRAME_HEADER;
+  const end = payload + bytes;
+  const records = load<u32>(address, F_RECORDS);
   const frameKind = load<u16>(address, F_KIND);
-  if (frameKind == FRAME_CHUNKS) return loadChunks(state, partition, payload, payload + bytes, load<u32>(address, F_RECORDS));
-  if (frameKind == FRAME_CHANGES) return redo(state, partition, payload, payload + bytes, load<u32>(address, F_RECORDS));
-  return APPLY_VERSION;
-}
-
-/** Rows that are looked up together: a table larger than the cache is waited for once for all of them. */
-const REDO_ROWS: u32 = 32;
-/** Where the packed row of each lies. */
-const REDO_PLACES: usize = memory.data(4 * 32, 16);
-
-function redo(state: usize, partition: u32, position: usize, end: usize, records: u32): u32 {
-  const scratchBytes = REDO_ROWS * rowBytesOf(state);
-  const scratch = heap_alloc(scratchBytes);
-  if (scratch == 0) return APPLY_MEMORY;
-  let result = APPLY_DONE;
-  for (; records != 0 && result == APPLY_DONE; records--) {
-    if (position + RECORD_HEADER > end || load<u32>(position, R_BYTES) > <u32>(end - position) - RECORD_HEADER) result = APPLY_RECORD;
-    else {
-      const recordKind = load<u32>(position) & ~RECORD_WITHOUT_NULLS;
-      if (recordKind == RECORD_DROP) result = redoDrops(state, partition, position);
-      else if (recordKind == RECORD_PUT || recordKind == RECORD_REMOVE) result = redoRows(state, partition, position, scratch);
-      else result = APPLY_RECORD;
-      position += RECORD_HEADER + ((load<u32>(position, R_BYTES) + 7) & ~7);
-    }
-  }
-  heap_free(scratch, scratchBytes);
-  return result != APPLY_DONE ? result : position == end ? APPLY_DONE : APPLY_RECORD;
-}
-
-function redoDrops(state: usize, partition: u32, record: usize): u32 {
-  let position = record + RECORD_HEADER;
-  const end = position + load<u32>(record, R_BYTES);
-  for (let rows = load<u32>(record, R_ROWS); rows != 0; rows--) {
-    if (isOverLimit()) reclaim();
-    if (position + DROP_BYTES > end) return APPLY_RECORD;
-    if (load<i64>(position, 8) != load<i64>(state, S_BUCKET_MICROS)) return APPLY_LAYOUT;
-    const table = bucketTable(state, partition, load<i64>(position), false);
-    if (table != 0) {
-      detach(partitionEntry(state, partition), table);
-      table_free(table);
-    }
-    position += DROP_BYTES;
-  }
-  return position == end ? APPLY_DONE : APPLY_RECORD;
-}
-
-/** Puts or removes. */
-function redoRows(state: usize, partition: u32, record: usize, scratch: usize): u32 {
-  const withNulls = (load<u32>(record) & RECORD_WITHOUT_NULLS) == 0;
-  const isPut = (load<u32>(record) & ~RECORD_WITHOUT_NULLS) == RECORD_PUT;
-  const rowBytes = rowBytesOf(state);
-  let position = record + RECORD_HEADER;
-  const end = position + load<u32>(record, R_BYTES);
-  for (let left = load<u32>(record, R_ROWS); left != 0; ) {
-    const rows = min(left, REDO_ROWS);
-    for (let i: u32 = 0; i < rows; i++) {
-      const row = scratch + i * rowBytes;
-      const bytes = unpackRow(load<u32>(state, S_LAYOUT), row, position, end, withNulls);
-      if (bytes == 0 || partitionOf(state, load<u32>(row, ROW_HASH)) != partition) return APPLY_RECORD;
-      store<u32>(row, rowBytes, ROW_NEXT);
-      store<u32>(REDO_PLACES + 4 * i, <u32>position);
-      position += bytes;
-    }
-    if (load<u32>(state, S_COLD_CHUNKS) == 0) store_touch(state, scratch, scratch + rows * rowBytes);
-    for (let i: u32 = 0; i < rows; i++) {
-      if (isOverLimit()) reclaim();
-      const row = scratch + i * rowBytes;
-      store<u32>(row, 0, ROW_NEXT);
-      if (!isPut) removeRow(state, row, load<u32>(REDO_PLACES + 4 * i));
-      else if (!putRow(state, row, load<u32>(REDO_PLACES + 4 * i))) return APPLY_MEMORY;
-    }
-    left -= rows;
-  }
-  return position == end ? APPLY_DONE : APPLY_RECORD;
-}
-
-function removeRow(state: usize, row: usize, base: usize): void {
-  const table = tableOf(state, row, false);
-  if (table == 0) return;
-  const found = table_find(table, row, base);
-  if (found != 0) {
-    store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
-    table_remove(table, found);
-  }
-  freeIfEmpty(state, table);
-}
-
-/** False: memory is exhausted. */
-@inline function putRow(state: usize, row: usize, base: usize): bool {
-  const table = tableOf(state, row, true);
-  if (table == 0 || !put(table, row, base)) return false;
-  store<u32>(load<u32>(TABLE_BASE), 0, C_DIRTY_PREVIOUS);
-  return true;
-}
-
-@inline function put(table: usize, row: usize, base: usize): bool {
-  const found = table_upsert(table, row, base);
-  if (found == 0 || load<u32>(TABLE_INSERTED) != 0) return found != 0;
-  if (load<u32>(table, T_VAR_COUNT) == 0) {
-    const end = row + load<u32>(table, T_ROW_BYTES);
-    for (let to = found, from = row; from < end; from += 8, to += 8) store<u64>(to, load<u64>(from));
-    return true;
-  }
-  table_remove(table, found);
-  return table_upsert(table, row, base) != 0;
+  if (frameKind == FRAME_CHUNKS) return loadChunks(state, partition, payload, end, records);
+  if (frameKind != FRAME_CHANGES) return APPLY_VERSION;
+  if (!mayWait) return redo(state, partition, payload, end, records);
+  return enqueue(state, partition, load<i64>(address, F_BATCH), payload, end, records);
 }
 
 function loadChunks(state: usize, partition: u32, position: usize, end: usize, chunks: u32): u32 {
@@ -341,7 +239,7 @@ function loadChunks(state: usize, partition: u32, position: usize, end: usize, c
     const chunk = heap_alloc(bytes);
     if (chunk == 0) return APPLY_MEMORY;
     memory.copy(chunk, position, bytes);
-    const result = store_adopt_chunk(state, partition, bucket, chunk, bytes, 0);
+    const result = store_adopt_chunk(state, partition, bucket, chunk, bytes, 0, 0);
     if (result != APPLY_DONE) return result;
     if (isOverLimit()) reclaim();
     position += bytes;

@@ -13,6 +13,7 @@ import {
   C_BYTES,
   C_DEPTH,
   C_DIRTY_FIRST,
+  C_DIRTY_NEXT,
   C_DIRTY_PREVIOUS,
   C_PREFIX,
   C_ROWS_LIVE,
@@ -37,7 +38,7 @@ import {
   rowsOf,
 } from "./table-layout";
 import { chunkBytesFirst, chunkFree, chunkNew, deepen, enter, split } from "./table-chunk";
-import { P_COUNT, S_PARTITIONS, bucketIndex, bucketTable, partitionEntry, tableAt } from "./store-tables";
+import { P_COUNT, S_COVERED, S_PARTITIONS, bucketIndex, bucketTable, partitionEntry, tableAt } from "./store-tables";
 import { APPLY_DONE, APPLY_LAYOUT, APPLY_MEMORY, APPLY_RECORD } from "./apply-result";
 
 // Cursor of `store_stage`, 32 bytes, zero at first.
@@ -131,17 +132,23 @@ export function store_has_bucket(state: usize, partition: u32, bucket: i64): u32
 /**
  * Enters a chunk that was read into `bytes` bytes of the state heap, which belong to the table from now on; 0 = done, otherwise they are given
  * back (APPLY_*). Chunks of one table come by ascending code: one that an earlier chunk was split into takes the place of its part of it.
- * `store_load_end` comes after the last.
+ * `store_load_end` comes after the last. A chunk that is saved comes from the chunk store, and holds all changes up to `batch`.
  */
-export function store_adopt_chunk(state: usize, partition: u32, bucket: i64, chunk: usize, bytes: u32, isSaved: u32): u32 {
+export function store_adopt_chunk(state: usize, partition: u32, bucket: i64, chunk: usize, bytes: u32, isSaved: u32, batch: u32): u32 {
   const table = partition < load<u32>(state, S_PARTITIONS) ? bucketTable(state, partition, bucket, true) : 0;
   const result = table == 0 ? APPLY_MEMORY : adopt(table, chunk, bytes);
   if (result != APPLY_DONE) heap_free(chunk, bytes);
   else if (isSaved != 0) {
     store<u32>(chunk, CHUNK_IS_SAVED, C_DIRTY_PREVIOUS);
-    store<u32>(table, 1, T_STAGED);
+    covers(state, table, chunk, batch);
   }
   return result;
+}
+
+function covers(state: usize, table: usize, chunk: usize, batch: u32): void {
+  store<u32>(chunk, batch, C_DIRTY_NEXT);
+  store<u32>(table, 1, T_STAGED);
+  store<u32>(state, max(load<u32>(state, S_COVERED), batch), S_COVERED);
 }
 
 /** The table loses the chunk it was made with, once. False: it is in use. */
@@ -180,7 +187,7 @@ function isHole(directory: usize, first: u32, entries: u32): bool {
 /**
  * Enters a chunk that stays in the chunk store until it is needed; `header` is a copy of its first 64 bytes, otherwise as `store_adopt_chunk`.
  */
-export function store_adopt_cold(state: usize, partition: u32, bucket: i64, header: usize, bytes: u32, checksum: u32): u32 {
+export function store_adopt_cold(state: usize, partition: u32, bucket: i64, header: usize, bytes: u32, checksum: u32, batch: u32): u32 {
   const table = partition < load<u32>(state, S_PARTITIONS) ? bucketTable(state, partition, bucket, true) : 0;
   if (table == 0) return APPLY_MEMORY;
   const invalid = check(table, header, bytes);
@@ -189,7 +196,7 @@ export function store_adopt_cold(state: usize, partition: u32, bucket: i64, head
   if (stub == 0) return APPLY_MEMORY;
   const result = place(table, stub);
   if (result != APPLY_DONE) freeStub(table, stub);
-  else store<u32>(table, 1, T_STAGED);
+  else covers(state, table, stub, batch);
   return result;
 }
 

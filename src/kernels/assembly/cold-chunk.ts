@@ -166,6 +166,7 @@ export function fetch(table: usize, stub: usize): usize {
   if (load<u32>(stub, C_DIRTY_FIRST) != 0) replaceDirty(table, stub, chunk);
   else {
     store<u32>(chunk, load<u32>(stub, C_DIRTY_PREVIOUS), C_DIRTY_PREVIOUS);
+    store<u32>(chunk, load<u32>(stub, C_DIRTY_NEXT), C_DIRTY_NEXT);
     store<u32>(chunk, epochNow, C_DIRTY_EPOCH);
   }
   enter(table, chunk);

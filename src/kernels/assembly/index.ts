@@ -12,6 +12,7 @@ export * from "./nexmark";
 export { line_end, scan_block_finish, scan_block_slice, scan_reuse } from "./scan-block";
 export { json_next } from "./json-scan";
 export * from "./change-log";
+export { store_redo_begin, store_redo_end } from "./redo";
 export { store_adopt_chunk, store_adopt_cold, store_has_bucket, store_stage, store_unstage } from "./chunk-store";
 export * from "./image-checksum";
 export { state_bytes, state_reclaim, state_set_limit, store_chunk_counts } from "./cold-chunk";
@@ -30,7 +31,8 @@ export * from "./list";
 export * from "./panes";
 export { parquet_lz4, parquet_lz4_within, parquet_snappy } from "./parquet-block-codecs";
 export * from "./parquet-delta";
-export * from "./parquet-encode";
+export * from "./parquet-dictionary";
+export { parquet_extremes, parquet_write_indexes, parquet_write_levels, parquet_write_plain } from "./parquet-encode";
 export {
   parquet_gather, parquet_gather_picked, parquet_old_levels, parquet_stream, parquet_stream_bytes, parquet_stream_of_bytes, parquet_stream_skip,
   parquet_validity,

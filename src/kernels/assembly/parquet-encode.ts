@@ -7,15 +7,15 @@ import { bits_from_bytes } from "./column-copy";
 const FORM_BITS: u32 = 0;
 const FORM_8_AS_32: u32 = 1;
 const FORM_16_AS_32: u32 = 2;
-const FORM_32: u32 = 3;
-const FORM_64: u32 = 4;
-const FORM_TEXT: u32 = 5;
+export const FORM_32: u32 = 3;
+export const FORM_64: u32 = 4;
+export const FORM_TEXT: u32 = 5;
 const FORM_64_AS_32: u32 = 6;
 const FORM_F32: u32 = 7;
 const FORM_F64: u32 = 8;
 const FORM_FIXED: u32 = 16;
 
-@inline function isNull(validity: usize, row: u32): bool {
+@inline export function isNull(validity: usize, row: u32): bool {
   return validity != 0 && load<u8>(validity + row) == 0;
 }
 
@@ -88,87 +88,10 @@ export function parquet_write_plain(values: usize, validity: usize, count: u32, 
   return to;
 }
 
-@inline function widthOf(form: u32): u32 {
+@inline export function widthOf(form: u32): u32 {
   if (form == FORM_8_AS_32) return 1;
   if (form == FORM_16_AS_32) return 2;
   return form == FORM_32 || form == FORM_F32 ? 4 : 8;
-}
-
-/**
- * Numbers the distinct values of a page in the order in which they come: `indexes` gets the number (u32) of each value that is not null,
- * `firsts` the row (u32) of each number's first value. `table`: 2^log2 zeroed u32, more than rows. Returns how many numbers there are.
- * Only forms 32, 64 and TEXT.
- */
-export function parquet_distinct(
-  values: usize,
-  validity: usize,
-  count: u32,
-  form: u32,
-  indexes: usize,
-  firsts: usize,
-  table: usize,
-  log2: u32,
-): u32 {
-  const mask: u32 = (1 << log2) - 1;
-  const width = widthOf(form);
-  let distinct: u32 = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    if (isNull(validity, i)) continue;
-    const at = values + i * width;
-    let slot = hashOf(at, form) >> (32 - log2);
-    let number: u32 = 0;
-    while (true) {
-      const content = load<u32>(table + (<usize>slot << 2));
-      if (content == 0) {
-        number = distinct++;
-        store<u32>(table + (<usize>slot << 2), distinct);
-        store<u32>(firsts + (<usize>number << 2), i);
-        break;
-      }
-      if (isSame(values + load<u32>(firsts + (<usize>(content - 1) << 2)) * width, at, form)) {
-        number = content - 1;
-        break;
-      }
-      slot = (slot + 1) & mask;
-    }
-    store<u32>(indexes, number);
-    indexes += 4;
-  }
-  return distinct;
-}
-
-@inline function folded(word: u64): u64 {
-  const product = (word ^ 0xbf58476d1ce4e5b9) * 0x9e3779b97f4a7c15;
-  return product ^ (product >> 32);
-}
-
-@inline function hashOf(at: usize, form: u32): u32 {
-  let hash: u64;
-  if (form == FORM_32) hash = load<u32>(at);
-  else if (form == FORM_64) hash = load<u64>(at);
-  else {
-    const length = load<u32>(at, 4);
-    let from: usize = load<u32>(at);
-    hash = length;
-    let rest = length;
-    // Products do not wait for each other.
-    for (; rest >= 8; rest -= 8, from += 8) hash = rotl(hash, 9) + folded(load<u64>(from));
-    if (rest != 0) hash = rotl(hash, 9) + folded(load<u64>(from) << (64 - 8 * rest));
-  }
-  hash = (hash ^ (hash >> 29)) * 0x9e3779b97f4a7c15;
-  return <u32>(hash >> 32);
-}
-
-@inline function isSame(a: usize, b: usize, form: u32): bool {
-  if (form == FORM_32) return load<u32>(a) == load<u32>(b);
-  if (form == FORM_64) return load<u64>(a) == load<u64>(b);
-  return load<u32>(a, 4) == load<u32>(b, 4) && hasSameBytes(load<u32>(a), load<u32>(b), load<u32>(a, 4));
-}
-
-@inline function hasSameBytes(a: usize, b: usize, length: u32): bool {
-  let at: u32 = 0;
-  for (; at + 8 <= length; at += 8) if (load<u64>(a + at) != load<u64>(b + at)) return false;
-  return at == length || (load<u64>(a + at) ^ load<u64>(b + at)) << (64 - 8 * (length - at)) == 0;
 }
 
 /** Order of `length` unsigned bytes each; up to 7 bytes past the ends are read. */
@@ -185,8 +108,8 @@ function compareBytes(a: usize, b: usize, length: u32): i32 {
   return 0;
 }
 
-/** `count` indexes, translated by `numbers` (u32 each), in `width` bits: the width, then one run; nothing else for width 0. */
-export function parquet_write_indexes(indexes: usize, count: u32, numbers: usize, width: u32, out: usize): usize {
+/** `count` indexes in `width` bits: the width, then one run; nothing else for width 0. */
+export function parquet_write_indexes(indexes: usize, count: u32, width: u32, out: usize): usize {
   store<u8>(out, width);
   if (width == 0) return writeVarint(out + 1, count << 1);
   const groups = (count + 7) >> 3;
@@ -195,7 +118,7 @@ export function parquet_write_indexes(indexes: usize, count: u32, numbers: usize
   let word: u64 = 0;
   let bits: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    word |= <u64>load<u32>(numbers + (<usize>load<u32>(indexes + (<usize>i << 2)) << 2)) << bits;
+    word |= <u64>load<u32>(indexes + (<usize>i << 2)) << bits;
     bits += width;
     if (bits >= 32) {
       store<u32>(to, <u32>word);
@@ -232,7 +155,7 @@ export function parquet_extremes(values: usize, validity: usize, count: u32, for
   return least == ~0 ? 0 : 1;
 }
 
-@inline function isLess(a: usize, b: usize, form: u32): bool {
+@inline export function isLess(a: usize, b: usize, form: u32): bool {
   switch (form) {
     case FORM_8_AS_32:
       return load<i8>(a) < load<i8>(b);

@@ -30,6 +30,11 @@ export const S_NEXT_STORE: u32 = 84; // of the worker
 export const S_COLD_CHUNKS: u32 = 88; // not in memory
 export const S_LOADED_CHUNKS: u32 = 92; // that came back in this epoch
 export const S_COLD_BYTES: u32 = 96; // u64
+export const S_QUEUE: u32 = 104; // changes that wait to be redone (redo.ts); 0: none wait
+export const S_QUEUE_BYTES: u32 = 108;
+export const S_QUEUED_BYTES: u32 = 112;
+export const S_QUEUED_ROWS: u32 = 116;
+export const S_COVERED: u32 = 120; // of its chunks that come from the chunk store: the latest batch that one of them holds
 export const STORE_BYTES: u32 = 128;
 
 // Partition entry, 40 bytes: tables sorted by bucket, and the one used last; the filter of key-filter.ts.
