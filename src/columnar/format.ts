@@ -4,6 +4,7 @@
  */
 import { civilFromDays, floorDiv, MICROS_PER_DAY } from "./civil-date.ts";
 import { formatDecimal } from "./decimal.ts";
+import { formatInterval } from "./interval.ts";
 import { timeZone, type TimeZone } from "./time-zone.ts";
 import type { DataType } from "./types.ts";
 import type { Value } from "./values.ts";
@@ -28,9 +29,8 @@ export function formatValue(value: Value, type: DataType, zone: string): string 
     case "timestamp_ntz":
       return formatLocalTimestamp(value as bigint);
     case "day_time_interval":
-      return `INTERVAL '${formatDayTime(value as bigint)}' DAY TO SECOND`;
     case "year_month_interval":
-      return `INTERVAL '${formatYearMonth(value as number)}' YEAR TO MONTH`;
+      return formatInterval(value as bigint | number, type);
     case "binary":
       return utf8.decode(value as Uint8Array);
     case "array":

@@ -18,8 +18,7 @@ export type DataType =
   | { readonly kind: "date" }
   | { readonly kind: "timestamp" }
   | { readonly kind: "timestamp_ntz" }
-  | { readonly kind: "day_time_interval" }
-  | { readonly kind: "year_month_interval" }
+  | IntervalType
   | ArrayType
   | MapType
   | StructType;
@@ -30,6 +29,12 @@ export interface DecimalType {
   readonly precision: number;
   /** Digits right of the point, 0 to `precision`. */
   readonly scale: number;
+}
+/** From a first to a last field: of `day hour minute second` by number, or of `year month`. Values are microseconds, or months, whatever they are. */
+export interface IntervalType {
+  readonly kind: "day_time_interval" | "year_month_interval";
+  readonly start: number;
+  readonly end: number;
 }
 export interface ArrayType {
   readonly kind: "array";
@@ -71,8 +76,13 @@ export const BinaryType: DataType = Object.freeze({ kind: "binary" });
 export const DateType: DataType = Object.freeze({ kind: "date" });
 export const TimestampType: DataType = Object.freeze({ kind: "timestamp" });
 export const TimestampNTZType: DataType = Object.freeze({ kind: "timestamp_ntz" });
-export const DayTimeIntervalType: DataType = Object.freeze({ kind: "day_time_interval" });
-export const YearMonthIntervalType: DataType = Object.freeze({ kind: "year_month_interval" });
+export const DAY_TIME_FIELDS: readonly string[] = ["day", "hour", "minute", "second"];
+export const YEAR_MONTH_FIELDS: readonly string[] = ["year", "month"];
+export const intervalType = (kind: IntervalType["kind"], start: number, end: number): IntervalType => Object.freeze({ kind, start, end });
+/** Day to second. */
+export const DayTimeIntervalType: IntervalType = intervalType("day_time_interval", 0, 3);
+/** Year to month. */
+export const YearMonthIntervalType: IntervalType = intervalType("year_month_interval", 0, 1);
 
 export const decimalType = (precision: number, scale: number): DecimalType => Object.freeze({ kind: "decimal", precision, scale });
 export const arrayType = (elementType: DataType, containsNull = true): ArrayType =>
@@ -181,6 +191,9 @@ export function sameType(a: DataType, b: DataType): boolean {
   switch (a.kind) {
     case "decimal":
       return a.precision === (b as DecimalType).precision && a.scale === (b as DecimalType).scale;
+    case "day_time_interval":
+    case "year_month_interval":
+      return a.start === (b as IntervalType).start && a.end === (b as IntervalType).end;
     case "array":
       return sameType(a.elementType, (b as ArrayType).elementType);
     case "map":
@@ -210,9 +223,10 @@ export function simpleString(type: DataType): string {
     case "decimal":
       return `decimal(${type.precision},${type.scale})`;
     case "day_time_interval":
-      return "interval day to second";
-    case "year_month_interval":
-      return "interval year to month";
+    case "year_month_interval": {
+      const names = type.kind === "day_time_interval" ? DAY_TIME_FIELDS : YEAR_MONTH_FIELDS;
+      return `interval ${names[type.start]}${type.start === type.end ? "" : ` to ${names[type.end]}`}`;
+    }
     case "array":
       return `array<${simpleString(type.elementType)}>`;
     case "map":

@@ -3,7 +3,8 @@
  * Spark's ANSI `Cast`; in `try` mode what does not fit is null.
  */
 import { ERROR_CODE } from "../columnar/memory-layout.ts";
-import { type DataType, type DecimalType, physicalKind, sameType } from "../columnar/types.ts";
+import { unitOf } from "../columnar/interval.ts";
+import { type DataType, type DecimalType, type IntervalType, physicalKind, sameType } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
@@ -85,8 +86,10 @@ function isSameRepresentation(from: DataType, to: DataType): boolean {
       from.fields.every((field, i) => isSameRepresentation(field.dataType, to.fields[i]!.dataType))
     );
   }
-  return sameType(from, to);
+  return sameType(from, to) || (isInterval(from) && from.kind === to.kind && from.end <= to.end);
 }
+
+const isInterval = (type: DataType): type is IntervalType => type.kind === "day_time_interval" || type.kind === "year_month_interval";
 
 /** Decimal digits of integers by their width in bits. */
 const INTEGER_DIGITS = { 1: 1, 8: 3, 16: 5, 32: 10, 64: 19 } as const;
@@ -113,19 +116,12 @@ function conversion(from: DataType, to: DataType, utc: boolean): Conversion | nu
       if (to.kind === "timestamp") return utc ? (_, value) => value.push() : null;
       return to.kind === "date" ? fromTimestamp(to) : null;
     case "day_time_interval":
-      return isInteger(to)
-        ? (f, value, fail) => {
-            value.push();
-            f.i64(MICROS_PER_SECOND);
-            f.op("i64.div_s");
-            emitNarrowLong(f, to, fail);
-          }
-        : null;
     case "year_month_interval":
       return isInteger(to)
         ? (f, value, fail) => {
-            value.push();
-            f.op("i64.extend_i32_s");
+            pushLong(f, value);
+            f.i64(unitOf(from));
+            f.op("i64.div_s");
             emitNarrowLong(f, to, fail);
           }
         : null;
@@ -220,16 +216,11 @@ function fromInteger(from: DataType, to: DataType): Conversion | null {
       f.get(result);
     };
   }
-  if (to.kind === "day_time_interval") {
+  if (to.kind === "day_time_interval" || to.kind === "year_month_interval") {
     return (f, value, fail) => {
       pushLong(f, value);
-      emitScale(f, MICROS_PER_SECOND, () => fail("cast_overflow"));
-    };
-  }
-  if (to.kind === "year_month_interval") {
-    return (f, value, fail) => {
-      pushLong(f, value);
-      emitNarrowLong(f, { kind: "integer" }, fail);
+      emitScale(f, unitOf(to), () => fail("cast_overflow"));
+      if (to.kind === "year_month_interval") emitNarrowLong(f, { kind: "integer" }, fail);
     };
   }
   return null;

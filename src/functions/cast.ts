@@ -24,11 +24,13 @@ import {
   trimControl,
 } from "../columnar/parse-text.ts";
 import { localParts, startOfDay, timeZone } from "../columnar/time-zone.ts";
-import { sameType, sqlType, type DataType, type DecimalType } from "../columnar/types.ts";
+import { intervalForms, parseIntervalText, unitOf } from "../columnar/interval.ts";
+import { sameType, simpleString, sqlType, type DataType, type DecimalType, type IntervalType } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
 import { ANSI_CONFIG, decimalOutOfRange, integralBits } from "./arithmetic-errors.ts";
 
 const LONG_MAX = 2n ** 63n - 1n;
+const SECOND = 1_000_000n;
 
 /**
  * `value` of type `from` as `to`. In mode `try` a value that does not fit becomes null, in mode `ansi` it throws
@@ -185,7 +187,8 @@ function wholePart(value: Value, from: DataType, to: DataType): bigint {
     case "timestamp":
       return floorDiv(value as bigint, 1_000_000n);
     case "day_time_interval":
-      return (value as bigint) / 1_000_000n;
+    case "year_month_interval":
+      return BigInt(value as number | bigint) / unitOf(from);
     default:
       return BigInt(value as number | bigint);
   }
@@ -238,8 +241,12 @@ function exactDecimal(value: Value, from: DataType, to: DecimalType): { readonly
     case "boolean":
       return { unscaled: value === true ? 1n : 0n, scale: 0 };
     case "timestamp":
-    case "day_time_interval":
       return { unscaled: value as bigint, scale: 6 };
+    case "day_time_interval":
+    case "year_month_interval":
+      // Only seconds have a fraction.
+      if (unitOf(from) === SECOND) return { unscaled: value as bigint, scale: 6 };
+      return { unscaled: BigInt(value as number | bigint) / unitOf(from), scale: 0 };
     default:
       return { unscaled: BigInt(value as number | bigint), scale: 0 };
   }
@@ -301,26 +308,36 @@ function toTimestampNtz(value: Value, from: DataType, zone: string): bigint {
   }
 }
 
-/** Numbers count seconds or months; texts are `d hh:mm:ss.f` or `y-m`, bare or inside `INTERVAL '…' …`. */
-function toInterval(value: Value, from: DataType, to: DataType): Value {
-  if (from.kind !== "string") {
-    const scale = to.kind === "day_time_interval" ? 6 : 0;
-    const units = rescale(BigInt(value as number | bigint), from.kind === "decimal" ? from.scale : 0, scale);
-    const bits = to.kind === "day_time_interval" ? 64 : 32;
-    if (BigInt.asIntN(bits, units) !== units) throw castOverflow(value, from, to);
-    return bits === 64 ? units : Number(units);
+/** Numbers count the last field of the type; other intervals and decimals lose what is less than it, but for seconds and months. */
+function toInterval(value: Value, from: DataType, to: IntervalType): Value {
+  const units = intervalUnits(value, from, to);
+  const bits = to.kind === "day_time_interval" ? 64 : 32;
+  if (BigInt.asIntN(bits, units) !== units) throw castOverflow(value, from, to);
+  return bits === 64 ? units : Number(units);
+}
+
+function intervalUnits(value: Value, from: DataType, to: IntervalType): bigint {
+  const unit = unitOf(to);
+  switch (from.kind) {
+    case "string":
+      return parseIntervalText(trimControl(value as string), to) ?? unmatchedInterval(value as string, to);
+    case "decimal":
+      if (unit === SECOND) return rescale(value as bigint, from.scale, 6);
+      return unit === 1n ? rescale(value as bigint, from.scale, 0) : ((value as bigint) / powerOfTen(from.scale)) * unit;
+    case "day_time_interval":
+    case "year_month_interval": {
+      const units = BigInt(value as bigint | number);
+      return unit === SECOND ? units : units - (units % unit);
+    }
+    default:
+      return BigInt(value as bigint | number) * unit;
   }
-  const body = trimControl(value as string).replace(/^interval\s+(-?)'(.*)'\s+[a-z\s]+$/i, "$1$2");
-  if (to.kind === "year_month_interval") {
-    const match = /^([+-]?)(\d{1,9})-(\d{1,2})$/.exec(body);
-    if (!match || Number(match[3]) > 11) throw invalidInput(value as string, from, to);
-    return (match[1] === "-" ? -1 : 1) * (Number(match[2]) * 12 + Number(match[3]));
-  }
-  const match = /^([+-]?)(\d{1,9}) (\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,9}))?$/.exec(body);
-  if (!match || Number(match[3]) > 23 || Number(match[4]) > 59 || Number(match[5]) > 59) throw invalidInput(value as string, from, to);
-  const micros =
-    BigInt(match[2]!) * MICROS_PER_DAY +
-    BigInt(Number(match[3]) * 3600 + Number(match[4]) * 60 + Number(match[5])) * 1_000_000n +
-    BigInt((match[6] ?? "").slice(0, 6).padEnd(6, "0"));
-  return match[1] === "-" ? -micros : micros;
+}
+
+function unmatchedInterval(input: string, to: IntervalType): never {
+  const isDayTime = to.kind === "day_time_interval";
+  throw new ArithmeticError(
+    isDayTime ? "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE" : "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING",
+    { input, intervalStr: isDayTime ? "day-time" : "year-month", supportedFormat: intervalForms(to), typeName: simpleString(to) },
+  );
 }

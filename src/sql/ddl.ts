@@ -110,8 +110,6 @@ const SIMPLE_TYPES: Readonly<Record<string, DataType>> = {
   VOID: types.VoidType,
 };
 const DECIMAL_NAMES = new Set(["DECIMAL", "DEC", "NUMERIC"]);
-const DAY_TIME_UNITS = new Set(["DAY", "HOUR", "MINUTE", "SECOND"]);
-const YEAR_MONTH_UNITS = new Set(["YEAR", "MONTH"]);
 const PRECISION_MAX = 38;
 
 function readType(cursor: TokenCursor): DataType {
@@ -209,15 +207,19 @@ function readCollation(cursor: TokenCursor): void {
 }
 
 function readIntervalType(cursor: TokenCursor, start: number): DataType {
-  const from = cursor.peek().key;
-  const isDayTime = DAY_TIME_UNITS.has(from);
-  if (!isDayTime && !YEAR_MONTH_UNITS.has(from)) throw unsupportedType(cursor, start);
+  const from = cursor.peek().key.toLowerCase();
+  const isDayTime = types.DAY_TIME_FIELDS.includes(from);
+  const fields = isDayTime ? types.DAY_TIME_FIELDS : types.YEAR_MONTH_FIELDS;
+  const first = fields.indexOf(from);
+  if (first < 0) throw unsupportedType(cursor, start);
   cursor.next();
+  let last = first;
   if (cursor.accept("TO")) {
-    if (!(isDayTime ? DAY_TIME_UNITS : YEAR_MONTH_UNITS).has(cursor.peek().key)) throw cursor.syntaxError();
+    last = fields.indexOf(cursor.peek().key.toLowerCase());
+    if (last <= first) throw cursor.syntaxError();
     cursor.next();
   }
-  return isDayTime ? types.DayTimeIntervalType : types.YearMonthIntervalType;
+  return types.intervalType(isDayTime ? "day_time_interval" : "year_month_interval", first, last);
 }
 
 function requireBracket(cursor: TokenCursor, type: "ARRAY" | "MAP" | "STRUCT", start: number): void {

@@ -1,11 +1,12 @@
 /** Literals of SQL text with Spark's types: numbers, typed strings (`DATE '…'`, `X'1F'`) and intervals. Called by the expression parser. */
+import { FIELD_MICROS, parseIntervalBody } from "../columnar/interval.ts";
 import { parseDate, parseTimestamp, parseTimestampNtz } from "../columnar/parse-text.ts";
 import { timeZone } from "../columnar/time-zone.ts";
 import {
   BinaryType,
   ByteType,
+  DAY_TIME_FIELDS,
   DateType,
-  DayTimeIntervalType,
   DoubleType,
   FloatType,
   IntegerType,
@@ -14,10 +15,12 @@ import {
   StringType,
   TimestampNTZType,
   TimestampType,
-  YearMonthIntervalType,
+  YEAR_MONTH_FIELDS,
   decimalType,
+  intervalType,
   sqlType,
   type DataType,
+  type IntervalType,
 } from "../columnar/types.ts";
 
 import { cast, literal, type Expression, type Literal } from "../plan/expr/expression.ts";
@@ -160,26 +163,46 @@ export function intervalLiteral(cursor: TokenCursor): Literal {
       return fail();
     }
   };
-  let interval: CalendarInterval;
-  if (cursor.peek().kind === "string" && !UNIT.test(cursor.peek(1).key)) {
-    interval = parse(cursor.next().value);
-  } else if (isFieldRange(cursor)) {
+  if (isFieldRange(cursor)) {
     const isNegative = cursor.at("-");
     if (cursor.peek().kind === "symbol") cursor.next();
     const text = cursor.next().value;
     const from = cursor.next().key;
     cursor.expect("TO");
-    const range = fieldRange(text, from, cursor.next().key) ?? fail();
-    interval = isNegative ? { months: -range.months, days: 0, micros: -range.micros } : range;
-  } else {
-    interval = parse(readUnits(cursor, fail));
+    const type = rangeType(from, cursor.next().key) ?? fail();
+    const value = parseIntervalBody(text.trim(), type) ?? fail();
+    return ofType(isNegative ? -value : value, type) ?? fail();
   }
-  const micros = BigInt(interval.days) * 86_400_000_000n + interval.micros;
-  if (interval.months !== 0 && micros !== 0n) fail();
-  if (interval.months !== 0) return Math.abs(interval.months) < 2 ** 31 ? literal(interval.months, YearMonthIntervalType) : fail();
-  if (micros > LONG_MAX || micros < -LONG_MAX - 1n) fail();
-  const isYearMonth = micros === 0n && /\b(YEAR|MONTH)S?\b/i.test(cursor.text.slice(start, cursor.originFrom(start).stop));
-  return isYearMonth ? literal(0, YearMonthIntervalType) : literal(micros, DayTimeIntervalType);
+  const isText = cursor.peek().kind === "string" && !UNIT.test(cursor.peek(1).key);
+  const text = isText ? cursor.next().value : readUnits(cursor, fail);
+  const { months, days, micros } = parse(text);
+  const type = typeOfUnits(text) ?? fail();
+  return ofType(type.kind === "year_month_interval" ? BigInt(months) : BigInt(days) * FIELD_MICROS[0] + micros, type) ?? fail();
+}
+
+function ofType(value: bigint, type: IntervalType): Literal | undefined {
+  const bits = type.kind === "day_time_interval" ? 64 : 32;
+  if (BigInt.asIntN(bits, value) !== value) return undefined;
+  return literal(bits === 64 ? value : Number(value), type);
+}
+
+/** From the largest to the smallest unit in the text; undefined for months beside shorter ones. */
+function typeOfUnits(text: string): IntervalType | undefined {
+  const units = (text.toLowerCase().match(/[a-z]+/g) ?? []).filter((word) => word !== "interval").map((word) => word.replace(/s$/, ""));
+  const fields = units.map((unit) => (unit === "week" ? "day" : unit.endsWith("second") ? "second" : unit));
+  const names = YEAR_MONTH_FIELDS.includes(fields[0]!) ? YEAR_MONTH_FIELDS : DAY_TIME_FIELDS;
+  const indexes = fields.map((field) => names.indexOf(field));
+  if (indexes.includes(-1)) return undefined;
+  const kind = names === YEAR_MONTH_FIELDS ? "year_month_interval" : "day_time_interval";
+  return intervalType(kind, Math.min(...indexes), Math.max(...indexes));
+}
+
+function rangeType(from: string, to: string): IntervalType | undefined {
+  for (const [kind, names] of [["day_time_interval", DAY_TIME_FIELDS] as const, ["year_month_interval", YEAR_MONTH_FIELDS] as const]) {
+    const [first, last] = [names.indexOf(from.toLowerCase()), names.indexOf(to.toLowerCase())];
+    if (first >= 0 && last > first) return intervalType(kind, first, last);
+  }
+  return undefined;
 }
 
 /** Whether `[-]'…' FIELD TO` comes next. */
@@ -205,38 +228,4 @@ function readUnits(cursor: TokenCursor, fail: () => never): string {
   }
   if (parts.length === 0) throw cursor.syntaxError();
   return parts.join(" ");
-}
-
-const DAY_TIME_FIELDS = ["DAY", "HOUR", "MINUTE", "SECOND"];
-const FIELD_MICROS = [86_400_000_000n, 3_600_000_000n, 60_000_000n, 1_000_000n];
-
-/** The text of `INTERVAL 'text' from TO to`; undefined if it does not have that form. */
-function fieldRange(text: string, from: string, to: string): CalendarInterval | undefined {
-  const yearMonth = /^\s*([+-]?)(\d{1,9})-(\d{1,2})\s*$/.exec(text);
-  if (from === "YEAR" && to === "MONTH") {
-    if (!yearMonth || Number(yearMonth[3]) > 11) return undefined;
-    const months = Number(yearMonth[2]) * 12 + Number(yearMonth[3]);
-    return { months: yearMonth[1] === "-" ? -months : months, days: 0, micros: 0n };
-  }
-  const first = DAY_TIME_FIELDS.indexOf(from);
-  const last = DAY_TIME_FIELDS.indexOf(to);
-  if (first < 0 || last <= first) return undefined;
-  const fields = DAY_TIME_FIELDS.slice(first, last + 1);
-  const pattern = fields.map((field, index) => {
-    const digits = index === 0 ? String.raw`(\d{1,18})` : String.raw`(\d{1,2})`;
-    const fraction = field === "SECOND" ? String.raw`(?:\.(\d{1,9}))?` : "";
-    const separator = index === 0 ? "" : fields[index - 1] === "DAY" ? " +" : ":";
-    return separator + digits + fraction;
-  });
-  const match = new RegExp(String.raw`^\s*([+-]?)${pattern.join("")}\s*$`).exec(text);
-  if (!match) return undefined;
-  let micros = 0n;
-  for (const [index, field] of fields.entries()) {
-    const value = Number(match[index + 2]);
-    if (index > 0 && value >= (field === "HOUR" ? 24 : 60)) return undefined;
-    micros += BigInt(match[index + 2]!) * FIELD_MICROS[first + index]!;
-  }
-  const fraction = to === "SECOND" ? match[fields.length + 2] : undefined;
-  if (fraction) micros += BigInt(fraction.padEnd(6, "0").slice(0, 6));
-  return { months: 0, days: 0, micros: match[1] === "-" ? -micros : micros };
 }

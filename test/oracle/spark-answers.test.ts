@@ -11,7 +11,9 @@ import { OracleExecutor } from "./support/recorded-run.ts";
 
 /** Where the answer is another, with the reason. */
 const DIFFERENT: readonly (readonly [pattern: RegExp, reason: string])[] = [
-  [/ as interval|interval 3 hour|interval -?1 day|^date'[\d-]+' - date'/, "no intervals with other fields"],
+  [/interval '(?:-0-13|1-13|1 24:00:00|x|1'|1 2')/, "another condition for a literal that is no interval"],
+  [/'1 25' as interval|'1 02:60' as interval/, "Spark names no condition"],
+  [/^sign(?:um)?\(interval/, "signs of intervals"],
   [/'12:30:00'|'epoch'/, "texts that stand for a moment by name, or for today"],
   [/^date_format\(.*'(?:g+|F+|v|vvvv|zzzz)'\)/, "letters that are not read, names of time zones"],
   [/^(?:exp|pow)\(/, "the last digit"],

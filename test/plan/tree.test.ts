@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { IntegerType, LongType } from "../../src/columnar/types.ts";
+import { DayTimeIntervalType, IntegerType, intervalType, LongType, YearMonthIntervalType } from "../../src/columnar/types.ts";
 import { expressionKey } from "../../src/plan/expr/expression-key.ts";
 import { alias, call, literal, type Attribute, type Expression } from "../../src/plan/expr/expression.ts";
 import { literalText, prettyName, quotedName } from "../../src/plan/expr/sql-text.ts";
@@ -86,14 +86,18 @@ describe("texts", () => {
     [-719_162, "date", "DATE '0001-01-01'"],
     [1_704_067_200_000_000n, "timestamp", "TIMESTAMP '2024-01-01 00:00:00'"],
     [-1n, "timestamp", "TIMESTAMP '1969-12-31 23:59:59.999999'"],
-    [90_061_500_000n, "day_time_interval", "INTERVAL '1 01:01:01.5' DAY TO SECOND"],
-    [-14, "year_month_interval", "INTERVAL '-1-2' YEAR TO MONTH"],
     [Uint8Array.of(1, 255), "binary", "X'01FF'"],
     ["it's", "string", "'it\\'s'"],
     [true, "boolean", "true"],
     [null, "string", "NULL"],
   ] as const)("%s as %s is %s", (value, kind, text) => {
     expect(literalText(value, { kind })).toBe(text);
+  });
+
+  test("intervals with their fields", () => {
+    expect(literalText(90_061_500_000n, DayTimeIntervalType)).toBe("INTERVAL '1 01:01:01.5' DAY TO SECOND");
+    expect(literalText(-14, YearMonthIntervalType)).toBe("INTERVAL '-1-2' YEAR TO MONTH");
+    expect(literalText(7_200_000_000n, intervalType("day_time_interval", 1, 1))).toBe("INTERVAL '02' HOUR");
   });
 
   test("decimals, names, leap years", () => {

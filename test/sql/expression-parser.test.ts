@@ -110,18 +110,18 @@ table("literals", [
 
 const second = 1_000_000n;
 table("intervals", [
-  ["interval '1' day", `${86_400n * second}:interval day to second`],
-  ["INTERVAL 1 day 2 hours", `${93_600n * second}:interval day to second`],
-  ["interval -1.5 seconds", `${(-3n * second) / 2n}:interval day to second`],
-  ["interval '1 10:00' day to minute", `${122_400n * second}:interval day to second`],
+  ["interval '1' day", `${86_400n * second}:interval day`],
+  ["INTERVAL 1 day 2 hours", `${93_600n * second}:interval day to hour`],
+  ["interval -1.5 seconds", `${(-3n * second) / 2n}:interval second`],
+  ["interval '1 10:00' day to minute", `${122_400n * second}:interval day to minute`],
   ["interval '-1 10:00:00.5' day to second", `${-(122_400n * second + second / 2n)}:interval day to second`],
-  ["interval -'1 02:03' day to minute", `${-(93_780n * second)}:interval day to second`],
-  ["interval '90:30' minute to second", `${5_430n * second}:interval day to second`],
+  ["interval -'1 02:03' day to minute", `${-(93_780n * second)}:interval day to minute`],
+  ["interval '90:30' minute to second", `${5_430n * second}:interval minute to second`],
   ["interval '2-3' year to month", "27:interval year to month"],
   ["interval 2 years 1 month", "25:interval year to month"],
-  ["interval 0 months", "0:interval year to month"],
-  ["interval '1 week'", `${604_800n * second}:interval day to second`],
-  ["interval '1 minute 30 seconds'", `${90n * second}:interval day to second`],
+  ["interval 0 months", "0:interval month"],
+  ["interval '1 week'", `${604_800n * second}:interval day`],
+  ["interval '1 minute 30 seconds'", `${90n * second}:interval minute to second`],
   ["interval + 1", "+(interval, 1:int)"],
 ]);
 

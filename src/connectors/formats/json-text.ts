@@ -3,7 +3,8 @@
  * columns that the kernel does not write, by `to_json`, and as the kernel's oracle in tests. Any thread.
  */
 import { formatDecimal } from "../../columnar/decimal.ts";
-import { formatDayTime, formatDouble, formatFloat, formatYearMonth } from "../../columnar/format.ts";
+import { formatDouble, formatFloat } from "../../columnar/format.ts";
+import { formatInterval } from "../../columnar/interval.ts";
 import type { DataType, StructType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import { type DateTimeFormats, dateToText, timestampNtzToText, timestampToText } from "./datetime-formats.ts";
@@ -45,9 +46,8 @@ function jsonValue(value: Value, type: DataType, options: JsonTextOptions): stri
     case "timestamp_ntz":
       return jsonString(timestampNtzToText(value as bigint, options.formats));
     case "day_time_interval":
-      return `"INTERVAL '${formatDayTime(value as bigint)}' DAY TO SECOND"`;
     case "year_month_interval":
-      return `"INTERVAL '${formatYearMonth(value as number)}' YEAR TO MONTH"`;
+      return jsonString(formatInterval(value as bigint | number, type));
     case "array":
       return `[${(value as readonly Value[]).map((item) => jsonValue(item, type.elementType, options)).join(",")}]`;
     case "map":

@@ -1,6 +1,15 @@
 /** `sum`, `try_sum`, `avg`. Whole numbers sum to bigint and average to double; decimals keep their digits. */
 import { fitsPrecision, divideHalfUp, powerOfTen } from "../../columnar/decimal.ts";
-import { BooleanType, decimalType, DoubleType, LongType, type DataType, type DecimalType } from "../../columnar/types.ts";
+import {
+  BooleanType,
+  DayTimeIntervalType,
+  decimalType,
+  DoubleType,
+  LongType,
+  YearMonthIntervalType,
+  type DataType,
+  type DecimalType,
+} from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import { call, cast, literal, type Expression } from "../../plan/expr/expression.ts";
 import type { AggregateFunction, AggregateOracle, DeclarativeAggregate } from "../../plan/expr/function-registry.ts";
@@ -28,7 +37,8 @@ function sumType(type: DataType): DataType {
 
 function averageType(type: DataType): DataType {
   if (type.kind === "decimal") return boundedDecimal(type.precision + 4, type.scale + 4);
-  return isNumeric(type) ? DoubleType : type;
+  if (isNumeric(type)) return DoubleType;
+  return type.kind === "day_time_interval" ? DayTimeIntervalType : YearMonthIntervalType;
 }
 
 /** What an average sums in. */

@@ -6,9 +6,13 @@ import {
   DayTimeIntervalType,
   DoubleType,
   IntegerType,
+  intervalType,
+  LongType,
+  sameType,
   StringType,
   TimestampNTZType,
   TimestampType,
+  YearMonthIntervalType,
   type DataType,
   type DecimalType,
   type TypeKind,
@@ -17,7 +21,7 @@ import { formatTimestamp } from "../../columnar/format.ts";
 import { divideHalfUp, powerOfTen } from "../../columnar/decimal.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { ArgumentInfo, EvaluationContext, Resolution } from "../../plan/expr/function-registry.ts";
-import { isNumeric } from "../../plan/expr/type-coercion.ts";
+import { isNumeric, tightestCommonType } from "../../plan/expr/type-coercion.ts";
 import { arithmeticOverflow, dateTimeOverflow, intervalDividedByZero, intervalOverflow } from "../arithmetic-errors.ts";
 import { resolution, unexpectedInput } from "../signature.ts";
 
@@ -45,25 +49,33 @@ export function resolveDateTime(operator: string, args: readonly ArgumentInfo[])
       if (isInterval(a.kind)) return done([a, a], a);
       return operator === "+" ? done([a, DayTimeIntervalType], a) : done([a, a], DayTimeIntervalType);
     }
-    if (isInterval(a.kind) && isInterval(b.kind) && a.kind === b.kind) return done([a, b], a);
+    if (isInterval(a.kind) && a.kind === b.kind) {
+      const common = tightestCommonType(a, b)!;
+      return done([common, common], common);
+    }
     if (a.kind === "date" && DATE_STEP_KINDS.includes(b.kind)) return done([a, IntegerType], DateType);
     if (operator === "+" && b.kind === "date" && DATE_STEP_KINDS.includes(a.kind)) return done([IntegerType, b], DateType);
-    if (operator === "-" && a.kind === "date" && b.kind === "date") return done([a, b], DayTimeIntervalType);
+    if (operator === "-" && a.kind === "date" && b.kind === "date") return done([a, b], DAYS);
     if (operator === "-" && isTimeOperand(a.kind) && isTimeOperand(b.kind)) {
-      if (a.kind === "date" && b.kind === "string") return done([a, DateType], DayTimeIntervalType);
-      if (a.kind === "string" && b.kind === "date") return done([DateType, b], DayTimeIntervalType);
+      if (a.kind === "date" && b.kind === "string") return done([a, DateType], DAYS);
+      if (a.kind === "string" && b.kind === "date") return done([DateType, b], DAYS);
       const ntz = a.kind !== "timestamp" && b.kind !== "timestamp";
       const common = ntz ? TimestampNTZType : TimestampType;
       return done([common, common], DayTimeIntervalType);
     }
     return refuse(operator, args);
   }
+  if (operator === "div" && isInterval(a.kind) && a.kind === b.kind) return done([a, b], LongType);
   const factor = (type: DataType): DataType | undefined =>
     isNumeric(type) ? type : type.kind === "string" || type.kind === "void" ? DoubleType : undefined;
-  if ((operator === "*" || operator === "/") && isInterval(a.kind) && factor(b)) return done([a, factor(b)!], a);
-  if (operator === "*" && isInterval(b.kind) && factor(a)) return done([factor(a)!, b], b);
+  if ((operator === "*" || operator === "/") && isInterval(a.kind) && factor(b)) return done([a, factor(b)!], allFields(a));
+  if (operator === "*" && isInterval(b.kind) && factor(a)) return done([factor(a)!, b], allFields(b));
   return undefined;
 }
+
+/** A multiple or a part of an interval may have any field. */
+const allFields = ({ kind }: DataType): DataType => (kind === "day_time_interval" ? DayTimeIntervalType : YearMonthIntervalType);
+const DAYS = intervalType("day_time_interval", 0, 0);
 
 /** What a moved moment may be: strings become timestamps. */
 const isMovable = (kind: TypeKind): boolean => isDateTimeKind(kind) || kind === "string";
@@ -90,8 +102,7 @@ function refuse(operator: string, args: readonly ArgumentInfo[]): undefined {
 function shiftTypes(moved: DataType, interval: ArgumentInfo): [DataType, DataType] {
   if (moved.kind === "string") return [TimestampType, StringType];
   if (moved.kind !== "date" || interval.dataType.kind === "year_month_interval") return [moved, moved];
-  const wholeDays = typeof interval.literal === "bigint" && interval.literal % MICROS_PER_DAY === 0n;
-  return wholeDays ? [DateType, DateType] : [TimestampType, TimestampType];
+  return sameType(interval.dataType, DAYS) ? [DateType, DateType] : [TimestampType, TimestampType];
 }
 
 /** The value, or undefined if the operands are plain numbers. */
@@ -114,6 +125,10 @@ export function evaluateDateTime(
     const [moved, by] = isDateTimeKind(a) ? [0, 1] : [1, 0];
     const result = shift(args[moved]!, types[moved]!, args[by]!, types[by]!, operator === "-", context);
     return returnType.kind === "string" ? formatTimestamp(result as bigint, timeZone(context.timeZone)) : result;
+  }
+  if (operator === "div" && isInterval(a)) {
+    if (Number(args[1] as bigint | number) === 0) throw intervalDividedByZero();
+    return BigInt(args[0] as bigint | number) / BigInt(args[1] as bigint | number);
   }
   if (!isInterval(returnType.kind)) return undefined;
   if (operator === "*")

@@ -11,7 +11,15 @@ import {
   MICROS_PER_MINUTE,
 } from "../../columnar/civil-date.ts";
 import { localParts, timeZone } from "../../columnar/time-zone.ts";
-import { decimalType, IntegerType, LongType, TimestampType, type DataType } from "../../columnar/types.ts";
+import {
+  DAY_TIME_FIELDS,
+  decimalType,
+  IntegerType,
+  LongType,
+  TimestampType,
+  YEAR_MONTH_FIELDS,
+  type DataType,
+} from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { ScalarFunction } from "../../plan/expr/function-registry.ts";
 import { anyNullable, callSql, checkCount, DATE, exactly, STRING, strict, TIMESTAMP, unexpectedInput } from "../signature.ts";
@@ -121,10 +129,12 @@ function extractFrom(field: string, value: Value, type: DataType, zone: string):
   return field in DATE_FIELDS ? DATE_FIELDS[field]!(days) : TIME_FIELDS[field]!(microsOfDay);
 }
 
-const FIELDS_OF: Readonly<Record<string, readonly string[]>> = {
-  year_month_interval: ["year", "month"],
-  day_time_interval: ["day", "hour", "minute", "second"],
-};
+/** Fields that a value of the type has. */
+function fieldsOf(type: DataType): readonly string[] {
+  if (type.kind === "year_month_interval") return YEAR_MONTH_FIELDS.slice(type.start, type.end + 1);
+  if (type.kind === "day_time_interval") return DAY_TIME_FIELDS.slice(type.start, type.end + 1);
+  return [...Object.keys(DATE_FIELDS), ...Object.keys(TIME_FIELDS)];
+}
 
 const extract: ScalarFunction = {
   kind: "scalar",
@@ -146,8 +156,8 @@ const extract: ScalarFunction = {
       ? source.dataType
       : (TIMESTAMP.coerce(source.dataType) ?? unexpectedInput(callSql("extract", args), 1, '"TIMESTAMP"', source));
     const field = fieldName(name.literal);
-    const known = FIELDS_OF[type.kind] ?? [...Object.keys(DATE_FIELDS), ...Object.keys(TIME_FIELDS)];
-    if (!known.includes(field)) throw new AnalysisError("INVALID_EXTRACT_FIELD", { field: `\`${name.literal}\``, expr: `"${source.sql}"` });
+    if (!fieldsOf(type).includes(field))
+      throw new AnalysisError("INVALID_EXTRACT_FIELD", { field: `\`${name.literal}\``, expr: `"${source.sql}"` });
     const returnType = field === "second" ? SECONDS : IntegerType;
     return { argumentTypes: [name.dataType, type], returnType, nullable: anyNullable(args) };
   },

@@ -6,6 +6,7 @@ import {
   arrayType,
   decimalType,
   DoubleType,
+  intervalType,
   LongType,
   mapType,
   structField,
@@ -15,6 +16,7 @@ import {
   sameType,
   type DataType,
   type DecimalType,
+  type IntervalType,
   type TypeKind,
 } from "../../columnar/types.ts";
 
@@ -30,7 +32,7 @@ export const isNumeric = (type: DataType): boolean => type.kind === "decimal" ||
 export const isAtomic = (type: DataType): boolean =>
   type.kind !== "void" && type.kind !== "array" && type.kind !== "map" && type.kind !== "struct";
 const isDateTime = (type: DataType): boolean => type.kind === "date" || type.kind === "timestamp" || type.kind === "timestamp_ntz";
-const isInterval = (type: DataType): boolean => type.kind === "day_time_interval" || type.kind === "year_month_interval";
+const isInterval = (type: DataType): type is IntervalType => type.kind === "day_time_interval" || type.kind === "year_month_interval";
 
 /** True if the type has an order (`<`, min, sort). Maps have none. */
 export function isOrderable(type: DataType): boolean {
@@ -119,6 +121,7 @@ export function tightestCommonType(a: DataType, b: DataType): DataType | undefin
     return wider.kind === "float" ? DoubleType : wider;
   }
   if (isDateTime(a) && isDateTime(b)) return a.kind === "timestamp" || b.kind === "timestamp" ? TimestampType : TimestampNTZType;
+  if (isInterval(a) && isInterval(b) && a.kind === b.kind) return intervalType(a.kind, Math.min(a.start, b.start), Math.max(a.end, b.end));
   return commonComplexType(a, b, tightestCommonType);
 }
 
@@ -187,6 +190,7 @@ function canStoreAssign(from: DataType, to: DataType): boolean {
   if (isNumeric(from) && isNumeric(to)) return true;
   if (isAtomic(from) && to.kind === "string") return true;
   if (isDateTime(from) && isDateTime(to)) return true;
+  if (isInterval(from) && from.kind === to.kind) return true;
   if (from.kind === "array" && to.kind === "array") return canStoreAssign(from.elementType, to.elementType);
   if (from.kind === "map" && to.kind === "map")
     return canStoreAssign(from.keyType, to.keyType) && canStoreAssign(from.valueType, to.valueType);
@@ -217,7 +221,7 @@ export function canCast(from: DataType, to: DataType): boolean {
       return isDateTime(to);
     case "day_time_interval":
     case "year_month_interval":
-      return isIntegral(to) || to.kind === "decimal";
+      return isIntegral(to) || to.kind === "decimal" || from.kind === to.kind;
     case "array":
       return to.kind === "array" && canCast(from.elementType, to.elementType);
     case "map":

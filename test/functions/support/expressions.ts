@@ -331,7 +331,9 @@ class Reader {
       if (interval.days !== 0 || interval.micros !== 0n) throw new OutOfScope("calendar interval");
       return { expression: literal(interval.months, types.YearMonthIntervalType), sql: "INTERVAL" };
     }
-    return { expression: literal(intervalMicros(interval), types.DayTimeIntervalType), sql: "INTERVAL" };
+    const isDays = parts.every((part) => /(?:day|week)s?$/i.test(part));
+    const type = isDays ? types.intervalType("day_time_interval", 0, 0) : types.DayTimeIntervalType;
+    return { expression: literal(intervalMicros(interval), type), sql: "INTERVAL" };
   }
   private typedLiteral(word: string, text: string): Sql {
     this.at++;
