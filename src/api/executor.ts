@@ -56,8 +56,8 @@ export interface QueryHandle {
   readonly name: string | null;
   isActive(): boolean;
   status(): StreamingQueryStatus;
-  /** Oldest first. */
-  recentProgress(): readonly ProgressJson[];
+  /** Oldest first; not more than the newest `most`. */
+  recentProgress(most?: number): readonly ProgressJson[];
   exception(): StreamingQueryError | null;
   /** Resolves when the query has stopped; rejects with its error if it failed. */
   awaitTermination(): Promise<void>;

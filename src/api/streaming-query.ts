@@ -31,7 +31,7 @@ export class StreamingQuery {
     return this.#handle.status();
   }
   async lastProgress(): Promise<ProgressJson | null> {
-    return this.#handle.recentProgress().at(-1) ?? null;
+    return this.#handle.recentProgress(1).at(-1) ?? null;
   }
   /** Oldest first. */
   async recentProgress(): Promise<readonly ProgressJson[]> {

@@ -172,8 +172,9 @@ export class LocalQuery implements QueryHandle {
   status(): ReturnType<QueryHandle["status"]> {
     return this.#execution.status();
   }
-  recentProgress(): ReturnType<QueryHandle["recentProgress"]> {
-    return this.#execution.recentProgress().map((progress) => JSON.parse(progressJson(progress)) as Record<string, unknown>);
+  recentProgress(most = Number.POSITIVE_INFINITY): ReturnType<QueryHandle["recentProgress"]> {
+    const newest = this.#execution.recentProgress().slice(-most);
+    return newest.map((progress) => JSON.parse(progressJson(progress)) as Record<string, unknown>);
   }
   exception(): ReturnType<QueryHandle["exception"]> {
     return this.#execution.exception();

@@ -77,10 +77,8 @@ export class StateFiles {
       indexed.push(...listed);
     }
     const changes = [...indexed, ...this.#lists.changes].filter(isAfter);
-    for (const { files } of changes) {
-      const problem = await this.#firstProblem(files);
-      if (problem) throw problem;
-    }
+    const problems = await Promise.all(changes.map(({ files }) => this.#firstProblem(files)));
+    for (const problem of problems) if (problem) throw problem;
     return { committedBatch, snapshot, changes };
   }
 

@@ -30,7 +30,7 @@ const SLICE_BYTES_MAX = 64 << 20;
  * How long that may take. Where batches are long it is a share of their time, or much state that changes all over would change faster than it is
  * copied: the numbers are in docs/reliability.md.
  */
-const SLICE_MS_MIN = 3;
+const SLICE_MS_MIN = 2;
 const SLICE_MS_MAX = 25;
 const SLICE_BATCH_SHARE = 0.05;
 /** State up to this size gets snapshot files by the number of batches instead of bytes. */
@@ -71,7 +71,9 @@ export class BackgroundSnapshots {
   #stateBytes = 0;
   #committedBatch = -1;
   #epoch = 0;
-  #commitSeen: () => void = () => {};
+  #isBatchRunning = false;
+  /** To be called when the batch that runs has ended. */
+  #batchEnded: () => void = () => {};
   #isEnding = false;
   /** The store is empty, or not there: the next pass copies all chunks. */
   #isAnew = false;
@@ -131,6 +133,20 @@ export class BackgroundSnapshots {
     await this.#send({ kind: "discard" });
   }
 
+  /** A batch begins: workers copy nothing more until it has ended. */
+  begun(): void {
+    this.#isBatchRunning = true;
+  }
+
+  aborted(): void {
+    this.#endBatch();
+  }
+
+  #endBatch(): void {
+    this.#isBatchRunning = false;
+    this.#batchEnded();
+  }
+
   /** A batch is committed and the next has not begun. Starts a pass if one is due; one that waits for this goes on. */
   committed(batchId: number, epoch: number, sizes: readonly StateSize[]): void {
     const bytes = sizes.reduce((sum, size) => sum + size.changeBytes, 0);
@@ -143,7 +159,7 @@ export class BackgroundSnapshots {
     const nowMs = this.#ports.clock.monotonicMs();
     this.#sliceMs = Math.min(SLICE_MS_MAX, Math.max(SLICE_MS_MIN, SLICE_BATCH_SHARE * (nowMs - this.#committedMs)));
     this.#committedMs = nowMs;
-    this.#commitSeen();
+    this.#endBatch();
     if (this.#pass === null && this.#isPassDue(nowMs) && !this.#isEnding) {
       this.#pass = this.#runPass(batchId).finally(() => (this.#pass = null));
     }
@@ -184,7 +200,7 @@ export class BackgroundSnapshots {
   /** Ends the pass that is running, if one is. */
   async #settle(): Promise<void> {
     this.#isEnding = true;
-    this.#commitSeen();
+    this.#batchEnded();
     await this.#pass;
     this.#isEnding = false;
   }
@@ -227,7 +243,7 @@ export class BackgroundSnapshots {
     const retired = [];
     const first = this.#isAnew ? "all" : "changed";
     for (let begins: Extract<Command, { kind: "stage" }>["begins"] = first, isDone = false; !isDone; begins = "no") {
-      const nextCommit = new Promise<void>((resolve) => (this.#commitSeen = resolve));
+      const batchEnds = new Promise<void>((resolve) => (this.#batchEnded = resolve));
       const covered = this.#committedBatch;
       const slices = await this.#pool.each((index) => ({
         kind: "stage",
@@ -248,7 +264,8 @@ export class BackgroundSnapshots {
       isDone = staged.length === slices.length && staged.every((slice) => slice.isDone);
       if (isDone) retired.push(...staged.flatMap((slice) => slice.retired));
       if (this.#isEnding && !isDone) return false;
-      if (staged.length < slices.length) await nextCommit;
+      // A batch waits for one slice at most.
+      if (!isDone && (staged.length < slices.length || this.#isBatchRunning)) await batchEnds;
     }
     this.#isAnew = false;
     await this.#send({ kind: "endPass", batchId, retired });

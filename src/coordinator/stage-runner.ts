@@ -88,6 +88,7 @@ export class StageRunner implements BatchRunner {
     });
     const { attempt, timestampMs, lateWatermarkMs, evictWatermarkMs } = input;
     this.#epoch = attempt.epoch;
+    this.#parts.snapshots?.begun();
     const result = await query.run({ attempt, timestampMs, lateWatermarkMs, evictWatermarkMs }, splits, mayWriteState);
     this.#lastBatches.push(result.stages);
     if (this.#lastBatches.length > EXPLAINED_BATCHES) this.#lastBatches.shift();
@@ -124,7 +125,7 @@ export class StageRunner implements BatchRunner {
   }
 
   async abort(_batchId: number): Promise<void> {
-    await this.#parts.pool.all({ kind: "abort", query: this.#parts.query.number });
+    await this.#parts.pool.all({ kind: "abort", query: this.#parts.query.number }).finally(() => this.#parts.snapshots?.aborted());
   }
 
   takeSnapshot(): SnapshotFile | null {

@@ -36,9 +36,10 @@ export interface StagedSlice {
 
 const CURSOR_BYTES = 32;
 const CURSOR_DONE = 24;
+const CURSOR_FULL = 28;
 const ENTRY_BYTES = 32;
-/** Chunks listed at a time: 2 MB, between two looks at the clock. */
-const ENTRIES = 32;
+/** Chunks listed at a time: half a megabyte, between two looks at the clock. */
+const ENTRIES = 8;
 /** What a chunk grows to before it is split, as a rule. */
 const CHUNK_BYTES_FULL = 65536;
 
@@ -82,15 +83,16 @@ export class ChunkStager {
       slice.removed.push(...this.#ofGoneTables());
     }
     let used = 0;
-    const isFull = (): boolean => used > 0 && (into.length - used < CHUNK_BYTES_FULL || isTimeUp());
-    while (this.#position < this.#stores.length && !isFull()) {
+    for (let lists = 0; this.#position < this.#stores.length; lists++) {
+      if ((used > 0 && into.length - used < CHUNK_BYTES_FULL) || (lists > 0 && isTimeUp())) break;
       const store = this.#stores[this.#position]!;
       const count = this.#kernels.exports["store_stage"]!(store.handle, this.#cursor, this.#entries, ENTRIES, into.length - used) as number;
       used = this.#take(store, count, into, used, slice);
-      if (this.#kernels.view().getUint32(this.#cursor + CURSOR_DONE, true) === 1) {
-        this.#position++;
-        this.#rewind();
-      } else if (count < ENTRIES) break;
+      const view = this.#kernels.view();
+      if (view.getUint32(this.#cursor + CURSOR_FULL, true) === 1) break;
+      if (view.getUint32(this.#cursor + CURSOR_DONE, true) === 0) continue;
+      this.#position++;
+      this.#rewind();
     }
     const isDone = this.#position === this.#stores.length;
     // A table that came anew may have taken such a name again.

@@ -468,3 +468,25 @@ test("changes that the chunks hold already are left out, however many there are"
     expect(unchanged.stager.slice(new Uint8Array(1 << 20), "changed", () => false).chunks).toEqual([]);
   }
 });
+
+test("a pass copies the chunks that have changed since the one before, and no others", () => {
+  const ports = { ...testPorts(new MemoryFileSystem()), chunks: new MemoryChunks() };
+  const harness = new Harness({ partitionCount: PARTITIONS }, ports);
+  const batch = (ids: readonly number[]): void => {
+    harness.begin();
+    for (const id of ids) harness.upsert([minute(0), BigInt(id), "name"], "a text that makes this row somewhat longer");
+    harness.end("commit");
+  };
+  batch(Array.from({ length: 20_000 }, (_, id) => id));
+  const writer = newChunkWriter(ports, newKernels(), PARTITIONS);
+  harness.pass(writer, 0);
+  const chunks = harness.store.metrics().chunksInMemory;
+  expect(chunks).toBeGreaterThan(20);
+  batch([3, 4711, 19_999]);
+  const entries = new Map((ports.chunks as MemoryChunks).entries.get("/checkpoint/state/chunks"));
+  harness.pass(writer, 1);
+  const after = (ports.chunks as MemoryChunks).entries.get("/checkpoint/state/chunks")!;
+  const changed = [...after].filter(([key, value]) => entries.get(key) !== value && key.startsWith("01"));
+  expect(changed.length).toBeGreaterThan(0);
+  expect(changed.length).toBeLessThanOrEqual(3);
+});

@@ -47,15 +47,16 @@ const G_INSIDE: u32 = 4; // 1: bucket and position are those of a table that has
 const G_BUCKET: u32 = 8; // i64
 const G_POSITION: u32 = 16; // u64: first remixed hash of the next chunk
 const G_DONE: u32 = 24; // 1: all tables have been seen
+const G_FULL: u32 = 28; // 1: there was no room for the next chunk
 
 /** One staged chunk: address u32, bytes u32, partition u32, code u32, bucket i64, 1 if it is the first of a new table u32, 0 u32. */
 const ENTRY_BYTES: u32 = 32;
-/** Chunks looked at in one call. */
-const VISITS_MAX: u32 = 16384;
+/** Chunks looked at in one call: a fraction of a millisecond. */
+const VISITS_MAX: u32 = 1024;
 
 /**
  * Lists up to `max` chunks, of `bytesMax` bytes in all (or a single one of more), that have changed since they were listed last, and marks them as
- * saved. Returns how many; the cursor says when that was the end. Tables may come, grow and go between calls: chunks that were there
+ * saved. Returns how many; the cursor says when that was the end, or there was no room for another. Tables may come, grow and go between calls: chunks that were there
  * at the first call and have not gone since are listed by the last.
  */
 export function store_stage(state: usize, cursor: usize, out: usize, max: u32, bytesMax: u32): u32 {
@@ -79,7 +80,9 @@ export function store_stage(state: usize, cursor: usize, out: usize, max: u32, b
         let chunk = chunkOf(table, <u32>position);
         const size = load<u32>(chunk, C_BYTES);
         const isSaved = load<u32>(chunk, C_DIRTY_PREVIOUS) == CHUNK_IS_SAVED;
-        if (visits == VISITS_MAX || (!isSaved && (count == max || (count != 0 && <u64>bytes + size > <u64>bytesMax)))) {
+        const isFull = !isSaved && count != 0 && <u64>bytes + size > <u64>bytesMax;
+        if (visits == VISITS_MAX || isFull || (!isSaved && count == max)) {
+          store<u32>(cursor, isFull ? 1 : 0, G_FULL);
           store<u32>(cursor, partition, G_PARTITION);
           store<u32>(cursor, 1, G_INSIDE);
           store<i64>(cursor, load<i64>(table, T_BUCKET), G_BUCKET);
@@ -106,6 +109,7 @@ export function store_stage(state: usize, cursor: usize, out: usize, max: u32, b
     }
   }
   store<u32>(cursor, partition, G_PARTITION);
+  store<u32>(cursor, 0, G_FULL);
   store<u32>(cursor, 1, G_DONE);
   return count;
 }
