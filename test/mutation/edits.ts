@@ -33,6 +33,10 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "what lookup finds is not made durable": ["await makeDurable(this.#files, join(this.#directory, MANIFEST_DIRECTORY));", ";"],
     "any query's receipt counts": ["receipt?.queryId !== this.#queryId", "receipt === null || receipt === undefined"],
   },
+  "coordinator/background-snapshots.js": {
+    "a chunk is said to hold what is committed when it is written": ["batchId: covered", "batchId: this.#committedBatch"],
+    "a batch waits for every slice": ["|| this.#isBatchRunning", ""],
+  },
   "coordinator/batch-decision.js": {
     "a committed attempt is run again": ["sinkAttempt !== null && isAttemptAdoptable", "false"],
     "whatever the sink holds is adopted": ["sinkAttempt !== null && isAttemptAdoptable", "sinkAttempt !== null"],

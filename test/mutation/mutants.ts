@@ -32,6 +32,7 @@ export const PROTOCOL_FILES = {
   "connectors/file/compactible-log.js": ["connectors/compactible-log"],
   "connectors/file/file-sink.js": ["connectors/file-sink"],
   "connectors/file/file-writer.js": ["connectors/file-sink"],
+  "coordinator/background-snapshots.js": ["coordinator/background-snapshots"],
   "coordinator/batch-decision.js": ["coordinator/batch-decision"],
   "coordinator/batch-execution.js": [
     "coordinator/micro-batch-execution",
