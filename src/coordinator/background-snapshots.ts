@@ -70,8 +70,6 @@ export class BackgroundSnapshots {
   #sinceFile: Logged = { bytes: 0, batches: 0 };
   #stateBytes = 0;
   #committedBatch = -1;
-  /** The newest batch that chunks in memory may hold, and when its commit record is there. */
-  #newest: { readonly batchId: number; readonly isLogged: Promise<void> } = { batchId: -1, isLogged: Promise.resolve() };
   #epoch = 0;
   #isBatchRunning = false;
   /** To be called when the batch that runs has ended. */
@@ -133,11 +131,6 @@ export class BackgroundSnapshots {
   /** What was loaded turned out to be damaged. */
   async discard(): Promise<void> {
     await this.#send({ kind: "discard" });
-  }
-
-  /** Workers are about to take a batch for committed: nothing of it may be in the store before it `isLogged`. */
-  committing(batchId: number, isLogged: Promise<void>): void {
-    this.#newest = { batchId, isLogged };
   }
 
   /** A batch begins: workers copy nothing more until it has ended. */
@@ -262,16 +255,9 @@ export class BackgroundSnapshots {
       const staged = slices.flatMap((slice, index) => (slice ? [{ ...slice, buffer: this.#buffers[index]! }] : []));
       this.#pauseMs = Math.max(this.#pauseMs, ...staged.map(({ elapsedMs }) => elapsedMs));
       if (staged.some(({ chunks, removed }) => chunks.length + removed.length > 0)) {
-        const newest = this.#newest;
-        // Without the record the query ends, and the store stays as it is.
-        const isLogged = await newest.isLogged.then(
-          () => true,
-          () => false,
-        );
-        if (!isLogged) return false;
         await this.#send({
           kind: "write",
-          newestBatch: Math.max(this.#committedBatch, newest.batchId),
+          newestBatch: this.#committedBatch,
           slices: staged.map(({ chunks, removed, buffer }) => ({ chunks, removed, buffer, batchId: covered })),
         });
       }

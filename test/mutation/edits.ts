@@ -35,7 +35,8 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "any query's receipt counts": ["receipt?.queryId !== this.#queryId", "receipt === null || receipt === undefined"],
   },
   "coordinator/background-snapshots.js": {
-    "the chunk store is ahead of the log": ["const newest = this.#newest;", "const newest = { batchId: -1, isLogged: Promise.resolve() };"],
+    "a chunk is said to hold what is committed when it is written": ["batchId: covered", "batchId: this.#committedBatch"],
+    "a batch waits for every slice": ["|| this.#isBatchRunning", ""],
   },
   "coordinator/batch-decision.js": {
     "a committed attempt is run again": ["sinkAttempt !== null && isAttemptAdoptable", "false"],
@@ -55,7 +56,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "the sink commits before the offsets are durable": ["await isPlanned;", ""],
     "the first batch writes state before its offsets are durable": ["batchId === 0 ? isPlanned : DONE", "DONE"],
     "a new attempt starts from the state of the failed one": ["if (tries > 1)", "if (false)"],
-    "a commit record that could not be written counts": ["await isLogged;", ""],
+    "workers forget beside the commit record": ['await reporter.time("commitOffsets"', 'void reporter.time("commitOffsets"'],
     "an error of a commit is taken for success": ["held !== attempt.attempt", "held === undefined"],
     "an error of a commit is taken for failure": ["if (held === null)", "if (true)"],
     "what a failed sync left is taken for published": ["|| isNotDurable(error)", ""],
