@@ -39,7 +39,9 @@ export async function measure(suite, settings) {
     answersChecked: own.samples.length + (natives[index]?.samples.length ?? 0),
     expected: data.expected,
     ...(index === 0 && profile && { profile }),
-    ...(suite.kind === "throughput" ? throughput(own, natives[index], index > 0 ? ours[0] : null) : figures(own.samples)),
+    ...(suite.kind === "throughput"
+      ? throughput(own, natives[index], index > 0 ? ours[0] : null)
+      : figures(besideNative(own.samples, natives[index]))),
   }));
 }
 
@@ -109,6 +111,16 @@ function throughput({ samples }, native, first) {
       },
     }),
   };
+}
+
+/** What the native twin gave in the same round, by the names of our figures, and how many times as large that is. */
+function besideNative(samples, native) {
+  if (!native) return samples;
+  return samples.map((sample, round) => {
+    const { digest: _, ...numbers } = native.samples[round];
+    const times = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, value / sample[name]]));
+    return { ...sample, native: numbers, nativeTimesOurs: times };
+  });
 }
 
 /** Every number of the suite by its name; objects of numbers one level down. */

@@ -60,6 +60,8 @@ export const suite = {
     return { updates, keys, expected: keys.map(() => answer).join(" "), generatorSeconds: 0 };
   },
 
+  native: ({ updates, keys }) => ["keyed-updates", ...keys, updates, ROUNDS],
+
   async run({ updates, keys }) {
     const loop = await compileLoop();
     const measured = [];

@@ -38,6 +38,7 @@ const counted = {
     SELECT (${duckMs} // 10000 * 10000)::VARCHAR, campaign, count(*)::VARCHAR, max(${duckMs})::VARCHAR
     FROM ${duckRows(duckFiles(files.events))} JOIN read_csv('${sides.ads}', names = ['ad', 'campaign'], header = false) ON ad_id = ad
     WHERE event_type = 'view' GROUP BY ALL`,
+  native: ({ data }) => ["ysb-json", data.sides.ads, ...data.files.events],
 };
 
 const selectViews = ({ duckRows, duckMs }, paths) =>
@@ -48,10 +49,12 @@ const projected = {
   frame: (views, _, form) => views.select(F.col("user_id"), F.col("ad_id"), FORMS[form].time),
   answer: (form, { files }) => selectViews(form, files.events.slice(0, 1)),
   countOf: (form, { files }) => `SELECT count(*)::VARCHAR FROM ${form.duckRows(duckFiles(files.events))} WHERE event_type = 'view'`,
+  native: ({ data }) => ["filter-json", "--first-lines", ...data.files.events],
 };
 const intoFiles = {
   ...projected,
   isRowWise: false,
+  native: undefined,
   files: { format: "parquet", lines: (directory) => duckLines(writtenRows(directory)) },
   answer: (form, { files }) => selectViews(form, files.events),
 };
@@ -102,7 +105,7 @@ function suiteOf(name, title, form, query, events) {
       });
     },
 
-    native: query === counted && form === "ndjson" ? ({ data }) => ["ysb-json", data.sides.ads, ...data.files.events] : undefined,
+    native: form === "ndjson" ? query.native : undefined,
   };
 }
 

@@ -31,8 +31,8 @@ export const EVICT_WATERMARK = 120; // i64
 export const BATCH_EPOCH = 128; // u32
 /** 64 KiB pages of the newest request for memory that was refused. */
 export const MEMORY_REFUSED = 132; // u32
-/** Arena descriptors, 32 bytes each (see `kernels/assembly/memory.ts`). */
-const ARENAS = 192;
+/** Arena descriptors, 32 bytes each (see `kernels/assembly/memory.ts`), which begin with the next free address and the end of what is free there. */
+export const ARENAS = 192;
 /** Row counters, i64 each; which is which is decided by the planner. */
 const COUNTERS = 1024;
 /** Event-time statistics per watermark operator, 32 bytes each: max µs i64, min µs i64, sum of ms f64, count i64. */

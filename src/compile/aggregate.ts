@@ -261,7 +261,38 @@ export class AggregateCode {
     writer: VariableWriter | null,
   ): void {
     const ready = values.map((value) => value && this.#inLocals(value));
-    ready.forEach((value, i) => value && this.#writeField(place, fields[i]!, value, plan.buffer[i]!.nullable, writer));
+    ready.forEach((value, i) => {
+      if (!value) return;
+      const { nullable } = plan.buffer[i]!;
+      const write = (): void => this.#writeField(place, fields[i]!, value, nullable, writer);
+      if (plan.isMostlyKept && !fields[i]!.isVariable) this.#ifChanged(place, fields[i]!, value, nullable, write);
+      else write();
+    });
+  }
+
+  /** Null bits of a row share a byte, and a store of it waits for the one before: it is left out where it changes nothing. */
+  #ifChanged(place: RowPlace, field: RowField, value: CompiledValue, nullable: boolean, write: () => void): void {
+    const f = this.#f;
+    const current = rowField(f, place, field, value.dataType, nullable);
+    const type = wasmTypeOf(value.physical);
+    const pushBits = ({ push }: CompiledValue): void => {
+      push();
+      if (type === "f32") f.op("i32.reinterpret_f32");
+      else if (type === "f64") f.op("i64.reinterpret_f64");
+    };
+    // Null is stored as zero.
+    pushBits(value);
+    pushBits(current);
+    f.op(type === "i64" || type === "f64" ? "i64.ne" : "i32.ne");
+    if (current.isNull) {
+      current.isNull();
+      if (value.isNull) {
+        value.isNull();
+        f.op("i32.ne");
+      }
+      f.op("i32.or");
+    }
+    f.if(write);
   }
 
   #inLocals(value: CompiledValue): CompiledValue {

@@ -62,6 +62,36 @@ export function storeKeys(f: FunctionBuilder, row: Local, { nulls, keys }: KeyLo
   }
 }
 
+/** Emits `find`, which sets `row`, unless the keys are those that it has found a row for last time in this block. */
+export function emitUnlessSame(f: FunctionBuilder, { nulls, keys }: KeyLocals, row: Local, find: () => void): void {
+  const found = f.local("i32");
+  const current = [...(nulls ? [nulls] : []), ...keys.map(({ local }) => local)];
+  const last = current.map(({ type }) => f.local(type));
+  f.get(found);
+  f.i32(0);
+  f.op("i32.ne");
+  current.forEach((local, i) => {
+    f.get(local);
+    f.get(last[i]!);
+    f.op(`${local.type}.eq`, "i32.and");
+  });
+  f.if(
+    () => {
+      f.get(found);
+      f.set(row);
+    },
+    () => {
+      find();
+      f.get(row);
+      f.set(found);
+      current.forEach((local, i) => {
+        f.get(local);
+        f.set(last[i]!);
+      });
+    },
+  );
+}
+
 /**
  * Pushes a hash (i32) of the keys. Only the table itself goes by it, so it is not Spark's: words are multiplied independently of each
  * other, which takes a quarter of the time of Murmur3.

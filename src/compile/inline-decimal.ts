@@ -3,13 +3,16 @@
  * under views, by kernels (`kernels/assembly/decimal.ts`).
  */
 import type { DataType, DecimalType } from "../columnar/types.ts";
-import type { FunctionBuilder } from "./emitter.ts";
+import { ARENA_BLOCK, ARENAS } from "../columnar/memory-layout.ts";
+import type { Call } from "../plan/expr/expression.ts";
+import type { FunctionBuilder, Local } from "./emitter.ts";
 import { emitKernelCheck, type Fail, type InlineConditions, type StrictEmission } from "./inline-function.ts";
 import type { ModuleContext } from "./module-context.ts";
 import type { CompiledValue } from "./value.ts";
 
 /** Digits that every i64 holds. */
 const NARROW_DIGITS = 18;
+const WIDE_BYTES = 16;
 
 export const isNarrowDecimal = (type: DataType): boolean => type.kind === "decimal" && type.precision <= NARROW_DIGITS;
 
@@ -62,16 +65,92 @@ export function emitDecimals(operator: DecimalOperator, { f, module, args, call,
     return;
   }
   const isOfLongs = operator === "mul" && args.every(({ physical, narrow }) => physical === "i64" || narrow);
-  for (const arg of args) {
-    if (!isOfLongs) pushWide(f, module, arg);
-    else if (arg.narrow) arg.narrow();
-    else arg.push();
-  }
-  for (const constant of [a.scale, b.scale, result.scale, result.precision]) f.i32(constant);
-  const kernel = isOfLongs ? "decimal_multiply_longs" : KERNELS[operator];
-  f.call(module.kernel(kernel, ["i64", "i64", "i32", "i32", "i32", "i32"], ["i64"]));
-  emitKernelCheck(f, fail);
-  emitFit(f, module, result);
+  const byKernel = (): void => {
+    for (const arg of args) {
+      if (isOfLongs) pushLong(arg);
+      else pushWide(f, module, arg);
+    }
+    for (const constant of [a.scale, b.scale, result.scale, result.precision]) f.i32(constant);
+    const kernel = isOfLongs ? "decimal_multiply_longs" : KERNELS[operator];
+    f.call(module.kernel(kernel, ["i64", "i64", "i32", "i32", "i32", "i32"], ["i64"]));
+    emitKernelCheck(f, fail);
+    emitFit(f, module, result);
+  };
+  const factor = isOfLongs && hasRoomForLongs(shape) ? literalFactor(call) : null;
+  if (factor === null) return byKernel();
+  // Inline unless the product needs more than 64 bits.
+  const { value, other } = factor;
+  const limit = (2n ** 63n - 1n) / (value < 0n ? -value : value);
+  const product = f.local("i64");
+  pushLong(args[other]!);
+  f.tee(product);
+  f.i64(limit);
+  f.op("i64.add");
+  f.i64(BigInt.asIntN(64, 2n * limit));
+  f.op("i64.le_u");
+  f.if(
+    () => {
+      f.get(product);
+      f.i64(value);
+      f.op("i64.mul");
+      f.set(product);
+      pushWideOf(f, module, product);
+    },
+    byKernel,
+    "i64",
+  );
+}
+
+const pushLong = (value: CompiledValue): void => (value.narrow ? value.narrow() : value.push());
+
+/** Whether the product of any two longs that fits a long is a result as it is. */
+const hasRoomForLongs = ({ a, b, result }: Shape): boolean => result.scale === a.scale + b.scale && result.precision > NARROW_DIGITS;
+
+/** A factor that is known, and which argument the other is. */
+function literalFactor({ args }: Call): { value: bigint; other: number } | null {
+  for (const [index, arg] of args.entries())
+    if (arg.kind === "literal" && typeof arg.value === "bigint" && arg.value !== 0n) return { value: arg.value, other: 1 - index };
+  return null;
+}
+
+/** Pushes the i64 in `value` as a wide number in the block's arena. Without memory the error cell is set, and what is pushed does not count. */
+function pushWideOf(f: FunctionBuilder, module: ModuleContext, value: Local): void {
+  const arena = ARENAS + 32 * ARENA_BLOCK;
+  const [address, end] = [f.local("i32"), f.local("i32")];
+  f.i32(0);
+  f.memory("i32.load", arena);
+  f.tee(address);
+  f.i32(WIDE_BYTES);
+  f.op("i32.add");
+  f.tee(end);
+  f.i32(0);
+  f.memory("i32.load", arena + 4);
+  f.op("i32.le_u");
+  f.if(
+    () => {
+      f.i32(0);
+      f.get(end);
+      f.memory("i32.store", arena);
+    },
+    () => {
+      f.i32(ARENA_BLOCK);
+      f.i32(WIDE_BYTES);
+      f.call(module.kernel("arena_alloc", ["i32", "i32"], ["i32"]));
+      f.set(address);
+    },
+  );
+  f.get(address);
+  f.get(value);
+  f.memory("i64.store");
+  f.get(address);
+  f.get(value);
+  f.i64(63n);
+  f.op("i64.shr_s");
+  f.memory("i64.store", 8);
+  f.get(address);
+  f.op("i64.extend_i32_u");
+  f.i64(BigInt(WIDE_BYTES) << 32n);
+  f.op("i64.or");
 }
 
 function shapeOf(types: readonly DataType[], result: DataType): Shape | null {

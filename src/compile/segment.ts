@@ -11,7 +11,7 @@ import { AggregateCode } from "./aggregate.ts";
 import { OutBlockWriter } from "./columns.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
-import { emitFind, keysInLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
+import { emitFind, emitUnlessSame, keysInLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
 import { emitSend } from "./row-operator.ts";
@@ -254,27 +254,31 @@ export class SegmentCode {
     f.get(this.#context);
     f.memory("i32.load", slot);
     f.set(table);
-    pushKeyHash(f, stage.module, locals);
-    f.set(hash);
-    emitFind(f, stage.module, table, hash, locals, place.row);
-    f.get(place.row);
-    f.op("i32.eqz");
-    f.if(() => {
-      f.scratch("i32", (probe) => {
-        f.get(this.#context);
-        f.memory("i32.load", CONTEXT_PROBE_ROW);
-        f.set(probe);
-        storeKeys(f, probe, locals);
-        clearSlots(f, probe, operator.layout);
-        f.get(table);
-        f.get(probe);
-        f.get(hash);
-        f.call(stage.module.kernel("flat_add", ["i32", "i32", "i32"], ["i32"]));
+    const find = (): void => {
+      pushKeyHash(f, stage.module, locals);
+      f.set(hash);
+      emitFind(f, stage.module, table, hash, locals, place.row);
+      f.get(place.row);
+      f.op("i32.eqz");
+      f.if(() => {
+        f.scratch("i32", (probe) => {
+          f.get(this.#context);
+          f.memory("i32.load", CONTEXT_PROBE_ROW);
+          f.set(probe);
+          storeKeys(f, probe, locals);
+          clearSlots(f, probe, operator.layout);
+          f.get(table);
+          f.get(probe);
+          f.get(hash);
+          f.call(stage.module.kernel("flat_add", ["i32", "i32", "i32"], ["i32"]));
+        });
+        f.tee(place.row);
+        this.#failIfZero();
+        code.writeInitial(place);
       });
-      f.tee(place.row);
-      this.#failIfZero();
-      code.writeInitial(place);
-    });
+    };
+    if (staysInGroup(operator)) emitUnlessSame(f, locals, place.row, find);
+    else find();
     code.update(place, bindings, {
       pushContainer: () => f.get(table),
       setKernel: "flat_set_variable",
@@ -323,3 +327,7 @@ export class SegmentCode {
     });
   }
 }
+
+/** Whether a row is mostly of the group of the row before: rows come in order of time. Rows of such groups stay where they are. */
+const staysInGroup = ({ grouping, layout }: AggregateOperator): boolean =>
+  grouping.every(({ dataType }) => dataType.kind === "struct") && ![...layout.keys, ...layout.values].some((field) => field.isVariable);

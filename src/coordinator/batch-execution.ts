@@ -48,11 +48,8 @@ export async function executeBatch(
     await publish(parts, attempt, prepared.output);
     return prepared;
   });
-  const isLogged = reporter.time("commitOffsets", () => checkpoint.commit(record));
-  const isForgotten = runner.commit(batchId, isLogged);
-  await Promise.allSettled([isLogged, isForgotten]);
-  await isLogged;
-  await surviveWorkerDeath(parts, batchId, () => isForgotten);
+  await reporter.time("commitOffsets", () => checkpoint.commit(record));
+  await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
   return output;
 }
 
@@ -75,7 +72,7 @@ export async function executeUnlogged(
       await undo(parts, ran.attempt);
       throw error;
     }
-    await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId, DONE));
+    await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
     return ran;
   });
 }

@@ -71,8 +71,8 @@ export interface BatchRunner {
   run(input: BatchInput, mayWriteState: Promise<void>): Promise<BatchOutput>;
   /** S3: makes the change files durable. Resolves to the output with the time that they took. */
   sync(output: BatchOutput): Promise<BatchOutput>;
-  /** The sink holds the batch: forget the undo records. State is copied in the background only once `isLogged`, the commit record, is durable. */
-  commit(batchId: number, isLogged: Promise<void>): Promise<void>;
+  /** The batch is committed: forget the undo records. From now on its state may be copied in the background. */
+  commit(batchId: number): Promise<void>;
   /** Undo everything the batch did to the state in memory. */
   abort(batchId: number): Promise<void>;
   /**

@@ -17,7 +17,7 @@ import { type StageStatistics, statisticsText } from "./stage-statistics.ts";
 import { observedResults } from "./observed-metrics.ts";
 import { type TableBatches, runTail } from "./tail.ts";
 import { isWorkerDeath } from "./worker-death.ts";
-import { settle, type WorkerPool } from "./worker-pool.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 export interface StageRunnerParts {
   readonly pool: WorkerPool;
@@ -119,8 +119,8 @@ export class StageRunner implements BatchRunner {
     return { ...output, stateOperators: output.stateOperators.map((operator) => ({ ...operator, commitTimeMs })) };
   }
 
-  async commit(batchId: number, isLogged: Promise<void>): Promise<void> {
-    const [sizes] = await settle([this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number }), isLogged]);
+  async commit(batchId: number): Promise<void> {
+    const sizes = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
     this.#parts.snapshots?.committed(batchId, this.#epoch, sizes);
   }
 

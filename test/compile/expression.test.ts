@@ -245,3 +245,33 @@ describe("logic is three-valued and lazy", () => {
     expect(evaluate({ kind: "get_field", child: struct, ordinal: 1 }, [1n])).toEqual(["s"]);
   });
 });
+
+describe("a decimal literal times a long", () => {
+  const random = Array.from(
+    { length: 200 },
+    (_, index) => BigInt.asIntN(64, 0x9e3779b97f4a7c15n * BigInt(index + 1)) >> BigInt(index % 64),
+  );
+  const price = attribute(0, LongType);
+  test.each([
+    [908n, decimalType(3, 3)],
+    [-908n, decimalType(3, 3)],
+    [1n, decimalType(1, 0)],
+    [-1n, decimalType(1, 0)],
+    [0n, decimalType(1, 0)],
+    [10n ** 17n + 3n, decimalType(18, 9)],
+  ])("%s %s: inline as far as the product has 64 bits, by a kernel beyond", (factor, type) => {
+    const limit = factor === 0n ? MAX : MAX / (factor < 0n ? -factor : factor);
+    const longs = [0n, 1n, -1n, MAX, MIN, limit, limit + 1n, -limit, -limit - 1n, ...random].map((value) => BigInt.asIntN(64, value));
+    const columns = [{ attribute: price, values: [...longs, null] }];
+    const wide: Expression = { kind: "cast", child: price, to: decimalType(20, 0), mode: "ansi" };
+    const result = decimalType(type.precision + 20, type.scale);
+    for (const args of [
+      [literal(factor, type), wide],
+      [wide, literal(factor, type)],
+    ])
+      expect(evaluateCompiled(call("*", args, result, true), columns, longs.length + 1)).toEqual([
+        ...longs.map((value) => value * factor),
+        null,
+      ]);
+  });
+});

@@ -89,7 +89,6 @@ const OUT_OF_SCOPE: readonly (readonly [pattern: RegExp, reason: string])[] = [
     "names of results in GROUP BY, HAVING and ORDER BY are SQL's, not the frames'",
   ],
   [/typeof\(current_date\), .* from ttf1/i, "current_date is the function also where a column has that name"],
-  [/mean\(col1\) from t1/i, "avg of timestamps"],
 ];
 
 let session: Session;

@@ -1,12 +1,13 @@
 /**
- * Expressions with the answers of real Spark (`record-spark-answers.py`): every cast between flat types with edge values, and functions and
- * operators over a grid of arguments. Each as users run it, with what it has of constants folded, and with its literals in columns of a row.
+ * Expressions and aggregates with the answers of real Spark (`answers/record.py`): every cast between flat types with edge values, functions and
+ * operators over a grid of arguments, aggregates of columns of every flat type. Expressions run as users run them, with what they have of constants
+ * folded, and with their literals in columns of a row.
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RuntimeConf } from "../../src/api/runtime-conf.ts";
 import { decodeColumnBatch } from "../../src/columnar/column-batch.ts";
-import { MillraceError, Session } from "../../src/index.ts";
+import { type DataFrame, functions as F, MillraceError, Session } from "../../src/index.ts";
 import { OracleExecutor } from "./support/recorded-run.ts";
 
 /** Where the answer is another, with the reason. */
@@ -22,11 +23,12 @@ const DIFFERENT: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^case when null then/, "an untyped null as a condition"],
 ];
 
-const cases = readFileSync(new URL("spark-answers.txt", import.meta.url), "utf8")
-  .trimEnd()
-  .split("\n")
-  .map((line) => line.split("\t") as [expression: string, answer: string])
-  .filter(([expression]) => !DIFFERENT.some(([pattern]) => pattern.test(expression)));
+const linesOf = (name: string): string[][] =>
+  readFileSync(new URL(`answers/${name}`, import.meta.url), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split("\t"));
+const expressions = linesOf("expressions.txt").filter(([expression]) => !DIFFERENT.some(([pattern]) => pattern.test(expression!)));
 
 let session: Session;
 let executor: OracleExecutor;
@@ -41,12 +43,15 @@ afterAll(async () => {
   await session.stop();
 });
 
-async function answerOf(expression: string): Promise<string> {
+/** The values of the first column, in order, or the condition of the error. */
+async function answerOf(frame: DataFrame<any>): Promise<string> {
   try {
-    const { plan } = session.range(1).selectExpr(`cast((${expression}) as string) as r`);
-    const { schema, batches } = await executor.collect(plan);
-    const [[value]] = decodeColumnBatch(schema, batches[0]!) as [[string | null]];
-    return value ?? "NULL";
+    const { schema, batches } = await executor.collect(frame.plan);
+    const rows = batches.flatMap((batch) => decodeColumnBatch(schema, batch));
+    return rows
+      .map(([value]) => (value as string | null) ?? "NULL")
+      .sort()
+      .join(" | ");
   } catch (error) {
     if (error instanceof MillraceError) return `ERR ${error.condition}`;
     throw error;
@@ -63,10 +68,31 @@ function isSameNumber(a: string, b: string, expression: string): boolean {
 test.each(["folded", "columns"] as const)("the answers of Spark, %s", async (way) => {
   executor.way = way;
   const different: string[] = [];
-  for (const [expression, expected] of cases) {
-    const actual = await answerOf(expression);
+  for (const [expression, expected] of expressions as [string, string][]) {
+    const actual = await answerOf(session.range(1).selectExpr(`cast((${expression}) as string) as r`));
     if (actual !== expected && !isSameNumber(actual, expected, expression)) different.push(`${expression}: ${actual}, Spark ${expected}`);
   }
   expect(different).toEqual([]);
-  expect(cases.length).toBeGreaterThan(3500);
+  expect(expressions.length).toBeGreaterThan(4000);
+});
+
+/** Sums of squares differ in the last digits with the order in which parts are merged. */
+function isClose(actual: string, expected: string): boolean {
+  const [a, b] = [actual, expected].map((text) => text.split(/[|:]/).map(Number)) as [number[], number[]];
+  return a.length === b.length && a.every((value, i) => Object.is(value, b[i]) || Math.abs(value - b[i]!) <= 1e-12 * Math.abs(b[i]!));
+}
+
+test("the aggregates of Spark: of all rows, of none, by group", async () => {
+  executor.way = "folded";
+  const columns = linesOf("columns.txt").map(([column]) => column!);
+  const table = session.range(0, 6, 1).selectExpr("id", ...columns);
+  const frames = { all: table.groupBy(), empty: table.filter("id > 100").groupBy(), k: table.groupBy("k") };
+  const different: string[] = [];
+  for (const [group, aggregate, expected] of linesOf("aggregates.txt") as [keyof typeof frames, string, string][]) {
+    const text = `cast(${aggregate} as string)`;
+    const frame = frames[group].agg(F.expr(group === "k" ? `concat(string(k), ':', coalesce(${text}, 'NULL'))` : text).as("r"));
+    const actual = await answerOf(frame.select("r"));
+    if (actual !== expected && !isClose(actual, expected)) different.push(`${group}: ${aggregate}: ${actual}, Spark ${expected}`);
+  }
+  expect(different).toEqual([]);
 });

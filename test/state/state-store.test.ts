@@ -119,6 +119,28 @@ describe("state store", () => {
     expect(harness.kernels.exports["heap_live_bytes"]!() as number).toBeLessThanOrEqual(before + 2 * 64);
   });
 
+  test.each([
+    ["the next one", 1, undefined],
+    ["not one behind a gap", 2, undefined],
+    ["not where memory is short", 1, 400_000],
+  ])("a bucket begins with room for what the one before it holds: %s", (_, bucket, memoryBytes) => {
+    const harness = new Harness({ partitionCount: 2, ...(memoryBytes !== undefined && { memoryBytes }) });
+    const { exports } = harness.kernels;
+    const bytesWith = (minutes: number, rows: number): number => {
+      harness.begin();
+      for (let i = 0; i < rows; i++) harness.upsert([minute(minutes), BigInt(i), "n"], "text");
+      harness.end("commit");
+      return exports["state_bytes"]!() as number;
+    };
+    const before = bytesWith(0, 3000);
+    const added = bytesWith(bucket, 64) - before;
+    if (bucket === 1 && memoryBytes === undefined) {
+      expect(added).toBe(before);
+      expect(bytesWith(1, 2500)).toBe(before + added);
+    } else expect(added).toBeLessThan(before / 8);
+    expect(harness.contents()).toEqual(harness.model);
+  });
+
   test("ten times more state than memory: blocks of chunks that have left are used again, and every row is there", () => {
     const memoryBytes = 300_000;
     const harness = new Harness({ partitionCount: 2, memoryBytes });

@@ -5,6 +5,7 @@ mod columns;
 mod count_by_key;
 mod digest;
 mod json;
+mod keyed_updates;
 mod lines;
 mod measure;
 mod nexmark;
@@ -22,13 +23,15 @@ fn main() {
         Some("ysb-json") => ysb_json::run(rest, threads),
         Some("filter-json") => ysb_json::project(rest, threads),
         Some("count-by-key") => count_by_key::run(rest, threads),
+        Some("keyed-updates") => keyed_updates::run(rest),
         Some(name) if name.starts_with("nexmark-") => nexmark::run(&name["nexmark-".len()..], rest, threads),
         _ => {
             eprintln!("usage: native-bench PROGRAM [--threads N], where PROGRAM is");
             eprintln!("  ysb-columns POOL ADS WARM_UP SECONDS USES");
             eprintln!("  ysb-json ADS FILE…");
-            eprintln!("  filter-json [--lines] FILE…");
+            eprintln!("  filter-json [--lines|--first-lines] FILE…");
             eprintln!("  count-by-key POOL KEYS WARM_UP BATCHES");
+            eprintln!("  keyed-updates FEWER_KEYS MORE_KEYS UPDATES ROUNDS");
             eprintln!("  nexmark-q0|q1|q2|q5|q7|q8 DIRECTORY WARM_UP PASSES");
             std::process::exit(2);
         }

@@ -48,38 +48,58 @@ struct Projected {
     times: Vec<i64>,
 }
 
-/// Arguments: `--lines` for the digest of all rows in place of their number, files.
+/// Arguments: what the answer is in place of the number of rows (`--lines`: the digest of all, `--first-lines`: their number and the digest of
+/// those of the first file), files.
 pub fn project(args: &[String], thread_count: usize) -> String {
-    let has_lines = args.first().is_some_and(|arg| arg == "--lines");
-    let files = &args[usize::from(has_lines)..];
-    let all = splits(files);
-    let mut found = Vec::new();
-    let cost = timed(|| {
-        found = threads::run(thread_count, all.len(), |claims| {
-            let mut index = Index::default();
-            let mut block = Projected::default();
-            let (mut events, mut rows, mut lines) = (0, 0, Vec::new());
-            for_each_chunk(&all, claims, PADDING, |text, length| {
-                block.clear();
-                events += for_each_view(Parser::new(&mut index, text, length), b"user_id", b"ad_id", |user, ad, time| {
-                    user.read(|user| block.users.extend_from_slice(user));
-                    block.user_ends.push(block.users.len() as u32);
-                    ad.read(|ad| block.ads.extend_from_slice(ad));
-                    block.ad_ends.push(block.ads.len() as u32);
-                    block.times.push(time.read(number));
-                });
-                rows += black_box(&block).times.len();
-                if has_lines {
-                    lines.extend(block.lines());
-                }
+    let form = args.first().map(String::as_str).filter(|arg| arg.starts_with("--"));
+    let files = &args[usize::from(form.is_some())..];
+    let has_lines = form == Some("--lines");
+    let first = (form == Some("--first-lines")).then(|| digest::of_lines(project_all(&splits(&files[..1]), thread_count, true).lines));
+    let mut found = Found::default();
+    let cost = timed(|| found = project_all(&splits(files), thread_count, has_lines));
+    let rows = found.rows;
+    let answer = match first {
+        Some(digest) => format!("{rows} rows, {digest:x}"),
+        None if has_lines => format!("{:x}", digest::of_lines(found.lines)),
+        None => format!("{rows} rows"),
+    };
+    result(found.events, cost, &answer)
+}
+
+#[derive(Default)]
+struct Found {
+    events: u64,
+    rows: usize,
+    lines: Vec<String>,
+}
+
+fn project_all(splits: &[Split], thread_count: usize, has_lines: bool) -> Found {
+    let parts = threads::run(thread_count, splits.len(), |claims| {
+        let mut index = Index::default();
+        let mut block = Projected::default();
+        let mut found = Found::default();
+        for_each_chunk(splits, claims, PADDING, |text, length| {
+            block.clear();
+            found.events += for_each_view(Parser::new(&mut index, text, length), b"user_id", b"ad_id", |user, ad, time| {
+                user.read(|user| block.users.extend_from_slice(user));
+                block.user_ends.push(block.users.len() as u32);
+                ad.read(|ad| block.ads.extend_from_slice(ad));
+                block.ad_ends.push(block.ads.len() as u32);
+                block.times.push(time.read(number));
             });
-            (events, rows, lines)
+            found.rows += black_box(&block).times.len();
+            if has_lines {
+                found.lines.extend(block.lines());
+            }
         });
+        found
     });
-    let events = found.iter().map(|(events, _, _)| events).sum();
-    let rows: usize = found.iter().map(|(_, rows, _)| rows).sum();
-    let answer = if has_lines { format!("{:x}", digest::of_lines(found.into_iter().flat_map(|(_, _, lines)| lines).collect())) } else { format!("{rows} rows") };
-    result(events, cost, &answer)
+    parts.into_iter().fold(Found::default(), |mut sum, part| {
+        sum.events += part.events;
+        sum.rows += part.rows;
+        sum.lines.extend(part.lines);
+        sum
+    })
 }
 
 impl Projected {

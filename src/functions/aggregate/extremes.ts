@@ -18,6 +18,7 @@ function extremePlan(direction: Direction, type: DataType): DeclarativeAggregate
     update: ([best], [value]) => [extremeOf(direction, best!, value!)],
     merge: ([left], [right]) => [extremeOf(direction, left!, right!)],
     evaluate: ([best]) => best!,
+    isMostlyKept: true,
   };
 }
 
@@ -51,6 +52,7 @@ function extremeByPlan(direction: Direction, valueType: DataType, orderingType: 
     },
     merge: choose,
     evaluate: ([value]) => value!,
+    isMostlyKept: true,
   };
 }
 

@@ -24,7 +24,7 @@ const SUMMABLE: TypeSpec = {
   coerce: (from) =>
     isNumeric(from) || from.kind === "day_time_interval" || from.kind === "year_month_interval"
       ? from
-      : from.kind === "string" || from.kind === "void"
+      : from.kind === "string" || from.kind === "void" || from.kind === "timestamp"
         ? DoubleType
         : undefined,
 };
@@ -46,9 +46,10 @@ function averageSumType(type: DataType): DataType {
   return type.kind === "decimal" ? sumType(type) : averageType(type);
 }
 
-/** Adds `value` to a sum that is null while there is nothing in it. */
+/** Adds `value` to a sum that is null while there is nothing in it. What is added to nothing is added to 0: -0.0 becomes 0.0. */
 function accumulate(sum: Expression, value: Expression, type: DataType): Expression {
-  const added = when(isNull(sum), value, add(sum, value, type));
+  const first = type.kind === "double" ? add(literal(0, type), value, type) : value;
+  const added = when(isNull(sum), first, add(sum, value, type));
   return when(allNotNull([value]), added, sum);
 }
 

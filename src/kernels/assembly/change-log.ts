@@ -149,7 +149,6 @@ export function store_changes(state: usize, cursor: usize, out: usize, capacity:
 
 function writePuts(state: usize, cursor: usize): u32 {
   const layout: usize = load<u32>(state, S_LAYOUT);
-  const touches = touchesChunks(state);
   let partition = load<u32>(cursor, W_PARTITION);
   let t = load<u32>(cursor, W_TABLE);
   let position = load<u32>(cursor, W_CHUNK);
@@ -167,7 +166,7 @@ function writePuts(state: usize, cursor: usize): u32 {
           chunk = inMemory(table, chunkOf(table, hash));
         }
         if (index == 0) {
-          if (touches) touchChunk(chunk, rowBytes);
+          if (touchesChunks(table)) touchChunk(chunk, rowBytes);
           index = dirtyInOrder(chunk);
         }
         while (index != 0) {

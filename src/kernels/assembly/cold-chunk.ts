@@ -116,6 +116,11 @@ export function limitShare(parts: u32): u64 {
   return stateLimit / parts;
 }
 
+/** Whether `bytes` more are well within the limit. */
+export function leavesRoomFor(bytes: u64): bool {
+  return stateBytes + 2 * bytes <= stateLimit;
+}
+
 @inline export function isCold(chunk: usize): bool {
   return load<u32>(chunk, C_SLOTS_LOG2) == 0;
 }

@@ -9,16 +9,17 @@
 import { arena_alloc } from "./memory";
 import { remix } from "./table-layout";
 import {
-  ARENA_BATCH, LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_NEXT, ROW_EPOCH,
+  ARENA_BATCH, LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_FLAGS, ROW_HASH,
 } from "./memory-layout";
 
 // Exchange: layout u32, destinations u32, partitions u32, rows u32, log2 of the lanes of a destination u32, then per lane 16 bytes:
-// first block u32, last block u32, cursor u32, end u32. Block: next u32, used bytes u32, row count u32, capacity u32, rows.
+// first block u32, last block u32, cursor u32, end u32. Block: next u32, used bytes u32, unused u32, capacity u32, rows.
 const HEADER: u32 = 24;
 const LANE: u32 = 16;
 const BLOCK_HEADER: u32 = 16;
-const FIRST_BLOCK_BYTES: u32 = 4096;
-const BLOCK_BYTES: u32 = 262144;
+// Header included, an odd number of cache lines each: the lanes, all of which are being written to, would otherwise take turns in a few sets of the caches.
+const FIRST_BLOCK_BYTES: u32 = 65 * 64;
+const BLOCK_BYTES: u32 = 3249 * 64;
 
 export function exchange_new(layout: usize, destinations: u32, partitions: u32, groupsLog2: u32): usize {
   const bytes = HEADER + (LANE * destinations << groupsLog2);
@@ -51,14 +52,13 @@ function seal(lane: usize): void {
 
 function newBlock(lane: usize, bytes: u32): bool {
   const last = load<u32>(lane, 4);
-  let capacity: u32 = last == 0 ? FIRST_BLOCK_BYTES : load<u32>(last, 12) * 4;
-  if (capacity > BLOCK_BYTES) capacity = BLOCK_BYTES;
+  let capacity: u32 = (last == 0 ? FIRST_BLOCK_BYTES : (load<u32>(last, 12) + BLOCK_HEADER) * 4 - 192) - BLOCK_HEADER;
+  if (capacity > BLOCK_BYTES - BLOCK_HEADER) capacity = BLOCK_BYTES - BLOCK_HEADER;
   if (capacity < bytes) capacity = bytes;
   const block = arena_alloc(ARENA_BATCH, BLOCK_HEADER + capacity);
   if (block == 0) return false;
   store<u32>(block, 0);
   store<u32>(block, 0, 4);
-  store<u32>(block, 0, 8);
   store<u32>(block, capacity, 12);
   if (last != 0) {
     seal(lane);
@@ -76,6 +76,10 @@ function newBlock(lane: usize, bytes: u32): bool {
   if (((partitions & (partitions - 1)) | (destinations & (destinations - 1))) == 0) return hash & (partitions - 1) & (destinations - 1);
   const rest = hash % partitions;
   return <u32>(rest < 0 ? rest + partitions : rest) % destinations;
+}
+
+@inline function pair(low: u64, high: u64): v128 {
+  return i64x2.replace_lane(i64x2.splat(low), 1, high);
 }
 
 /** Appends a copy of `row` (slots relative to `base`) to its lane of the worker that owns its partition; false if out of memory. */
@@ -98,12 +102,12 @@ export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   }
   const out: usize = load<u32>(lane, 8);
   store<u32>(lane, <u32>out + total, 8);
-  const block: usize = load<u32>(lane, 4);
-  store<u32>(block, load<u32>(block, 8) + 1, 8);
   store<u32>(exchange, load<u32>(exchange, 12) + 1, 12);
-  for (let i: usize = 0; i < rowBytes; i += 8) store<u64>(out + i, load<u64>(row + i));
-  store<u32>(out, total, ROW_NEXT);
-  store<u32>(out, 0, ROW_EPOCH);
+  // Few wide stores: what waits for its cache lines is all that the processor can hold of them. The row was written a word at a time, and is read so.
+  v128.store(out, pair(<u64>hash, (<u64>load<u32>(row, ROW_FLAGS) << 32) | total));
+  let i: usize = 16;
+  for (; i + 8 < rowBytes; i += 16) v128.store(out + i, pair(load<u64>(row + i), load<u64>(row + i, 8)));
+  if (i < rowBytes) store<u64>(out + i, load<u64>(row + i));
   let end = rowBytes;
   for (let i: u32 = 0; i < variables; i++) {
     const slot = load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);

@@ -168,6 +168,14 @@ export function table_upsert(table: usize, row: usize, base: usize): usize {
   return found;
 }
 
+/** Adds a copy of `row`, whose keys are in no row of the table. */
+export function table_insert(table: usize, row: usize, base: usize): usize {
+  const remixed = remix(load<u32>(row, ROW_HASH));
+  const entry = directoryEntry(table, remixed);
+  if ((entry & 63) == 0) fetch(table, entry);
+  return insert(table, row, base, remixed);
+}
+
 function insert(table: usize, row: usize, base: usize, remixed: u32): usize {
   const variable = load<u32>(table, T_VAR_COUNT) != 0 ? variableBytes(table, row) : 0;
   let chunk = chunkOf(table, remixed);

@@ -14,26 +14,22 @@ import {
   TABLE_BASE,
   TABLE_INSERTED,
 } from "./memory-layout";
-import { table_find, table_upsert } from "./hash-table";
+import { table_find, table_insert, table_upsert } from "./hash-table";
 import { bucketBit, filterAdd, filterLine, filterMask, filterReady } from "./key-filter";
 import { markDirty, store_find, store_remove, store_upsert } from "./state-store";
 import {
   P_COUNT,
   P_FILTER_ADDED,
-  S_BUCKET_MICROS,
   S_DUPLICATES,
   S_EPOCH,
   S_LAYOUT,
-  floorDivide,
   keepsKeysUntil,
-  partitionEntry,
-  partitionOf,
   tableAt,
   tableOf,
   timeOf,
 } from "./store-tables";
-import { ROW_INSERTED, T_BUCKET, remix } from "./table-layout";
-import { touchForNew } from "./touch";
+import { ROW_INSERTED, T_BUCKET } from "./table-layout";
+import { NEW_ROWS, NEW_ROW_BYTES, N_ENTRY, N_REMIXED, N_TABLE, touchForNew } from "./touch";
 
 const ROWS_FAILED: u32 = 0xffffffff;
 
@@ -49,9 +45,13 @@ export function store_pass_new(state: usize, cursor: usize, out: usize, max: u32
   let count: u32 = 0;
   let duplicates: u32 = 0;
   const keptUntil = keepsKeysUntil(state);
-  for (; row < end && count < max; row += load<u32>(row, ROW_NEXT)) {
-    if (row >= touched) touched = touchForNew(state, row, end);
-    const added = keptUntil ? addUntil(state, row) : add(state, row);
+  let known = NEW_ROWS;
+  for (; row < end && count < max; row += load<u32>(row, ROW_NEXT), known += NEW_ROW_BYTES) {
+    if (row >= touched) {
+      touched = touchForNew(state, row, end);
+      known = NEW_ROWS;
+    }
+    const added = keptUntil ? addUntil(state, row, known) : add(state, row);
     if (added == FAILED) return ROWS_FAILED;
     if (added == DUPLICATE) {
       duplicates++;
@@ -72,17 +72,23 @@ function add(state: usize, row: usize): usize {
   const found = table_upsert(table, row, row);
   if (found == 0) return FAILED;
   if (load<u32>(TABLE_INSERTED) == 0) return DUPLICATE;
-  store<u32>(found, load<u32>(found, ROW_FLAGS) | ROW_INSERTED, ROW_FLAGS);
-  markDirty(state, table, load<u32>(TABLE_BASE), found);
-  return found;
+  return markAdded(state, table, found);
 }
 
-/** The key may lie in any bucket: in that of its first row, which may have had its time and wait there for the others. */
-function addUntil(state: usize, row: usize): usize {
-  const hash = load<u32>(row, ROW_HASH);
-  const entry = partitionEntry(state, partitionOf(state, hash));
+@inline function markAdded(state: usize, table: usize, row: usize): usize {
+  store<u32>(row, load<u32>(row, ROW_FLAGS) | ROW_INSERTED, ROW_FLAGS);
+  markDirty(state, table, load<u32>(TABLE_BASE), row);
+  return row;
+}
+
+/**
+ * The key may lie in any bucket: in that of its first row, which may have had its time and wait there for the others. `touched`: the row's place
+ * among `NEW_ROWS`.
+ */
+function addUntil(state: usize, row: usize, touched: usize): usize {
+  const entry: usize = load<u32>(touched, N_ENTRY);
+  const remixed = load<u32>(touched, N_REMIXED);
   if (!filterReady(state, entry)) return FAILED;
-  const remixed = remix(hash);
   const line = filterLine(entry, remixed);
   const mask = filterMask(line, remixed);
   if (mask != 0) {
@@ -93,13 +99,18 @@ function addUntil(state: usize, row: usize): usize {
       if (!store_remove(state, known)) return FAILED;
     }
   }
-  const added = add(state, row);
-  if (added == DUPLICATE || added == FAILED) return added;
+  let table: usize = load<u32>(touched, N_TABLE);
+  if (table == 0) {
+    table = tableOf(state, row, true);
+    if (table == 0) return FAILED;
+  }
+  const added = table_insert(table, row, row);
+  if (added == 0) return FAILED;
   // Of the null bits that came with the row none is meant for the state's value.
   store<u64>(added + load<u32>(<usize>load<u32>(state, S_LAYOUT), LAYOUT_VALUE_NULLS), 0);
-  filterAdd(line, remixed, bucketBit(floorDivide(timeOf(state, row), load<i64>(state, S_BUCKET_MICROS))));
+  filterAdd(line, remixed, bucketBit(load<i64>(table, T_BUCKET)));
   store<u32>(entry, load<u32>(entry, P_FILTER_ADDED) + 1, P_FILTER_ADDED);
-  return added;
+  return markAdded(state, table, added);
 }
 
 function find(state: usize, entry: usize, mask: u32, row: usize): usize {

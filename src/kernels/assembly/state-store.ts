@@ -45,6 +45,7 @@ import {
   T_DIRTY_FIRST,
   T_DIRTY_LAST,
   T_DIRTY_NEXT,
+  T_DIRTY_ROWS,
   T_EPOCH,
   T_PARTITION,
   T_ROWS,
@@ -224,9 +225,11 @@ export function store_find(state: usize, row: usize, base: usize): usize {
   store<u32>(state, load<u32>(state, S_UPDATED) + 1, S_UPDATED);
   if (load<u32>(table, T_EPOCH) != epoch) {
     store<u32>(table, epoch, T_EPOCH);
+    store<u32>(table, 0, T_DIRTY_ROWS);
     store<u32>(table, load<u32>(state, S_DIRTY_TABLES), T_DIRTY_NEXT);
     store<u32>(state, <u32>table, S_DIRTY_TABLES);
   }
+  store<u32>(table, load<u32>(table, T_DIRTY_ROWS) + 1, T_DIRTY_ROWS);
 }
 
 /** First touch of a row that was there before the batch. */

@@ -88,7 +88,6 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
   let position = load<u32>(cursor, 8);
   let index = load<u32>(cursor, 12);
   let count: u32 = 0;
-  const touches = mode == SCAN_DIRTY && touchesChunks(state);
   for (; partition < partitions; partition++, t = 0) {
     const entry = partitionEntry(state, partition);
     for (; t < load<u32>(entry, P_COUNT); t++) {
@@ -110,7 +109,7 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
         const rows = rowsOf(chunk);
         if (isDirty) {
           if (index == 0) {
-            if (touches) touchChunk(chunk, rowBytes);
+            if (touchesChunks(table)) touchChunk(chunk, rowBytes);
             index = dirtyInOrder(chunk);
           }
           while (index != 0 && count < max) {

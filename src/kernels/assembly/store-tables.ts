@@ -3,6 +3,7 @@
 import { LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_KEY_NULLS } from "./memory-layout";
 import { heap_alloc, heap_free } from "./memory";
 import { table_free, table_new, table_row_count } from "./hash-table";
+import { shapeLike } from "./table-shape";
 import { T_BUCKET, T_LAYOUT, T_OWNER, T_PARTITION, T_ROW_BYTES, T_VAR_COUNT, copyVariable } from "./table-layout";
 
 // Store, 128 bytes on the state heap.
@@ -103,7 +104,15 @@ export function tableOf(state: usize, row: usize, create: bool): usize {
   const time = timeOf(state, row);
   const width = load<i64>(state, S_BUCKET_MICROS);
   if (last != 0 && <u64>(time - load<i64>(entry, P_LAST_START)) < <u64>width) return last;
-  return bucketTable(state, partition, floorDivide(time, width), create);
+  const bucket = floorDivide(time, width);
+  const table = bucketTable(state, partition, bucket, false);
+  return table != 0 || !create ? table : newBucket(state, partition, bucket);
+}
+
+function newBucket(state: usize, partition: u32, bucket: i64): usize {
+  const before = bucketTable(state, partition, bucket - 1, false);
+  const table = bucketTable(state, partition, bucket, true);
+  return table != 0 && before != 0 && !shapeLike(table, before) ? 0 : table;
 }
 
 /** Place of `bucket` in the partition's sorted tables: index of the first with an equal or later bucket. */

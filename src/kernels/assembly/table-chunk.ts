@@ -100,7 +100,7 @@ function slotsLog2(rowBytes: u32, chunkBytes: u32): u32 {
 }
 
 /** Whether a chunk of `bytes` can hold `rows` rows, `content` bytes of rows and variable bytes in all. */
-function fits(table: usize, bytes: u32, rows: u32, content: u64): bool {
+export function fits(table: usize, bytes: u32, rows: u32, content: u64): bool {
   const log2 = slotsLog2(load<u32>(table, T_ROW_BYTES), bytes);
   return rows <= rowsMax(log2) && <u64>(CHUNK_HEADER + PADDING_BYTES + (4 << log2)) + content <= <u64>bytes;
 }

@@ -28,6 +28,7 @@ export const T_ROWS: u32 = 32; // live rows
 export const T_BYTES: u32 = 40; // u64: chunks and directory
 export const T_SINGLE: u32 = 48; // the directory while its depth is 0
 export const T_FREE_CHUNKS: u32 = 52; // full-size chunks of an arena, for reuse
+export const T_DIRTY_ROWS: u32 = 56; // changed in epoch T_EPOCH
 export const T_DIRTY_FIRST: u32 = 68; // chunks with dirty rows
 export const T_DIRTY_LAST: u32 = 72;
 export const T_PARTITION: u32 = 76; // from here on: state-store.ts

@@ -4,19 +4,20 @@ import { ROW_HASH, ROW_NEXT, TABLE_BASE } from "./memory-layout";
 import { sameKey } from "./hash-table";
 import { rowMoves } from "./table-chunk";
 import {
-  CHUNK_HEADER, C_BYTES, C_DEPTH, C_DIRTY_LAST, C_PREFIX, C_ROWS_USED, INDEX_BITS, INDEX_MASK, T_BUCKET, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
+  CHUNK_HEADER, C_BYTES, C_DEPTH, C_DIRTY_LAST, C_PREFIX, C_ROWS_USED, C_ROW_BYTES, INDEX_BITS, INDEX_MASK, T_BUCKET, T_DIRTY_ROWS,
+  T_ROWS, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
 } from "./table-layout";
 import { bucketBit, filterLine, filterMask } from "./key-filter";
 import {
-  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, S_UPDATED, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
+  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
 } from "./store-tables";
-import { store_memory_bytes, store_row_count } from "./store-scan";
+import { store_memory_bytes } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
 const TOUCHED_ROWS: i32 = 32;
-/** Per touched slot, u32 each; two slots a row at most. */
+/** Per touched slot, u32 each; one slot a row at most. */
 const TOUCHED_BYTES: u32 = 32;
-const TOUCHED: usize = memory.data(32 * 65, 64);
+const TOUCHED: usize = memory.data(32 * 33, 64);
 const A_SLOT: u32 = 0;
 const A_ROWS: u32 = 4; // of the chunk
 const A_ROW_BYTES: u32 = 8;
@@ -29,14 +30,21 @@ const A_FOUND: u32 = 28; // row in the chunk with this hash, 0: none was found
 let nextTouched: usize = TOUCHED;
 let touchedStore: usize = 0;
 let touchedMoves: u32 = 0;
-/** Fewer dirty rows are not worth the question. */
-const UPDATED_MIN: u32 = 4096;
-const DIRTY_SHARE: f64 = 8;
+/** A chunk is loaded as a whole where more than one row in so many is dirty: waiting for one row takes as long as loading a run of them. */
+const DIRTY_SHARE: u64 = 24;
 /** Chunks are loaded as a whole if they have at most so many times the bytes of the rows to be merged. */
 const WARM_SHARE: f64 = 6;
 /** Only there so that no load is optimized away. */
 const TOUCH_SUM: usize = memory.data(8, 8);
 let touchCount: u32 = 0;
+/** Addresses that are loaded together, u32 each: two a touched slot at most. */
+const LINES: usize = memory.data(4 * 2 * 32, 64);
+/** What `touchForNew` knows of each row: its address, remixed hash, entry of its partition, table (0: there is none yet), u32 each. */
+export const NEW_ROWS: usize = memory.data(16 * 32, 64);
+export const NEW_ROW_BYTES: u32 = 16;
+export const N_REMIXED: u32 = 4;
+export const N_ENTRY: u32 = 8;
+export const N_TABLE: u32 = 12;
 
 /**
  * Loads what upserts of the next exchange rows from `row` on will read, slots first and then rows, so that the processor waits for
@@ -45,7 +53,7 @@ let touchCount: u32 = 0;
 export function table_touch(table: usize, row: usize, end: usize): usize {
   touchCount = 0;
   while (row < end && touchCount < <u32>TOUCHED_ROWS) {
-    touchSlot(table, load<u32>(row, ROW_HASH), 0);
+    touchSlot(table, remix(load<u32>(row, ROW_HASH)), 0);
     row += load<u32>(row, ROW_NEXT);
   }
   touchRows();
@@ -92,7 +100,7 @@ export function store_touch(state: usize, row: usize, end: usize): usize {
   touchCount = 0;
   for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
     const table = tableOf(state, row, false);
-    if (table != 0) touchSlot(table, load<u32>(row, ROW_HASH), row);
+    if (table != 0) touchSlot(table, remix(load<u32>(row, ROW_HASH)), row);
     row += load<u32>(row, ROW_NEXT);
   }
   touchRows();
@@ -119,67 +127,86 @@ export function store_touch(state: usize, row: usize, end: usize): usize {
 
 /**
  * `store_touch` where most keys are new: also the place that the next row of each chunk will take. In a store that keeps keys until a time the
- * filter comes first, and then the tables that it names.
+ * filter comes first, and then the tables that it names. What was found out about the rows is at `NEW_ROWS`, in their order.
  */
 export function touchForNew(state: usize, row: usize, end: usize): usize {
   touchCount = 0;
   const filtered = keepsKeysUntil(state);
-  if (filtered) touchFilters(state, row, end);
-  for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
+  let rows: u32 = 0;
+  for (; row < end && rows < <u32>TOUCHED_ROWS; rows++) {
     const hash = load<u32>(row, ROW_HASH);
-    const table = tableOf(state, row, false);
-    if (table != 0) touchSlot(table, hash, 0);
-    if (filtered) touchElsewhere(state, table, hash);
+    const remixed = remix(hash);
+    const entry = partitionEntry(state, partitionOf(state, hash));
+    const found = NEW_ROWS + NEW_ROW_BYTES * rows;
+    store<u32>(found, <u32>row);
+    store<u32>(found, remixed, N_REMIXED);
+    store<u32>(found, <u32>entry, N_ENTRY);
+    store<u32>(LINES + 4 * rows, filtered && load<u32>(entry, P_FILTER) != 0 ? <u32>filterLine(entry, remixed) : <u32>entry);
     row += load<u32>(row, ROW_NEXT);
   }
+  loadLines(rows);
+  let places: u32 = 0;
+  for (let i: u32 = 0; i < rows; i++) {
+    const found = NEW_ROWS + NEW_ROW_BYTES * i;
+    const table = tableOf(state, load<u32>(found), false);
+    const remixed = load<u32>(found, N_REMIXED);
+    store<u32>(found, <u32>table, N_TABLE);
+    if (table != 0) {
+      const entry = directoryEntry(table, remixed);
+      const chunk = entry & ~63;
+      store<u32>(LINES + 8 * places, chunk + CHUNK_HEADER + 4 * (remixed & ((1 << (entry & 63)) - 1)));
+      store<u32>(LINES + 8 * places, chunk, 4);
+      places++;
+    }
+    if (filtered) touchKnown(load<u32>(found, N_ENTRY), table, remixed);
+    else if (table != 0) touchSlot(table, remixed, 0);
+  }
+  loadLines(2 * places);
   touchRows();
-  touchPlaces();
+  touchPlaces(places);
   return row;
 }
 
-function touchFilters(state: usize, row: usize, end: usize): void {
+/** Nothing but loads, so that the processor has as many of them on their way as it can. */
+@inline function loadLines(count: u32): void {
   let sum: u32 = 0;
-  for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
-    const hash = load<u32>(row, ROW_HASH);
-    const entry = partitionEntry(state, partitionOf(state, hash));
-    if (load<u32>(entry, P_FILTER) != 0) sum += load<u32>(filterLine(entry, remix(hash)));
-    row += load<u32>(row, ROW_NEXT);
-  }
+  const end = LINES + 4 * count;
+  for (let line = LINES; line < end; line += 4) sum += load<u32>(load<u32>(line));
   store<u32>(TOUCH_SUM, sum);
 }
 
-/** A key that is known mostly lies in one other bucket than that of its new row. */
-function touchElsewhere(state: usize, own: usize, hash: u32): void {
-  const entry = partitionEntry(state, partitionOf(state, hash));
+/** A key that is known mostly lies in one bucket, its own or another. */
+function touchKnown(entry: usize, own: usize, remixed: u32): void {
   if (load<u32>(entry, P_FILTER) == 0) return;
-  const remixed = remix(hash);
   const mask = filterMask(filterLine(entry, remixed), remixed);
   if (mask == 0) return;
+  if (own != 0 && (mask & bucketBit(load<i64>(own, T_BUCKET))) != 0) return touchSlot(own, remixed, 0);
   for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
     const table = tableAt(entry, t);
-    if (table == own || (mask & bucketBit(load<i64>(table, T_BUCKET))) == 0) continue;
-    touchSlot(table, hash, 0);
+    if ((mask & bucketBit(load<i64>(table, T_BUCKET))) == 0) continue;
+    touchSlot(table, remixed, 0);
     return;
   }
 }
 
-/** Where the chunks' next rows go. */
-function touchPlaces(): void {
-  let sum: u32 = 0;
-  for (let i: u32 = 0; i < touchCount; i++) {
-    const touched = TOUCHED + TOUCHED_BYTES * i;
-    const chunk: usize = load<u32>(touched, A_CHUNK);
-    const place: usize = load<u32>(touched, A_ROWS) + load<u32>(chunk, C_ROWS_USED) * load<u32>(touched, A_ROW_BYTES);
+/** Where the next rows of the chunks at `LINES` go. */
+function touchPlaces(count: u32): void {
+  for (let line = LINES; line < LINES + 8 * count; line += 8) {
+    const chunk: usize = load<u32>(line, 4);
+    const place = rowsOf(chunk) + load<u32>(chunk, C_ROWS_USED) * load<u32>(chunk, C_ROW_BYTES);
     // A full chunk may end with the memory.
-    if (place + 36 <= chunk + load<u32>(chunk, C_BYTES)) sum += load<u32>(place) + load<u32>(place, 32);
+    const isFull = place + 36 > chunk + load<u32>(chunk, C_BYTES);
+    store<u32>(line, isFull ? <u32>chunk : <u32>place);
+    store<u32>(line, isFull ? <u32>chunk : <u32>place + 32, 4);
   }
-  store<u32>(TOUCH_SUM, sum);
+  loadLines(2 * count);
 }
 
-@inline function touchSlot(table: usize, hash: u32, row: usize): void {
-  const remixed = remix(hash);
+@inline function touchSlot(table: usize, remixed: u32, row: usize): void {
   const entry = directoryEntry(table, remixed);
   const log2 = entry & 63;
+  // Not in memory: its stub has no slots to look at.
+  if (log2 == 0) return;
   const slots = (entry & ~63) + CHUNK_HEADER;
   const touched = TOUCHED + TOUCHED_BYTES * touchCount;
   store<u32>(touched, slots + 4 * (remixed & ((1 << log2) - 1)), A_SLOT);
@@ -203,10 +230,9 @@ export function touchChunk(chunk: usize, rowBytes: u32): void {
   store<u32>(TOUCH_SUM, sum);
 }
 
-/** Whether so large a part of the rows is dirty that `touchChunk` pays. */
-export function touchesChunks(state: usize): bool {
-  const updated = load<u32>(state, S_UPDATED);
-  return updated > UPDATED_MIN && <f64>updated * DIRTY_SHARE > store_row_count(state);
+/** Whether so large a part of the rows is dirty that `touchChunk` pays. Hashes spread them evenly over the chunks. */
+@inline export function touchesChunks(table: usize): bool {
+  return <u64>load<u32>(table, T_DIRTY_ROWS) * DIRTY_SHARE > load<u32>(table, T_ROWS);
 }
 
 function touchRows(): void {
@@ -220,16 +246,15 @@ function touchRows(): void {
   for (let touched = TOUCHED; touched < end; touched += TOUCHED_BYTES) {
     const rowBytes = load<u32>(touched, A_ROW_BYTES);
     const rows: usize = load<u32>(touched, A_ROWS);
-    const tag = load<u32>(touched, A_TAG);
-    let slot: usize = load<u32>(touched, A_SLOT);
-    let content = load<u32>(slot);
-    // Without going around at the end of the slots: a miss costs time only.
-    for (; content != 0 && (content ^ tag) > INDEX_MASK && slot + 4 < rows; slot += 4) content = load<u32>(slot, 4);
-    store<u32>(touched, 0, A_FOUND);
-    if (content == 0 || slot >= rows) continue;
-    const row = rows + ((content & INDEX_MASK) - 1) * rowBytes;
-    store<u32>(touched, <u32>row, A_FOUND);
-    sum += load<u32>(row) + load<u32>(row + rowBytes - 4);
+    // Four slots at a time and without a branch, which would be taken for many rows and not for many others: one further off is found by the upsert.
+    const slot: usize = min(<usize>load<u32>(touched, A_SLOT), rows - 16);
+    const four = v128.load(slot);
+    const equal = i32x4.eq(v128.shr<u32>(v128.xor(four, i32x4.splat(load<i32>(touched, A_TAG))), INDEX_BITS), i32x4.splat(0));
+    const hits = i32x4.bitmask(v128.andnot(equal, i32x4.eq(four, i32x4.splat(0))));
+    const content = load<u32>(slot + 4 * (ctz(hits) & 3));
+    const row = hits == 0 ? slot : rows + ((content & INDEX_MASK) - 1) * rowBytes;
+    store<u32>(touched, hits == 0 ? 0 : <u32>row, A_FOUND);
+    sum += load<u32>(row) + load<u32>(hits == 0 ? slot : row + rowBytes - 4);
   }
   store<u32>(TOUCH_SUM, sum);
 }

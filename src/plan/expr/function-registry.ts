@@ -83,6 +83,8 @@ export interface DeclarativeAggregate {
   /** New values of `left` after taking in `right`. `left` holds rows that come before those of `right`. */
   merge(left: readonly Expression[], right: readonly Expression[]): readonly Expression[];
   evaluate(buffer: readonly Expression[]): Expression;
+  /** Most rows leave the buffers as they are. */
+  readonly isMostlyKept?: boolean;
 }
 
 /**
