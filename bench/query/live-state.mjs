@@ -14,6 +14,9 @@ const FILL_ROWS_MAX = 1_000_000;
 const BATCH_KEYS = 1_000;
 /** Batches in a row without copying, before measuring; at most so many in all. */
 const QUIET_BATCHES = 20;
+/** For as long, too: on a busy machine what a worker has copied may wait for the disk while twenty batches go by. */
+const QUIET_MS_MAX = 1000;
+const QUIET_MS_PER_KEY = 1e-4;
 const WARM_UP_MAX = 1000;
 const WARM_UP_POOL = 16;
 const MEASURED_MAX = 100;
@@ -92,9 +95,13 @@ async function measure(keyCount, measured) {
       await trigger(Uint32Array.from({ length: Math.min(fillRows, keyCount - first) }, (_, i) => first + i));
     }
     const isCopying = async () => (await query.lastProgress()).stateOperators[0].customMetrics.chunkCopyPauseMicros !== undefined;
-    for (let quiet = 0, batch = 0; quiet < QUIET_BATCHES && batch < WARM_UP_MAX; batch++) {
+    const quietMs = Math.min(QUIET_MS_MAX, QUIET_MS_PER_KEY * keyCount);
+    let copiedMs = performance.now();
+    const isQuiet = (quiet) => quiet >= QUIET_BATCHES && performance.now() - copiedMs >= quietMs;
+    for (let quiet = 0, batch = 0; !isQuiet(quiet) && batch < WARM_UP_MAX; batch++) {
       await trigger(warmUps[batch % WARM_UP_POOL]);
       quiet = (await isCopying()) ? 0 : quiet + 1;
+      if (quiet === 0) copiedMs = performance.now();
     }
     const costs = [];
     for (const keys of draws) costs.push(await trigger(keys));
