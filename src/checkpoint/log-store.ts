@@ -47,7 +47,7 @@ export class DirectoryLogStore implements LogStore {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#files.remove(`${this.#directory}/${name}`);
+    await this.#writer.remove(`${this.#directory}/${name}`);
   }
 
   /** What an earlier start left must stay, once it has been seen: that start may have died before it was durable. */

@@ -63,3 +63,11 @@ test("so do the offsets that a start has found", async () => {
   const again = await finish(Checkpoint.open(start().ports, "/data/checkpoint"));
   expect(again.inventory.offsetBatches).toEqual([0]);
 });
+
+test("a removal that the disk refuses is a typed error", async () => {
+  const { start, finish } = world();
+  const process = start();
+  await finish(logOf(process).putIfAbsent("state", "text"));
+  process.diskFault = { kind: "ENOSPC", after: 0 };
+  await expect(finish(logOf(process).remove("state"))).rejects.toMatchObject({ condition: "CHECKPOINT_WRITE_FAILED" });
+});
