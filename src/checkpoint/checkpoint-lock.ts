@@ -29,12 +29,19 @@ export class CheckpointLock {
     return lock;
   }
 
-  /** Starts a new epoch. `lock` is released by `release`. */
+  /** Starts a new epoch. `lock` is released by `release`. Throws `CONCURRENT_CHECKPOINT_USE` when another start overtakes this one. */
   static async startEpoch(files: FileSystem, writer: AtomicFiles, directory: string, lock: DirectoryLock): Promise<CheckpointLock> {
     await writer.makeDirectory(`${directory}/epoch`);
     const epochs = batchIdsAmong(await files.list(`${directory}/epoch`));
     const epoch = (epochs.at(-1) ?? -1) + 1;
-    await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(JSON.stringify({ epoch, owner: lock.owner })));
+    try {
+      await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(JSON.stringify({ epoch, owner: lock.owner })));
+    } catch (error) {
+      // Another start had the number first, or came after it and removed what was unfinished.
+      const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
+      const isOvertaken = code === "EEXIST" || (code === "ENOENT" && batchIdsAmong(await files.list(`${directory}/epoch`)).length > 0);
+      throw isOvertaken ? new CheckpointError("CONCURRENT_CHECKPOINT_USE", { checkpointLocation: directory }, { cause: error }) : error;
+    }
     for (const earlier of epochs) await writer.remove(`${directory}/epoch/${earlier}`);
     // Else a power loss could bring back what tells an earlier owner that it still is the owner.
     if (epochs.length > 0) await writer.syncDirectory(`${directory}/epoch`);

@@ -46,3 +46,20 @@ test("what a sink says it holds after a failed sync is not believed", async () =
   await expect(query.processAllAvailable()).rejects.toMatchObject({ cause: { condition: "CHECKPOINT_POISONED" } });
   expect(world.files.paths().filter((path) => /commits\/\d+$/.test(path))).toEqual([]);
 });
+
+test.each(["takes its number", "removes what is unfinished"])("a start that another one overtakes, which %s", async (how) => {
+  const world = new World();
+  const link = world.files.link.bind(world.files);
+  world.files.link = async (from, to) => {
+    if (to.endsWith("/epoch/0")) {
+      world.files.link = link;
+      if (how === "takes its number") await world.files.writeNew("/checkpoint/epoch/0", Buffer.from("{}"));
+      else {
+        await world.files.writeNew("/checkpoint/epoch/1", Buffer.from("{}"));
+        await world.files.remove(from);
+      }
+    }
+    await link(from, to);
+  };
+  await expect(openQuery(world)).rejects.toMatchObject(lost);
+});
