@@ -158,9 +158,11 @@ test("a backup is whole while the query runs and purges", async () => {
   expect(code).toBe(0);
 });
 
+/** Until batches have been committed, and the first is gone. */
 async function untilPurged({ checkpoint }: Place): Promise<void> {
-  while (!existsSync(join(checkpoint, "commits/3")) || existsSync(join(checkpoint, "offsets/0")))
-    await new Promise((resolve) => setImmediate(resolve));
+  const hasCommits = () =>
+    existsSync(join(checkpoint, "commits")) && readdirSync(join(checkpoint, "commits")).some((name) => Number(name) > 3);
+  while (!hasCommits() || existsSync(join(checkpoint, "offsets/0"))) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("what cannot be copied or taken back is refused by name, and nothing is left behind", async () => {
