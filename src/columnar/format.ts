@@ -100,18 +100,6 @@ function formatTimeOfDay(micros: bigint): string {
   return fraction === "" ? clock : `${clock}.${fraction}`;
 }
 
-/** `1 02:03:04.5`, with a leading minus for negative lengths. */
-export function formatDayTime(micros: bigint): string {
-  const magnitude = micros < 0n ? -micros : micros;
-  return `${micros < 0n ? "-" : ""}${magnitude / MICROS_PER_DAY} ${formatTimeOfDay(magnitude % MICROS_PER_DAY)}`;
-}
-
-/** `1-2`, with a leading minus for negative lengths. */
-export function formatYearMonth(months: number): string {
-  const magnitude = Math.abs(months);
-  return `${months < 0 ? "-" : ""}${Math.floor(magnitude / 12)}-${magnitude % 12}`;
-}
-
 const two = (number: number): string => String(number).padStart(2, "0");
 
 function formatYear(year: number): string {

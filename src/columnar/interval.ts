@@ -5,12 +5,11 @@ import { DAY_TIME_FIELDS, type IntervalType, YEAR_MONTH_FIELDS } from "./types.t
 
 /** Microseconds of a day, an hour, a minute, a second. */
 export const FIELD_MICROS = [86_400_000_000n, 3_600_000_000n, 60_000_000n, 1_000_000n] as const;
-const YEAR_MONTHS = 12;
 
 /** What the last field of the type counts, in microseconds or months. */
 export function unitOf({ kind, end }: IntervalType): bigint {
   if (kind === "day_time_interval") return FIELD_MICROS[end]!;
-  return end === 0 ? BigInt(YEAR_MONTHS) : 1n;
+  return end === 0 ? 12n : 1n;
 }
 
 /** `DAY TO HOUR`, `MONTH`. */

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from "../columnar/memory-layout.ts";
 import type { DataType } from "../columnar/types.ts";
+import { isFractional } from "../plan/expr/type-coercion.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { type Fail, type InlineConditions, type InlineFunctions, type StrictEmission, strictFunction } from "./inline-function.ts";
 import { acceptsDecimals, emitDecimals, isNarrowDecimal } from "./inline-decimal.ts";
@@ -28,8 +29,6 @@ export function emitNarrowLong(f: FunctionBuilder, to: DataType, fail: Fail): vo
   f.get(value);
   f.op("i32.wrap_i64");
 }
-export const isFractional = (type: DataType): type is { kind: "float" } | { kind: "double" } =>
-  type.kind === "float" || type.kind === "double";
 
 const sameKinds = ({ types, returnType }: InlineConditions): boolean => types.every((type) => type.kind === returnType.kind);
 const isNumber = (type: DataType): boolean => integerBits(type) !== undefined || isFractional(type);

@@ -4,12 +4,13 @@
  */
 import { ERROR_CODE } from "../columnar/memory-layout.ts";
 import { unitOf } from "../columnar/interval.ts";
-import { type DataType, type DecimalType, type IntervalType, physicalKind, sameType } from "../columnar/types.ts";
+import { type DataType, type DecimalType, physicalKind, sameType } from "../columnar/types.ts";
 import type { Cast } from "../plan/expr/expression.ts";
 import type { CompileOptions, ExpressionCompiler } from "./expression.ts";
 import { typeOf } from "../plan/expr/expression-type.ts";
+import { isFractional, isInterval } from "../plan/expr/type-coercion.ts";
 import type { FunctionBuilder } from "./emitter.ts";
-import { emitNarrowLong, integerBits, isFractional } from "./inline-arithmetic.ts";
+import { emitNarrowLong, integerBits } from "./inline-arithmetic.ts";
 import { isNarrowDecimal, pushWide } from "./inline-decimal.ts";
 import { decimalToText, emitRescale, fromNarrow, fromWide, textToDecimal, toWide } from "./inline-decimal-cast.ts";
 import { type Conversion, emitKernelCheck, type Fail } from "./inline-function.ts";
@@ -88,8 +89,6 @@ function isSameRepresentation(from: DataType, to: DataType): boolean {
   }
   return sameType(from, to) || (isInterval(from) && from.kind === to.kind && from.end <= to.end);
 }
-
-const isInterval = (type: DataType): type is IntervalType => type.kind === "day_time_interval" || type.kind === "year_month_interval";
 
 /** Decimal digits of integers by their width in bits. */
 const INTEGER_DIGITS = { 1: 1, 8: 3, 16: 5, 32: 10, 64: 19 } as const;

@@ -1,8 +1,9 @@
 /** Casts from decimals, and to them: the part of `inline-cast.ts` that is about scale and precision. */
 import { type DataType, type DecimalType } from "../columnar/types.ts";
+import { isFractional } from "../plan/expr/type-coercion.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
-import { emitNarrowLong, integerBits, isFractional } from "./inline-arithmetic.ts";
+import { emitNarrowLong, integerBits } from "./inline-arithmetic.ts";
 import { emitDivideHalfUp, emitFit, emitPrecisionCheck, emitRescaleWide, isNarrowDecimal, pushWide } from "./inline-decimal.ts";
 import { type Conversion, emitKernelCheck, type Fail } from "./inline-function.ts";
 import type { CompiledValue } from "./value.ts";

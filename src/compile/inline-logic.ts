@@ -3,7 +3,7 @@ import { type DataType, sameType } from "../columnar/types.ts";
 import type { Expression } from "../plan/expr/expression.ts";
 import { isComparable, pushEqual } from "./inline-comparison.ts";
 import { type InlineFunction, type InlineFunctions, strictFunction } from "./inline-function.ts";
-import { isFractional } from "./inline-arithmetic.ts";
+import { isFractional } from "../plan/expr/type-coercion.ts";
 import type { CompiledValue } from "./value.ts";
 
 const BooleanResult: DataType = { kind: "boolean" };

@@ -1,6 +1,7 @@
 /** Bit operations, shifts, and the mathematics that WebAssembly has instructions for. */
 import type { FunctionBuilder } from "./emitter.ts";
-import { integerBits, isFractional } from "./inline-arithmetic.ts";
+import { isFractional } from "../plan/expr/type-coercion.ts";
+import { integerBits } from "./inline-arithmetic.ts";
 import { isNarrowDecimal } from "./inline-decimal.ts";
 import { type InlineConditions, type InlineFunction, type InlineFunctions, strictFunction } from "./inline-function.ts";
 import type { CompiledValue } from "./value.ts";

@@ -27,6 +27,7 @@ import { localParts, startOfDay, timeZone } from "../columnar/time-zone.ts";
 import { intervalForms, parseIntervalText, unitOf } from "../columnar/interval.ts";
 import { sameType, simpleString, sqlType, type DataType, type DecimalType, type IntervalType } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
+import { isFractional } from "../plan/expr/type-coercion.ts";
 import { ANSI_CONFIG, decimalOutOfRange, integralBits } from "./arithmetic-errors.ts";
 
 const LONG_MAX = 2n ** 63n - 1n;
@@ -212,7 +213,7 @@ function toDouble(value: Value, from: DataType, to: DataType): number {
 
 /** What is no number has no decimal: null, in both modes (Spark's `Cast.castToDecimal`). */
 function toDecimal(value: Value, from: DataType, to: DecimalType): bigint | null {
-  if ((from.kind === "float" || from.kind === "double") && !Number.isFinite(value as number)) return null;
+  if (isFractional(from) && !Number.isFinite(value as number)) return null;
   const { unscaled, scale } = exactDecimal(value, from, to);
   const result = scale < 0 ? rescale(unscaled * powerOfTen(-scale), 0, to.scale) : rescale(unscaled, scale, to.scale);
   if (fitsPrecision(result, to.precision)) return result;

@@ -2,13 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { MillraceError } from "../../src/base/errors.ts";
 import { evaluate } from "../../src/compile/interpreter.ts";
-import { formatDayTime, formatValue, formatYearMonth } from "../../src/columnar/format.ts";
+import { formatValue } from "../../src/columnar/format.ts";
 import type { DataType } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
 import { typeOf } from "../../src/plan/expr/expression-type.ts";
 import { OutOfScope, readSelect } from "./support/expressions.ts";
-import { goldenCases, goldenFilesPresent, type GoldenCase } from "./support/golden.ts";
+import { goldenCases, goldenFilesPresent, type GoldenCase, hiveInterval } from "./support/golden.ts";
 
 const ZONE = "America/Los_Angeles";
 const FILES = [
@@ -95,10 +95,8 @@ function differingParameters(actual: Readonly<Record<string, string>>, expected:
 /** A value as the recording prints it: as a cast to string, but intervals in Hive's form. */
 function recorded(value: Value, type: DataType): string {
   if (value === null) return "NULL";
-  if (type.kind === "year_month_interval") return formatYearMonth(value as number);
-  if (type.kind !== "day_time_interval") return formatValue(value, type, ZONE);
-  const [whole, fraction = ""] = formatDayTime(value as bigint).split(".") as [string, string?];
-  return `${whole}.${fraction.padEnd(9, "0")}`;
+  const isInterval = type.kind === "year_month_interval" || type.kind === "day_time_interval";
+  return isInterval ? hiveInterval(value as bigint | number, type.kind) : formatValue(value, type, ZONE);
 }
 
 /** Statements before the first SET: what follows was recorded under other settings. */

@@ -1,9 +1,10 @@
-/** Reads text through a split reader as a worker would: splits of an in-memory file, blocks back as rows. */
+/** Reads text through a split reader as a worker would: splits of an in-memory file, blocks back as rows. No file may stay open, whatever is thrown. */
+import assert from "node:assert/strict";
 import { ARENA_SPLIT } from "../../src/columnar/memory-layout.ts";
 import { leavesOf, type StructType } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
 import { ConnectorOptions, type OptionSpecs } from "../../src/connectors/options.ts";
-import type { ReaderContext, SplitReader } from "../../src/connectors/source.ts";
+import type { ReaderContext, Split, SplitReader } from "../../src/connectors/source.ts";
 import type { Kernels } from "../../src/kernels/load.ts";
 import { makeKernels, toRows } from "./kernel-fixture.ts";
 
@@ -23,21 +24,25 @@ let shared: Kernels | undefined;
 export function readBytes(bytes: Uint8Array, settings: ReadSettings): { rows: Value[][]; malformed: number; blockRows: number[] } {
   const kernels = (shared ??= makeKernels());
   const leaves = leavesOf(settings.schema);
+  let filesOpen = 0;
   const context: ReaderContext = {
     kernels,
     files: {
-      openReadSync: () => ({
-        read: (into, position) => {
-          const part = bytes.subarray(position, position + into.length);
-          into.set(part);
-          return part.length;
-        },
-        append: () => {},
-        write: () => {},
-        sync: () => {},
-        sizeBytes: () => bytes.length,
-        close: () => {},
-      }),
+      openReadSync: () => (
+        filesOpen++,
+        {
+          read: (into, position) => {
+            const part = bytes.subarray(position, position + into.length);
+            into.set(part);
+            return part.length;
+          },
+          append: () => {},
+          write: () => {},
+          sync: () => {},
+          sizeBytes: () => bytes.length,
+          close: () => filesOpen--,
+        }
+      ),
     },
     options: new ConnectorOptions(settings.reader.name, settings.options ?? {}, settings.specs),
     schema: settings.schema,
@@ -50,19 +55,28 @@ export function readBytes(bytes: Uint8Array, settings: ReadSettings): { rows: Va
   const rows: Value[][] = [];
   const blockRows: number[] = [];
   let malformed = 0;
+  const readSplit = (split: Split): void => {
+    const cursor = settings.reader.open(split, context);
+    try {
+      for (let block = cursor.next(); block !== 0; block = cursor.next()) {
+        const read = toRows(kernels, settings.schema, [block]);
+        rows.push(...read);
+        blockRows.push(read.length);
+        if (cursor.reusableBytes) cursor.reuse!();
+      }
+      malformed += cursor.metrics.malformed;
+    } finally {
+      cursor.close();
+      kernels.exports.arena_reset!(ARENA_SPLIT);
+    }
+  };
   for (let at = 0; at + 1 < edges.length; at++) {
     const start = edges[at]!;
-    const split = { reader: settings.reader.name, path: "/data/file", start, length: edges[at + 1]! - start, sizeBytes: bytes.length };
-    const cursor = settings.reader.open(split, context);
-    for (let block = cursor.next(); block !== 0; block = cursor.next()) {
-      const read = toRows(kernels, settings.schema, [block]);
-      rows.push(...read);
-      blockRows.push(read.length);
-      if (cursor.reusableBytes) cursor.reuse!();
+    try {
+      readSplit({ reader: settings.reader.name, path: "/data/file", start, length: edges[at + 1]! - start, sizeBytes: bytes.length });
+    } finally {
+      assert.equal(filesOpen, 0, "files left open");
     }
-    malformed += cursor.metrics.malformed;
-    cursor.close();
-    kernels.exports.arena_reset!(ARENA_SPLIT);
   }
   return { rows, malformed, blockRows };
 }

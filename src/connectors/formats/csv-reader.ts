@@ -68,8 +68,8 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   writeDialect(kernels, scan, schema, policy.corruptIndex, recordOptions);
   const windows = new LineWindows(file, context);
   const check = (names: readonly string[]): void => checkHeader(names, schema, policy.corruptIndex, options, file.path);
-  const first = hasHeader ? behindHeader(windows, kernels, recordOptions, check) : windows.next();
-  return new ScanCursor(source, windows, first, scan, "csv_next", (line) => parseCsvLine(line, columns, recordOptions));
+  const firstWindow = hasHeader ? () => behindHeader(windows, kernels, recordOptions, check) : null;
+  return new ScanCursor(source, windows, scan, "csv_next", (line) => parseCsvLine(line, columns, recordOptions), firstWindow);
 }
 
 export function csvRecordOptions(options: ConnectorOptions, formats: DateTimeFormats): CsvRecordOptions {

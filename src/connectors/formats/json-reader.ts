@@ -41,8 +41,7 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   }
   const scan = new ScanMemory(kernels, schema, needed, formats.zone);
   writeFields(context, scan, schema, policy.corruptIndex, formats);
-  const windows = new LineWindows(file, context);
-  return new ScanCursor(source, windows, windows.next(), scan, "json_next", parse);
+  return new ScanCursor(source, new LineWindows(file, context), scan, "json_next", parse);
 }
 
 /** The options that matter to the plain parser. */

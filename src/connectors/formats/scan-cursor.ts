@@ -49,27 +49,27 @@ export class ScanCursor implements SplitCursor {
   readonly #scan: ScanMemory;
   readonly #nextBlock: string;
   readonly #parse: (text: string) => ParsedRecords;
-  #input: SplitInput;
+  #firstWindow: (() => SplitInput | null) | null;
+  #input: SplitInput = { begin: 0, end: 0, fileOffset: 0 };
   /** Bytes of the windows before the current one. */
   #bytesBefore = 0;
   #ready: number[] = [];
 
-  /** `first` is the first window, or what is left of it; `nextBlock` the kernel, `parse` its plain twin. */
+  /** `nextBlock` is the kernel, `parse` its plain twin; `firstWindow` reads the first window where something is to be left out of it. */
   constructor(
     source: ScanSource,
     windows: LineWindows,
-    first: SplitInput | null,
     scan: ScanMemory,
     nextBlock: string,
     parse: (text: string) => ParsedRecords,
+    firstWindow: (() => SplitInput | null) | null = null,
   ) {
     this.#source = source;
     this.#windows = windows;
-    this.#input = first ?? { begin: 0, end: 0, fileOffset: 0 };
     this.#scan = scan;
     this.#nextBlock = nextBlock;
     this.#parse = parse;
-    if (first) scan.setInput(first);
+    this.#firstWindow = firstWindow;
   }
 
   next(): number {
@@ -106,7 +106,8 @@ export class ScanCursor implements SplitCursor {
   }
 
   #nextWindow(): boolean {
-    const input = this.#windows.next();
+    const input = this.#firstWindow ? this.#firstWindow() : this.#windows.next();
+    this.#firstWindow = null;
     if (input === null) return false;
     this.#bytesBefore += this.#input.end - this.#input.begin;
     this.#input = input;

@@ -49,6 +49,5 @@ function open(split: Split, context: ReaderContext): SplitCursor {
   }
   const scan = new ScanMemory(kernels, schema, needed, timeZone("UTC"));
   scan.writeFields([{ name: "value", dataType: StringType, leafIndex: 0 }]);
-  const windows = new LineWindows(file, context);
-  return new ScanCursor(source, windows, windows.next(), scan, "text_next", parse);
+  return new ScanCursor(source, new LineWindows(file, context), scan, "text_next", parse);
 }

@@ -14,7 +14,7 @@ import type { Value } from "../../columnar/values.ts";
 import { call, cast, literal, type Expression } from "../../plan/expr/expression.ts";
 import type { AggregateFunction, AggregateOracle, DeclarativeAggregate } from "../../plan/expr/function-registry.ts";
 import { allNotNull, falseLiteral, isNull, when } from "../../plan/expr/null-logic.ts";
-import { boundedDecimal, isIntegral, isNumeric } from "../../plan/expr/type-coercion.ts";
+import { boundedDecimal, isIntegral, isInterval, isNumeric } from "../../plan/expr/type-coercion.ts";
 import { arithmeticOverflow, decimalOutOfRange, intervalOverflow } from "../arithmetic-errors.ts";
 import { checkCount, coerceAll, type TypeSpec } from "../signature.ts";
 import { add, as, both, divide, equals } from "./builders.ts";
@@ -22,7 +22,7 @@ import { add, as, both, divide, equals } from "./builders.ts";
 const SUMMABLE: TypeSpec = {
   required: '("NUMERIC" or "INTERVAL DAY TO SECOND" or "INTERVAL YEAR TO MONTH")',
   coerce: (from) =>
-    isNumeric(from) || from.kind === "day_time_interval" || from.kind === "year_month_interval"
+    isNumeric(from) || isInterval(from)
       ? from
       : from.kind === "string" || from.kind === "void" || from.kind === "timestamp"
         ? DoubleType

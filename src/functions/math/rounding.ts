@@ -3,7 +3,7 @@ import { decimalFromDouble, decimalToDouble, divideHalfEven, divideHalfUp, fitsP
 import { decimalType, IntegerType, LongType, type DataType, type DecimalType } from "../../columnar/types.ts";
 import type { Value } from "../../columnar/values.ts";
 import type { ScalarFunction } from "../../plan/expr/function-registry.ts";
-import { boundedDecimal, decimalForType } from "../../plan/expr/type-coercion.ts";
+import { boundedDecimal, decimalForType, isFractional } from "../../plan/expr/type-coercion.ts";
 import { arithmeticOverflow, decimalOutOfRange, integralBits } from "../arithmetic-errors.ts";
 import { anyNullable, callSql, checkCount, coerceAll, INTEGER, NUMERIC, resolution, unexpectedInput } from "../signature.ts";
 import { AnalysisError } from "../../base/errors.ts";
@@ -60,8 +60,6 @@ function toWhole(
     },
   };
 }
-
-const isFractional = (type: DataType): boolean => type.kind === "float" || type.kind === "double";
 
 interface ExactNumber {
   readonly unscaled: bigint;

@@ -43,6 +43,7 @@ import {
   UNDO_HEADER,
   UNDO_TOUCHED,
   partitionEntry,
+  rowBytesOf,
   tableAt,
 } from "./store-tables";
 import { dirtyInOrder } from "./dirty-rows";
@@ -86,10 +87,6 @@ const PHASE_DROPS: u32 = 1;
 const PHASE_REMOVES: u32 = 2;
 const PHASE_PUTS: u32 = 3;
 const PHASE_END: u32 = 4;
-
-@inline function rowBytesOf(state: usize): u32 {
-  return load<u32>(load<u32>(state, S_LAYOUT));
-}
 
 /** Remembers what did not fit. Returns what the writer returns. */
 function stopWriting(cursor: usize, bytes: u32): u32 {

@@ -1,7 +1,7 @@
 // Redo of changes: the rows of a change frame (state-frame.ts) are put, removed or dropped, at once or from a queue. The queue takes the frames of
 // many batches and redoes their rows in the order of their chunks: rows all over a large state are waited for once, and a chunk that is not
 // in memory comes back once. Called by change-log.ts and by state/state-store.ts when state is restored.
-import { LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "./memory-layout";
+import { LAYOUT_VAR_COUNT, ROW_HASH, ROW_NEXT, TABLE_BASE, TABLE_INSERTED } from "./memory-layout";
 import { isOverLimit, reclaim } from "./cold-chunk";
 import { heap_alloc, heap_free } from "./memory";
 import { table_find, table_free, table_remove, table_upsert } from "./hash-table";
@@ -24,6 +24,7 @@ import {
   freeIfEmpty,
   partitionEntry,
   partitionOf,
+  rowBytesOf,
   tableOf,
 } from "./store-tables";
 import { store_touch } from "./touch";
@@ -45,10 +46,6 @@ const ENTRY_BYTES: u32 = 8;
 /** Of rows that are sorted to be beside each other, at least. */
 const SORTED_ROWS: u32 = 8;
 const SORTED_LOG2_MAX: u32 = 15;
-
-@inline function rowBytesOf(state: usize): u32 {
-  return load<u32>(load<u32>(state, S_LAYOUT), LAYOUT_ROW_BYTES);
-}
 
 @inline function kindOf(record: usize): u32 {
   return load<u32>(record) & ~RECORD_WITHOUT_NULLS;

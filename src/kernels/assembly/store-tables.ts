@@ -1,6 +1,6 @@
 // Parts of a state store that no other side calls: its structures, the look-up of tables by partition and time bucket, images
 // of rows. Used by state-store.ts and change-log.ts; no kernels.
-import { LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_KEY_NULLS } from "./memory-layout";
+import { LAYOUT_ROW_BYTES, LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_KEY_NULLS } from "./memory-layout";
 import { heap_alloc, heap_free } from "./memory";
 import { table_free, table_new, table_row_count } from "./hash-table";
 import { shapeLike } from "./table-shape";
@@ -57,6 +57,10 @@ export const UNDO_TOUCHED: u32 = 1;
 export const UNDO_REMOVED: u32 = 2;
 /** Only for the change log: the row was removed after its image had been saved already. */
 export const UNDO_REMOVED_LATER: u32 = 3;
+
+@inline export function rowBytesOf(state: usize): u32 {
+  return load<u32>(load<u32>(state, S_LAYOUT), LAYOUT_ROW_BYTES);
+}
 
 @inline export function partitionEntry(state: usize, partition: u32): usize {
   return <usize>load<u32>(state, S_ENTRIES) + P_BYTES * partition;

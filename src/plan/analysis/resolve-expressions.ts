@@ -21,7 +21,7 @@ import {
 import { aliasOf, nullableOf, typeOf } from "../expr/expression-type.ts";
 import type { AggregateFunction, ArgumentInfo, ScalarFunction } from "../expr/function-registry.ts";
 import { prettyName, quotedName, quotedSql, quotedType } from "../expr/sql-text.ts";
-import { canCast, isNumeric } from "../expr/type-coercion.ts";
+import { canCast, isIntegral, isNumeric } from "../expr/type-coercion.ts";
 import { contains, mapChildren } from "../tree.ts";
 import { analysisError, locatedAt, notYet, type AnalysisContext } from "./context.ts";
 import { extractField, resolveName, sameName, type Scope } from "./resolve-names.ts";
@@ -369,7 +369,7 @@ function argumentInfo(resolved: Expression, written: Expression): ArgumentInfo {
 /** Names inside an expression do not show in its text. */
 /** Refused by ANSI, taken without it. */
 function isLegacyCast(from: DataType, to: DataType): boolean {
-  if (to.kind === "binary") return ["byte", "short", "integer", "long"].includes(from.kind);
+  if (to.kind === "binary") return isIntegral(from);
   if (to.kind === "boolean") return from.kind === "date" || from.kind === "timestamp";
   return from.kind === "boolean" && to.kind === "timestamp";
 }

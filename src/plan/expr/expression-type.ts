@@ -1,6 +1,7 @@
 /** Type and nullability of resolved expressions. Used by analysis, optimizer, planner and compiler, on any thread. */
 import { assert } from "../../base/assert.ts";
 import { TimestampType, type DataType, type StructField, type StructType } from "../../columnar/types.ts";
+import { isFractional } from "./type-coercion.ts";
 import type { Alias, Attribute, Cast, Expression, GetField } from "./expression.ts";
 
 /** The type of a resolved expression's value. Unresolved kinds are an internal error. */
@@ -78,7 +79,7 @@ export function nullableOf(expression: Expression): boolean {
 
 /** A cast of a number that may be infinite or none at all. */
 function maybeNoDecimal({ child, to }: Cast): boolean {
-  return typeof to !== "string" && to.kind === "decimal" && ["float", "double"].includes(typeOf(child).kind);
+  return typeof to !== "string" && to.kind === "decimal" && isFractional(typeOf(child));
 }
 
 /** The event-time mark that an expression hands on to the column it defines: attributes, aliases and struct fields carry it. */

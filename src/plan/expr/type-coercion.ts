@@ -32,7 +32,10 @@ export const isNumeric = (type: DataType): boolean => type.kind === "decimal" ||
 export const isAtomic = (type: DataType): boolean =>
   type.kind !== "void" && type.kind !== "array" && type.kind !== "map" && type.kind !== "struct";
 const isDateTime = (type: DataType): boolean => type.kind === "date" || type.kind === "timestamp" || type.kind === "timestamp_ntz";
-const isInterval = (type: DataType): type is IntervalType => type.kind === "day_time_interval" || type.kind === "year_month_interval";
+export const isFractional = (type: DataType): type is { kind: "float" } | { kind: "double" } =>
+  type.kind === "float" || type.kind === "double";
+export const isInterval = (type: DataType): type is IntervalType =>
+  type.kind === "day_time_interval" || type.kind === "year_month_interval";
 
 /** True if the type has an order (`<`, min, sort). Maps have none. */
 export function isOrderable(type: DataType): boolean {

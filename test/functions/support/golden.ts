@@ -1,6 +1,8 @@
 /** Reads Spark's recorded SQL results (`shared/spark-sql-tests`): statements with their expected rows or error. */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { formatInterval } from "../../../src/columnar/interval.ts";
+import { DayTimeIntervalType, type IntervalType, YearMonthIntervalType } from "../../../src/columnar/types.ts";
 
 const folder = fileURLToPath(new URL("../../../../shared/spark-sql-tests/", import.meta.url));
 
@@ -32,4 +34,12 @@ export function goldenCases(file: string): GoldenCase[] {
         error: parsed && { condition: parsed.errorClass, parameters: parsed.messageParameters ?? {} },
       };
     });
+}
+
+/** An interval in Hive's form, as the recordings have it: `1-2`, `1 02:03:04.500000000`. */
+export function hiveInterval(value: bigint | number, kind: IntervalType["kind"]): string {
+  const [, body] = /'(.*)'/.exec(formatInterval(value, kind === "day_time_interval" ? DayTimeIntervalType : YearMonthIntervalType))!;
+  if (kind === "year_month_interval") return body!;
+  const [whole, fraction = ""] = body!.split(".") as [string, string?];
+  return `${whole}.${fraction.padEnd(9, "0")}`;
 }

@@ -1,7 +1,7 @@
 /** Runs one recorded statement with frames and workers, and says whether the answer is the recorded one. */
 import { MillraceError } from "../../../src/base/errors.ts";
 import { decodeColumnBatch, encodeColumnBatch } from "../../../src/columnar/column-batch.ts";
-import { formatDayTime, formatValue, formatYearMonth } from "../../../src/columnar/format.ts";
+import { formatValue } from "../../../src/columnar/format.ts";
 import { LongType, structField, structType, type DataType, type StructType } from "../../../src/columnar/types.ts";
 import type { Value } from "../../../src/columnar/values.ts";
 import { LocalExecutor } from "../../../src/api/local-executor.ts";
@@ -13,7 +13,7 @@ import { contains, mapExpressions, transformPlanUp, transformUp } from "../../..
 import type { AnalysisContext } from "../../../src/plan/analysis/analyzer.ts";
 import { parseSchema, parseSelectItems } from "../../../src/sql/parser.ts";
 import { Column, functions as F } from "../../../src/index.ts";
-import type { GoldenCase } from "../../functions/support/golden.ts";
+import { type GoldenCase, hiveInterval } from "../../functions/support/golden.ts";
 import {
   OutOfScope,
   readStatement,
@@ -289,11 +289,8 @@ function hiveText(value: Value, type: DataType, zone: string, isNested: boolean)
     case "map":
       return `{${(value as readonly [Value, Value][]).map(([key, entry]) => `${nested(key, type.keyType)}:${nested(entry, type.valueType)}`).join(",")}}`;
     case "year_month_interval":
-      return formatYearMonth(value as number);
-    case "day_time_interval": {
-      const [whole, fraction = ""] = formatDayTime(value as bigint).split(".") as [string, string?];
-      return `${whole}.${fraction.padEnd(9, "0")}`;
-    }
+    case "day_time_interval":
+      return hiveInterval(value as bigint | number, type.kind);
     default:
       return formatValue(value, type, zone);
   }
