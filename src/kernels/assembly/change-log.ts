@@ -162,10 +162,10 @@ function writePuts(state: usize, cursor: usize): u32 {
           if (isOverLimit()) reclaim();
           chunk = inMemory(table, chunkOf(table, hash));
         }
-        if (index == 0) {
-          if (touchesChunks(table)) touchChunk(chunk, rowBytes);
-          index = dirtyInOrder(chunk);
-        }
+        if (index == 0 && touchesChunks(table)) touchChunk(chunk, rowBytes);
+        // Also in the middle: a chunk that has left memory since may have come back as it was before the walk.
+        const first = dirtyInOrder(chunk);
+        if (index == 0) index = first;
         while (index != 0) {
           const row = rowsOf(chunk) + (index - 1) * rowBytes;
           if (!(load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE)) {
