@@ -211,7 +211,7 @@ test("state-metadata lists the operators with Spark's columns", async () => {
     ["stateStoreName", "default"],
     ["numPartitions", 5],
     ["minBatchId", 0n],
-    ["operatorProperties", ""],
+    ["operatorProperties", null],
   ]);
 });
 
@@ -219,23 +219,37 @@ test.each([
   [{}, "STDS_REQUIRED_OPTION_UNSPECIFIED", "path"],
   [{ path: "/nowhere" }, "NO_CHECKPOINT", "/nowhere"],
   [{ operatorId: 1 }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "it has 0 (stateStoreSave)"],
-  [{ operatorId: -1 }, "DATA_SOURCE_OPTION_INVALID", "operatorId"],
+  [{ operatorId: -1 }, "STDS_INVALID_OPTION_VALUE.IS_NEGATIVE", "operatorId"],
+  [{ batchId: -1 }, "STDS_INVALID_OPTION_VALUE.IS_NEGATIVE", "batchId"],
+  [{ batchId: "x" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "batchId"],
+  [{ storeName: "" }, "STDS_INVALID_OPTION_VALUE.IS_EMPTY", "storeName"],
+  [{ joinSide: "middle" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "left, right, none"],
+  [{ flattenCollectionTypes: "x" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "flattenCollectionTypes"],
   [{ storeName: "left" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "storeName"],
   [{ joinSide: "left" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "joinSide"],
-  [{ joinSide: "left", storeName: "x" }, "STDS_CONFLICT_OPTIONS", "'joinSide', 'storeName'"],
+  [{ joinSide: "left", storeName: "x" }, "STDS_CONFLICT_OPTIONS", "['joinSide', 'storeName']"],
   [{ stateVarName: "x" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "transformWithState"],
   [{ readRegisteredTimers: true }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "transformWithState"],
-  [{ batchId: 99 }, "CHECKPOINT_BATCH_NOT_RETAINED", "99"],
+  [{ stateVarName: "x", readRegisteredTimers: true }, "STDS_CONFLICT_OPTIONS", "'readRegisteredTimers', 'stateVarName'"],
+  [{ batchId: 99 }, "STDS_COMMITTED_BATCH_UNAVAILABLE", "Batch 99 is not among those that are kept, 0 to "],
+  [{ readChangeFeed: true, changeStartBatchId: 0, changeEndBatchId: 99 }, "STDS_COMMITTED_BATCH_UNAVAILABLE", "99"],
   [{ readChangeFeed: true }, "STDS_REQUIRED_OPTION_UNSPECIFIED", "changeStartBatchId"],
-  [{ readChangeFeed: true, changeStartBatchId: 0, batchId: 1 }, "STDS_CONFLICT_OPTIONS", "'readChangeFeed', 'batchId'"],
+  [{ readChangeFeed: true, changeStartBatchId: 0, batchId: 1 }, "STDS_CONFLICT_OPTIONS", "'batchId', 'readChangeFeed'"],
   [
     { readChangeFeed: true, changeStartBatchId: 3, changeEndBatchId: 2 },
     "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE",
     "before changeStartBatchId",
   ],
   [{ changeEndBatchId: 2 }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "readChangeFeed"],
+  [
+    { readChangeFeed: true, changeStartBatchId: 0, snapshotPartitionId: 1 },
+    "STDS_CONFLICT_OPTIONS",
+    "'snapshotPartitionId', 'readChangeFeed'",
+  ],
   [{ snapshotStartBatchId: 1 }, "STDS_REQUIRED_OPTION_UNSPECIFIED", "snapshotPartitionId"],
   [{ snapshotStartBatchId: 1, snapshotPartitionId: 0 }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "snapshotStartBatchId"],
+  [{ snapshotStartBatchId: 1, snapshotPartitionId: -1 }, "STDS_INVALID_OPTION_VALUE.IS_NEGATIVE", "snapshotPartitionId"],
+  [{ internalOnlyReadAllColumnFamilies: true }, "DATA_SOURCE_OPTION_UNKNOWN", "internalOnlyReadAllColumnFamilies"],
   [{ bachId: 1 }, "DATA_SOURCE_OPTION_UNKNOWN", "batchId"],
 ] as const)("options %j: %s", async (options, condition, message) => {
   const isAboutPath = Object.keys(options).length === 0 || "path" in options;
@@ -247,4 +261,34 @@ test.each([
   );
   expect(error?.condition).toBe(condition);
   expect(error?.message).toContain(message);
+});
+
+test("options with the values that they have anyway change nothing", async () => {
+  const options = {
+    operatorId: 0,
+    storeName: "default",
+    joinSide: "none",
+    readChangeFeed: false,
+    readRegisteredTimers: false,
+    flattenCollectionTypes: false,
+  };
+  expect(await readState(spark(), directories[0]!, options)).toEqual(await readState(spark(), directories[0]!));
+});
+
+test.each(["statestore", "state-metadata"])("%s: no other schema, one checkpoint, no stream, no writing", async (format) => {
+  const path = directories[0]!;
+  const reader = () => spark().read.format(format);
+  const unsupported = { condition: "USER_SPECIFIED_SCHEMA_UNSUPPORTED" };
+  await expect(reader().schema("key STRING").load(path).count()).rejects.toMatchObject(unsupported);
+  const several = { condition: "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", messageParameters: { optionName: "path" } };
+  await expect(reader().load(path, path).count()).rejects.toMatchObject(several);
+  const stream = spark().readStream.format(format).load(path).writeStream.format("noop").option("checkpointLocation", checkpoint());
+  await expect(stream.start()).rejects.toMatchObject({ condition: "DATA_SOURCE_UNSUPPORTED" });
+  await expect(spark().range(1).write.format(format).save(path)).rejects.toMatchObject({ condition: "DATA_SOURCE_UNSUPPORTED" });
+});
+
+test("state-metadata as of a batch", async () => {
+  const read = (batchId: number) => spark().read.format("state-metadata").option("batchId", batchId).load(directories[1]!).collect();
+  expect(await read(1)).toEqual(await spark().read.format("state-metadata").load(directories[1]!).collect());
+  await expect(read(99)).rejects.toMatchObject({ condition: "STDS_COMMITTED_BATCH_UNAVAILABLE" });
 });

@@ -209,6 +209,7 @@ describe("a damaged checkpoint", () => {
     ["commits", /CHECKPOINT/],
     ["state/changes", /CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED|STATE_CHANGE_FILE_CORRUPT/],
     ["operators", /CHECKPOINT|STATE_METADATA_CORRUPT/],
+    ["sources/0", /DATA_SOURCE_LOG_MALFORMED/],
   ];
   test.each(files.flatMap(([folder, condition]) => damages.map(([what, damage]) => ({ folder, what, condition, damage }))))(
     "$folder: $what",
@@ -225,6 +226,7 @@ describe("a damaged checkpoint", () => {
       );
       expect(error?.cause?.condition ?? error?.condition).toMatch(condition);
       expect(error?.message).toContain(path.slice(directory.length));
+      expect(error?.message).toContain("millrace checkpoint restore");
       writeFileSync(path, content);
       await expectExactContinuation();
     },
