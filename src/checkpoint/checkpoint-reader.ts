@@ -31,6 +31,8 @@ export class CheckpointReader {
 
   /** Throws `NO_CHECKPOINT` where there is none, `STREAMING_CHECKPOINT_MISSING_METADATA_FILE`, and what `readQueryId` throws. */
   static async open(ports: Ports, path: string): Promise<CheckpointReader> {
+    const stat = await ports.files.stat(path);
+    if (!stat?.isDirectory) throw new CheckpointError("NO_CHECKPOINT", { path });
     const queryId = await readQueryId(ports.files, path);
     if (queryId !== null) return new CheckpointReader(ports, path, queryId);
     const logs = [...(await ports.files.list(`${path}/offsets`)), ...(await ports.files.list(`${path}/commits`))];

@@ -10,6 +10,7 @@ import { parseStateSchema } from "../state/state-metadata.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
 import type { BatchFiles, CommitRecord } from "./commit-log.ts";
 import { damagedFile } from "./log-file.ts";
+import { isSchemaName } from "./operator-metadata.ts";
 
 export interface CheckpointProblem {
   /** Relative to the checkpoint. */
@@ -61,7 +62,7 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
     await attempt(`commits/${newestCommit}`, () => {
       throw damagedFile(`${path}/commits/${newestCommit}`, 0, `the batch is committed, but offsets/${newestCommit} is missing`);
     });
-  const operatorFiles = await reader.filesIn("operators");
+  const operatorFiles = (await reader.filesIn("operators")).filter(({ name }) => isSchemaName(name));
   // Without state, asynchronous progress tracking leaves batches out.
   if (operatorFiles.length > 0) {
     for (const name of await missingRecords(reader))
@@ -118,7 +119,7 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
   }
   let sourceLogFiles = 0;
   for (const source of await reader.sourceDirectories()) {
-    const files = await reader.filesIn(`sources/${source}`);
+    const files = (await reader.filesIn(`sources/${source}`)).filter(({ name }) => /^\d+(\.compact)?$/.test(name));
     const hole = missingEntry(files.map(({ name }) => name));
     if (hole !== null) {
       const file = `sources/${source}/${hole}`;

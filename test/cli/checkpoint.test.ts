@@ -245,9 +245,12 @@ test("a checkpoint without its metadata is not taken for none, and damaged metad
 
 test("without a checkpoint there is nothing to inspect or verify", async () => {
   for (const command of ["inspect", "verify"]) {
-    const { code, stderr } = await millrace(["checkpoint", command, temporaryDirectory()]);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^\[NO_CHECKPOINT\]/);
+    const file = join(whole, "metadata");
+    for (const path of [temporaryDirectory(), "/nowhere", file, join(file, "below")]) {
+      const { code, stderr } = await millrace(["checkpoint", command, path]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^\[NO_CHECKPOINT\]/);
+    }
   }
 });
 

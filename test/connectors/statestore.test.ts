@@ -176,6 +176,37 @@ test("windows come and go: the change feed leads from the state of one batch to 
   }
 });
 
+test("every batch that is kept can be read, and the feed begins with the oldest of them", async () => {
+  const path = checkpoint();
+  const input = memoryStream(spark(), "k STRING");
+  const batches = 12;
+  const steps: Step[] = [];
+  for (let batch = 0; batch < batches; batch++) steps.push(addData(input, ["ab"[batch % 2]!], ["c"]), processAllAvailable());
+  const conf = { "spark.sql.streaming.minBatchesToRetain": "2" };
+  const frame = input.toDF().groupBy("k").agg(count("*"));
+  await testStream(frame, { outputMode: "update", conf }, startStream({ checkpointLocation: path }), ...steps);
+  const kept = (await (await CheckpointReader.open(nodePorts(), path)).commits.list()) as number[];
+  expect(kept[0]).toBeGreaterThan(5);
+  for (const batchId of kept) {
+    const odd = text({ count: BigInt((batchId + 1) >> 1) });
+    const even = text({ count: BigInt((batchId + 2) >> 1) });
+    const expected = { [text({ k: "a" })]: even, [text({ k: "b" })]: odd, [text({ k: "c" })]: text({ count: BigInt(batchId + 1) }) };
+    expect(Object.fromEntries(await readState(spark(), path, { batchId })), `batch ${batchId}`).toEqual(expected);
+  }
+  const changes = await readChanges(spark(), path, kept[0]!, batches - 1);
+  expect(changes.map(({ batch_id, key, value }) => text([Number(batch_id), key, value])).sort()).toEqual(
+    kept
+      .flatMap((batchId) => [
+        text([batchId, { k: "ab"[batchId % 2] }, { count: BigInt((batchId >> 1) + 1) }]),
+        text([batchId, { k: "c" }, { count: BigInt(batchId + 1) }]),
+      ])
+      .sort(),
+  );
+  await expect(readChanges(spark(), path, kept[0]! - 1, batches - 1)).rejects.toMatchObject({
+    condition: "STDS_COMMITTED_BATCH_UNAVAILABLE",
+  });
+});
+
 test("only the columns that are asked for are read; filters and aggregates work", async () => {
   const path = directories[0]!;
   const table = spark().read.format("statestore").load(path);

@@ -39,7 +39,6 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "state is lost without consent": ["agreement.losses.length > 0 && !mayLose", "false"],
   },
   "checkpoint/rollback-checkpoint.js": {
-    "a prepared record stays": ["if (isPreparedName(", "if (false && isPreparedName("],
     "the oldest batch goes first": [".sort((a, b) => b - a)", ".sort((a, b) => a - b)"],
     "offsets go before their commit": ["await commits.remove(id);", "await offsets.remove(id);"],
     "whether the state is there is not asked": ["await checkpoint.stateStart(batchId);", ""],

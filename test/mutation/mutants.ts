@@ -39,7 +39,7 @@ export const PROTOCOL_FILES = {
   "connectors/file/sink-manifest.js": ["connectors/file-sink"],
   "connectors/memory/memory-sink.js": ["connectors/memory"],
   "connectors/rate/rate-source.js": ["connectors/rate"],
-  "coordinator/async-progress.js": ["stream/async-progress"],
+  "coordinator/async-progress.js": ["coordinator/async-progress", "stream/async-progress"],
   "coordinator/background-snapshots.js": ["coordinator/background-snapshots"],
   "coordinator/batch-decision.js": ["coordinator/batch-decision"],
   "coordinator/batch-execution.js": [
@@ -55,7 +55,7 @@ export const PROTOCOL_FILES = {
   "coordinator/stage-runner.js": ["sim/power-loss-states"],
   "state/chunk-loader.js": ["state/chunk-store", "state/cold-chunks"],
   "state/chunk-stager.js": ["state/chunk-store"],
-  "state/chunk-value.js": ["state/chunk-store", "state/cold-chunks"],
+  "state/chunk-value.js": ["state/chunk-value"],
   "state/chunk-writer.js": ["state/chunk-store"],
   "state/cold-chunks.js": ["state/cold-chunks", "state/chunk-store", "sim/cold-chunks"],
   "state/frame-migration.js": ["state/frame-migration"],

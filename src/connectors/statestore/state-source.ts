@@ -138,14 +138,17 @@ async function stateFiles(reader: CheckpointReader, record: CommitRecord, snapsh
   return { snapshot, changes: changes.filter(({ batchId }) => snapshot === null || batchId > snapshot.batchId) };
 }
 
-/** The state before batch `from`, and what the batches from there on changed: each record lists its own batch's files. */
+/**
+ * The state before batch `from`, and what the batches from there on changed: each record lists its own batch's files, and those that the state before it
+ * consists of.
+ */
 async function feedFiles(reader: CheckpointReader, from: number, to: number): Promise<StateFiles> {
   if (from > to) throw invalidOption("changeEndBatchId", `it is batch ${to}, before changeStartBatchId (${from})`);
-  const before = from === 0 ? { snapshot: null, changes: [] } : await stateFiles(reader, await committedRecord(reader, from - 1), null);
-  const changes: BatchFiles[] = [];
+  const { snapshot, changes } = await stateFiles(reader, await committedRecord(reader, from), null);
+  const own: BatchFiles[] = [];
   for (let batchId = from; batchId <= to; batchId++) {
     const record = await committedRecord(reader, batchId);
-    changes.push(...record.changes.filter((entry) => entry.batchId === batchId));
+    own.push(...record.changes.filter((entry) => entry.batchId === batchId));
   }
-  return { snapshot: before.snapshot, changes: [...before.changes, ...changes] };
+  return { snapshot, changes: [...changes.filter(({ batchId }) => batchId < from), ...own] };
 }
