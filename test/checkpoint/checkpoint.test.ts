@@ -74,6 +74,42 @@ test("of twenty concurrent starts exactly one wins, the others fail at once", as
   await winners[0]!.value.close();
 });
 
+test("who is overtaken while a record gets its name hears that, and not what became of the file", async () => {
+  const files = new MemoryFileSystem();
+  const owner = await Checkpoint.open(testPorts(files), "/checkpoint");
+  files.link = async (from) => {
+    await files.remove(`/checkpoint/epoch/${owner.epoch}`);
+    throw Object.assign(new Error(`ENOENT: ${from}`), { code: "ENOENT", syscall: "link" });
+  };
+  await expect(owner.addOffsets(offsetsOf(0))).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
+});
+
+test("files made ready for a batch become its records, or go with the end of the run; those of a dead run are swept", async () => {
+  const files = new MemoryFileSystem();
+  const hidden = () => files.paths().filter((path) => /\/(offsets|commits)\/\./.test(path));
+  const first = await Checkpoint.open(testPorts(files), "/checkpoint");
+  await runBatch(first, 0);
+  first.makeReady({ batchId: 1, attempt: "a1" });
+  expect(hidden()).toHaveLength(2);
+  await runBatch(first, 1);
+  expect(hidden()).toEqual([]);
+  first.makeReady({ batchId: 2, attempt: "a2" });
+  await first.close();
+  expect(hidden()).toEqual([]);
+
+  const second = await Checkpoint.open(testPorts(files), "/checkpoint");
+  await runBatch(second, 2);
+  second.makeReady({ batchId: 3, attempt: "dead" });
+  expect(hidden()).toHaveLength(2);
+  files.restart();
+  const third = await Checkpoint.open(testPorts(files), "/checkpoint");
+  expect(await third.adoptable(3, "dead")).toBeNull();
+  await runBatch(third, 3);
+  await third.close();
+  expect(hidden()).toEqual([]);
+  expect(await third.offsets.list()).toEqual([0, 1, 2, 3]);
+});
+
 test("an owner that was overtaken publishes nothing", async () => {
   const files = new MemoryFileSystem();
   const zombie = await Checkpoint.open(testPorts(files), "/checkpoint");
