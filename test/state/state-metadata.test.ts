@@ -41,7 +41,7 @@ describe("state metadata", () => {
   test.each([
     ["its checksum is wrong", sealText('{"version":1,"operators":[]}').replace('"version":1', '"version":2')],
     ["it lists no operators", sealText('{"version":1}')],
-    ["its version is 0, not 1", sealText('{"version":0,"operators":[]}')],
+    ["its version is 0, not 1 or 2", sealText('{"version":0,"operators":[]}')],
     ["its checksum is missing", '{"version":1,"operators":[]}'],
   ])("refuses: %s", (reason, text) => {
     expect(() => parseStateSchema(text, "/c/operators/state")).toThrow(
@@ -50,7 +50,7 @@ describe("state metadata", () => {
   });
 
   test("a schema of a version to come is not damaged", () => {
-    expect(() => parseStateSchema(sealText('{"version":2,"operators":{}}'), "/c/operators/state")).toThrow(
+    expect(() => parseStateSchema(sealText('{"version":3,"operators":{}}'), "/c/operators/state")).toThrow(
       expect.objectContaining({ condition: "UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION" }),
     );
   });
