@@ -10,7 +10,7 @@ import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import { simpleString } from "../columnar/types.ts";
 import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
 import type { StateOperatorMetadata } from "../state/state-metadata.ts";
-import { pairAggregates, startText, typesText } from "../state/state-migration.ts";
+import { pairAggregates, pairProblem, startText, typesText } from "../state/state-migration.ts";
 import { refuseState } from "./async-progress-options.ts";
 import type { QueryHandle, StartRequest } from "./executor.ts";
 import type { LocalExecutor } from "./local-executor.ts";
@@ -38,8 +38,8 @@ export interface OperatorComparison {
 export interface AggregateComparison {
   readonly stored: string | null;
   readonly wanted: string | null;
-  readonly fate: "kept" | "widened" | "new" | "lost";
-  /** Types of its state; for a new one what it begins with in groups that exist. */
+  readonly fate: "kept" | "widened" | "new" | "lost" | "refused";
+  /** Types of its state; for a new one what it begins with in groups that exist, for one that is refused the reason. */
   readonly detail: string;
 }
 
@@ -123,21 +123,26 @@ function compareOperators(stored: readonly StateOperatorMetadata[], wanted: read
   const ids = [...new Set([...stored, ...wanted].map(({ operatorId }) => operatorId))].sort((a, b) => a - b);
   return ids.map((operatorId) => {
     const [before, now] = [stored, wanted].map((operators) => operators.find((operator) => operator.operatorId === operatorId));
+    const keys = compareFields(before?.layout.keys ?? [], now?.layout.keys ?? []);
+    const hasKeys = keys.every((key) => key.stored === key.wanted);
     return {
       operatorId,
       stored: before?.operatorName ?? null,
       wanted: now?.operatorName ?? null,
-      keys: compareFields(before?.layout.keys ?? [], now?.layout.keys ?? []),
+      keys,
       values: compareFields(before?.layout.values ?? [], now?.layout.values ?? []),
-      aggregates: before && now ? compareAggregates(before.layout, now.layout) : [],
+      aggregates: before && now ? compareAggregates(before.layout, now.layout, hasKeys) : [],
     };
   });
 }
 
-function compareAggregates(stored: RowLayout, wanted: RowLayout): AggregateComparison[] {
-  return pairAggregates(stored, wanted).map(({ stored: before, wanted: now }): AggregateComparison => {
+function compareAggregates(stored: RowLayout, wanted: RowLayout, hasKeys: boolean): AggregateComparison[] {
+  return pairAggregates(stored, wanted).map((pair): AggregateComparison => {
+    const { stored: before, wanted: now } = pair;
     if (before === null) return { stored: null, wanted: now!.call, fate: "new", detail: startText(now!, wanted) };
     if (now === null) return { stored: before.call, wanted: null, fate: "lost", detail: typesText(before, stored) };
+    const problem = hasKeys ? pairProblem(pair, stored, wanted) : "under other keys there is no state";
+    if (problem !== null) return { stored: before.call, wanted: now.call, fate: "refused", detail: problem };
     const [was, is] = [typesText(before, stored), typesText(now, wanted)];
     return { stored: before.call, wanted: now.call, fate: was === is ? "kept" : "widened", detail: was === is ? is : `${was} to ${is}` };
   });

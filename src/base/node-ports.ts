@@ -116,7 +116,7 @@ class NodeFileSystem implements FileSystem {
     try {
       return toFileStat(path, await statAsync(path));
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isMissing(error) || (error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
       throw error;
     }
   }

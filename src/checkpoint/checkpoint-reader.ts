@@ -10,6 +10,7 @@ import { type BatchFiles, commitLog, type CommitLog, type CommitRecord, decodeCh
 import { batchIdsAmong } from "./metadata-log.ts";
 import { offsetLog, type OffsetLog } from "./offset-log.ts";
 import { currentChain, readSchemas } from "./operator-metadata.ts";
+import { damagedFile } from "./log-file.ts";
 import { readQueryId } from "./query-metadata.ts";
 
 export class CheckpointReader {
@@ -28,19 +29,27 @@ export class CheckpointReader {
     this.commits = commitLog(ports.files, writer, path, queryId);
   }
 
-  /** Throws `NO_CHECKPOINT` where there is none, and what `readQueryId` throws. */
+  /** Throws `NO_CHECKPOINT` where there is none, `STREAMING_CHECKPOINT_MISSING_METADATA_FILE`, and what `readQueryId` throws. */
   static async open(ports: Ports, path: string): Promise<CheckpointReader> {
+    const stat = await ports.files.stat(path);
+    if (!stat?.isDirectory) throw new CheckpointError("NO_CHECKPOINT", { path });
     const queryId = await readQueryId(ports.files, path);
-    if (queryId === null) throw new CheckpointError("NO_CHECKPOINT", { path });
-    return new CheckpointReader(ports, path, queryId);
+    if (queryId !== null) return new CheckpointReader(ports, path, queryId);
+    const logs = [...(await ports.files.list(`${path}/offsets`)), ...(await ports.files.list(`${path}/commits`))];
+    if (batchIdsAmong(logs).length > 0)
+      throw new CheckpointError("STREAMING_CHECKPOINT_MISSING_METADATA_FILE", { checkpointLocation: path });
+    throw new CheckpointError("NO_CHECKPOINT", { path });
   }
 
   /** The newest start: its number and who made it; null for a checkpoint without. */
-  async newestEpoch(): Promise<{ readonly epoch: number; readonly owner: ProcessIdentity } | null> {
-    const newest = batchIdsAmong(await this.#files.list(`${this.path}/epoch`)).at(-1);
-    if (newest === undefined) return null;
-    const text = Buffer.from(await this.#files.readFile(`${this.path}/epoch/${newest}`)).toString("utf8");
-    return JSON.parse(text) as { epoch: number; owner: ProcessIdentity };
+  async newestEpoch(): Promise<Epoch | null> {
+    for (;;) {
+      const newest = batchIdsAmong(await this.#files.list(`${this.path}/epoch`)).at(-1);
+      if (newest === undefined) return null;
+      const text = await this.text(`epoch/${newest}`);
+      // Null: a start has made the next one.
+      if (text !== null) return parseEpoch(text, `${this.path}/epoch/${newest}`, newest);
+    }
   }
 
   /** Change files that a record counts on, those in its index files included. An index file that is gone lists none. */
@@ -88,8 +97,29 @@ export class CheckpointReader {
 
   /** The text of a file of the checkpoint, or null. */
   async text(name: string): Promise<string | null> {
-    const path = `${this.path}/${name}`;
-    if ((await this.#files.stat(path)) === undefined) return null;
-    return Buffer.from(await this.#files.readFile(path)).toString("utf8");
+    try {
+      return Buffer.from(await this.#files.readFile(`${this.path}/${name}`)).toString("utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw error;
+    }
   }
+}
+
+interface Epoch {
+  readonly epoch: number;
+  readonly owner: ProcessIdentity;
+}
+
+/** Only its name counts for anybody who starts. */
+function parseEpoch(text: string, fileName: string, epoch: number): Epoch {
+  let found: Partial<Epoch> | null;
+  try {
+    found = JSON.parse(text) as Partial<Epoch> | null;
+  } catch (cause) {
+    throw damagedFile(fileName, 0, `it is not JSON: ${(cause as Error).message}`);
+  }
+  if (found?.epoch !== epoch || typeof found.owner?.pid !== "number")
+    throw damagedFile(fileName, 0, "it does not name an epoch and its owner");
+  return found as Epoch;
 }

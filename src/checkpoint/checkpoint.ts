@@ -208,7 +208,7 @@ export class Checkpoint {
   async attemptFailed(batchId: number, attempt: string): Promise<void> {
     const prepared = `${this.path}/commits/${preparedName(batchId, attempt)}`;
     // Not snapshots: one may be on its way, and no attempt leaves any.
-    const changes = (await this.#files.list(`${this.path}/${CHANGES_DIRECTORY}`)).map((file) => file.path);
+    const changes = await stateFilesIn(this.#files, `${this.path}/${CHANGES_DIRECTORY}`);
     this.#sweepCandidates = [...new Set([...this.#sweepCandidates, prepared, ...changes])];
   }
 
@@ -319,14 +319,19 @@ interface Opened {
 async function listState(files: FileSystem, path: string): Promise<{ readonly files: readonly string[]; readonly hasFiles: boolean }> {
   const swept = [CHANGES_DIRECTORY, SNAPSHOTS_DIRECTORY, INDEX_DIRECTORY].map((directory) => `${path}/${directory}`);
   const found: string[] = [];
-  for (const directory of swept) found.push(...(await files.list(directory)).map((file) => file.path));
+  for (const directory of swept) found.push(...(await stateFilesIn(files, directory)));
   let hasFiles = found.length > 0;
   for (const child of await files.list(`${path}/state`)) {
-    if (swept.includes(child.path)) continue;
+    if (!child.isDirectory || swept.includes(child.path)) continue;
     const inside = (await files.list(child.path)).filter((file) => !isLeftover(file.path));
     hasFiles ||= inside.length !== 1 || !inside[0]!.path.endsWith("/metadata");
   }
   return { files: found, hasFiles };
+}
+
+/** Paths of files that a runner has written, listed or not: their names begin with a batch. Whatever else lies there is somebody else's. */
+async function stateFilesIn(files: FileSystem, directory: string): Promise<readonly string[]> {
+  return (await files.list(directory)).map(({ path }) => path).filter((path) => /\/\d[^/]*$/.test(path));
 }
 
 function isLeftover(path: string): boolean {

@@ -2,6 +2,8 @@
  * Copies a checkpoint as of its newest committed batch, also while its query runs: `millrace checkpoint backup` and `restore`. The copy is a
  * checkpoint itself: whole, checked, durable, or not there at all. Main thread.
  */
+import { dirname } from "node:path";
+import { makeDurableDirectory } from "../base/durable-directory.ts";
 import { CheckpointError } from "../base/errors.ts";
 import type { FileSystem, Ports } from "../base/ports.ts";
 import { TEMPORARY_SUFFIX } from "./atomic-file.ts";
@@ -24,22 +26,31 @@ const PIECE_BYTES = 1 << 20;
 
 /**
  * Copies the checkpoint `from` to `to`, a directory that does not exist or is empty (both absolute). Throws a `CheckpointError`:
- * `NO_CHECKPOINT`, `CHECKPOINT_NOTHING_COMMITTED`, `CHECKPOINT_TARGET_NOT_EMPTY`, and what the checks of the copy find.
+ * `NO_CHECKPOINT`, `CHECKPOINT_NOTHING_COMMITTED`, `CHECKPOINT_TARGET_NOT_EMPTY`, `CHECKPOINT_COPY_FAILED`, and what the checks of the copy find.
  */
 export async function copyCheckpoint(ports: Ports, from: string, to: string): Promise<CheckpointCopy> {
   const { files, random } = ports;
-  if ((await files.list(to)).length > 0) throw new CheckpointError("CHECKPOINT_TARGET_NOT_EMPTY", { path: to });
+  await CheckpointReader.open(ports, from);
+  const existing = await files.stat(to);
+  const isTaken = existing !== undefined && !(existing.isDirectory && (await files.list(to)).length === 0);
+  if (isTaken) throw new CheckpointError("CHECKPOINT_TARGET_NOT_EMPTY", { path: to });
   for (let tries = 1; ; tries++) {
     const unfinished = `${to}.${random.uuid()}${TEMPORARY_SUFFIX}`;
+    let place = unfinished;
     try {
+      await makeDurableDirectory(files, dirname(to));
       const copy = await copyOnce(ports, from, unfinished);
       await files.rename(unfinished, to);
-      await files.syncDirectory(parentOf(to));
+      place = to;
+      await files.syncDirectory(dirname(to));
       return { ...copy, path: to };
     } catch (error) {
-      await files.remove(unfinished);
-      const isGone = (error as NodeJS.ErrnoException).code === "ENOENT";
-      if (!isGone || tries === TRIES_MAX) throw error;
+      await files.remove(place).catch(() => undefined);
+      const { code, path = "", syscall } = error as NodeJS.ErrnoException;
+      const isPurged = code === "ENOENT" && path.startsWith(`${from}/`);
+      if (isPurged && tries < TRIES_MAX) continue;
+      if (syscall === undefined) throw error;
+      throw new CheckpointError("CHECKPOINT_COPY_FAILED", { path: to, reason: (error as Error).message }, { cause: error });
     }
   }
 }

@@ -48,7 +48,7 @@ export interface AgreedState {
  * `STREAMING_STATEFUL_OPERATOR_MISSING_STATE_DIRECTORY` when batches have run without any state.
  */
 export async function agreeOnLayouts({ log, wanted, path, isNew, committedSchema, mayLose }: LayoutRequest): Promise<AgreedState> {
-  if (isNew) for (const name of await log.list()) if (FILE.test(name)) await log.remove(name);
+  if (isNew) for (const name of await log.list()) if (isSchemaName(name)) await log.remove(name);
   const known = await readSchemas(await log.list(), (name) => log.read(name), path);
   if (known.length === 0) {
     if (!isNew && wanted.length > 0) throw withoutState(wanted);
@@ -71,6 +71,9 @@ export async function agreeOnLayouts({ log, wanted, path, isNew, committedSchema
   return { layouts, schemas: [...chain, next] };
 }
 
+/** Whether a file in `operators/` is a schema. */
+export const isSchemaName = (name: string): boolean => FILE.test(name);
+
 /** Every schema of a checkpoint, in no particular order. `names`: the files in `operators/`. */
 export async function readSchemas(
   names: readonly string[],
@@ -79,7 +82,7 @@ export async function readSchemas(
 ): Promise<readonly StateSchema[]> {
   const schemas: StateSchema[] = [];
   for (const name of names) {
-    if (!FILE.test(name)) continue;
+    if (!isSchemaName(name)) continue;
     const text = await read(name);
     if (text !== null) schemas.push(parseStateSchema(text, `${path}/operators/${name}`));
   }

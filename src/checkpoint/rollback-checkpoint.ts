@@ -1,12 +1,11 @@
 /**
  * Takes a checkpoint back to an earlier batch: `millrace checkpoint rollback`. Only records are removed, newest first, and every step leaves a
- * checkpoint that a query can continue; state files that nobody lists any more are swept by the next start. Main thread.
+ * checkpoint that a query can continue; state files that nobody lists any more, and records that were only prepared, are swept by the next start. Main thread.
  */
 import { CheckpointError } from "../base/errors.ts";
 import type { Ports } from "../base/ports.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
-import { isPreparedName } from "./commit-log.ts";
 
 /**
  * Makes `batchId` the newest batch of the checkpoint in the absolute directory `path`; returns the batches that it forgot, newest first. Throws a
@@ -32,9 +31,6 @@ export async function rollbackCheckpoint(ports: Ports, path: string, batchId: nu
     const forgotten = [...new Set([...inventory.commitBatches, ...inventory.offsetBatches])]
       .filter((id) => id > batchId)
       .sort((a, b) => b - a);
-    for (const { path: file } of await ports.files.list(commits.directory)) {
-      if (isPreparedName(file.slice(commits.directory.length + 1))) await ports.files.remove(file);
-    }
     for (const id of forgotten) {
       // In this order, and each durable: a commit without its offsets would be a damaged checkpoint.
       await commits.remove(id);

@@ -4,11 +4,13 @@
  */
 import { MillraceError, newerFile } from "../base/errors.ts";
 import type { FileSystem, Ports, SyncFile } from "../base/ports.ts";
+import { unsealText } from "../base/sealed-text.ts";
 import { checkStateFile } from "../state/state-file-check.ts";
 import { parseStateSchema } from "../state/state-metadata.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
 import type { BatchFiles, CommitRecord } from "./commit-log.ts";
 import { damagedFile } from "./log-file.ts";
+import { isSchemaName } from "./operator-metadata.ts";
 
 export interface CheckpointProblem {
   /** Relative to the checkpoint. */
@@ -20,7 +22,8 @@ export interface CheckpointProblem {
 
 export interface CheckpointReport {
   readonly path: string;
-  readonly queryId: string;
+  /** Null where the file that says so is damaged: nothing else can be checked then. */
+  readonly queryId: string | null;
   readonly problems: readonly CheckpointProblem[];
   readonly offsetRecords: number;
   readonly commitRecords: number;
@@ -32,14 +35,15 @@ export interface CheckpointReport {
 
 /** Throws `NO_CHECKPOINT`; damage is in the report. `onFile` hears of each file before it is read. */
 export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file: string) => void = () => {}): Promise<CheckpointReport> {
-  const reader = await CheckpointReader.open(ports, path);
   const problems: CheckpointProblem[] = [];
+  const reader = await openDamaged(ports, path, problems);
+  if (reader === null) return { path, queryId: null, problems, ...NOTHING_CHECKED };
   const attempt = async <T>(file: string, check: () => T | Promise<T>): Promise<T | null> => {
     onFile(file);
     try {
       return await check();
     } catch (error) {
-      problems.push(describe(error, file));
+      problems.push(describe(error, path, file));
       return null;
     }
   };
@@ -58,6 +62,12 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
     await attempt(`commits/${newestCommit}`, () => {
       throw damagedFile(`${path}/commits/${newestCommit}`, 0, `the batch is committed, but offsets/${newestCommit} is missing`);
     });
+  const operatorFiles = (await reader.filesIn("operators")).filter(({ name }) => isSchemaName(name));
+  // Without state, asynchronous progress tracking leaves batches out.
+  if (operatorFiles.length > 0) {
+    for (const name of await missingRecords(reader))
+      await attempt(name, () => Promise.reject(damagedFile(`${path}/${name}`, 0, "the file is missing")));
+  }
 
   const wanted = new Map<
     string,
@@ -72,6 +82,10 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
         listedBy.set(file, [...(listedBy.get(file) ?? []), record.batchId]);
       }
     };
+    for (const { path: index } of record.indexes) {
+      if ((await reader.text(index)) === null && (await isStillListed(reader, [record.batchId])))
+        await attempt(index, () => Promise.reject(damagedFile(`${path}/${index}`, 0, "the file is missing")));
+    }
     for (const batch of changes) add("changes", batch);
     for (const snapshot of record.snapshots) add("snapshot", snapshot);
   }
@@ -98,13 +112,20 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
     });
   }
 
-  for (const { name } of await reader.filesIn("operators")) {
+  await attempt("epoch", () => reader.newestEpoch());
+  for (const { name } of operatorFiles) {
     const file = `operators/${name}`;
     await attempt(file, async () => parseStateSchema((await reader.text(file)) ?? "", `${path}/${file}`));
   }
   let sourceLogFiles = 0;
   for (const source of await reader.sourceDirectories()) {
-    for (const { name } of await reader.filesIn(`sources/${source}`)) {
+    const files = (await reader.filesIn(`sources/${source}`)).filter(({ name }) => /^\d+(\.compact)?$/.test(name));
+    const hole = missingEntry(files.map(({ name }) => name));
+    if (hole !== null) {
+      const file = `sources/${source}/${hole}`;
+      await attempt(file, () => Promise.reject(damagedFile(`${path}/${file}`, 0, "the file is missing")));
+    }
+    for (const { name } of files) {
       sourceLogFiles++;
       const file = `sources/${source}/${name}`;
       await attempt(file, async () => checkSourceLog(`${path}/${file}`, await reader.text(file)));
@@ -138,26 +159,72 @@ async function isStillListed(reader: CheckpointReader, batchIds: readonly number
   return batchIds.some((batchId) => kept.includes(batchId));
 }
 
-/** A source's log has no checksum: a version, then lines of JSON. */
-function checkSourceLog(fileName: string, text: string | null): void {
-  if (text === null) return;
-  const [version, ...lines] = text.split("\n") as [string, ...string[]];
+/**
+ * `offsets/` has every batch from its oldest to its newest, and `commits/` all but the newest of these. A query that runs meanwhile removes the
+ * oldest and adds newer ones: what is missing must be missing the second time, too.
+ */
+async function missingRecords(reader: CheckpointReader): Promise<readonly string[]> {
+  const look = async (): Promise<readonly string[]> => {
+    const [offsetIds, commitIds] = [await reader.offsets.list(), await reader.commits.list()];
+    const newest = offsetIds.at(-1) ?? -1;
+    const holes = holesIn(offsetIds).map((id) => `offsets/${id}`);
+    return newest > 0 && (commitIds.at(-1) ?? -1) < newest - 1 ? [...holes, `commits/${newest - 1}`] : holes;
+  };
+  const missing = await look();
+  if (missing.length === 0) return [];
+  const again = await look();
+  return missing.filter((name) => again.includes(name));
+}
+
+function holesIn(ids: readonly number[]): readonly number[] {
+  return ids.flatMap((id, index) => {
+    const previous = ids[index - 1] ?? id - 1;
+    return Array.from({ length: id - previous - 1 }, (_, at) => previous + 1 + at);
+  });
+}
+
+/** The first entry that is missing in a source's log: after the newest compact file all of them are there. */
+function missingEntry(names: readonly string[]): string | null {
+  const compact = Math.max(-1, ...names.map((name) => Number(/^(\d+)\.compact$/.exec(name)?.[1] ?? -1)));
+  const entries = names.filter((name) => /^\d+$/.test(name)).map(Number);
+  const wanted = [...(compact < 0 ? [] : [compact]), ...entries.filter((id) => id > compact)].sort((a, b) => a - b);
+  const hole = holesIn(wanted)[0];
+  return hole === undefined ? null : String(hole);
+}
+
+/** A source's log: a version, then lines, with a checksum in the last of them. */
+function checkSourceLog(fileName: string, sealed: string | null): void {
+  if (sealed === null) return;
+  const unsealed = unsealText(sealed);
+  if (unsealed === null) throw damagedFile(fileName, 0, "its checksum is wrong");
+  const [version, ...lines] = unsealed.text.split("\n") as [string, ...string[]];
   const number = Number(/^v(\d+)$/.exec(version)?.[1]);
   if (number > 1) throw newerFile(fileName, 1, number);
   if (version !== "v1") throw damagedFile(fileName, 0, "the first line is not v1");
-  let offset = version.length + 1;
-  for (const line of lines) {
-    try {
-      if (line !== "") JSON.parse(line);
-    } catch {
-      throw damagedFile(fileName, offset, "the line is not JSON");
-    }
-    offset += Buffer.byteLength(line) + 1;
+  if (lines.length === 0) throw damagedFile(fileName, version.length, "the file ends after its first line");
+  if (!unsealed.isSealed && !CREATION_TIME.test(unsealed.text)) throw damagedFile(fileName, version.length + 1, "its checksum is missing");
+}
+
+/** What version 0.1.0 has written for a `rate` source: no checksum. */
+const CREATION_TIME = /^v1\n\d{13}$/;
+
+/** Without a readable `metadata` nobody can tell which files belong to the checkpoint. */
+async function openDamaged(ports: Ports, path: string, problems: CheckpointProblem[]): Promise<CheckpointReader | null> {
+  try {
+    return await CheckpointReader.open(ports, path);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.condition !== "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED") throw error;
+    problems.push(describe(error, path, "metadata"));
+    return null;
   }
 }
 
-function describe(error: unknown, file: string): CheckpointProblem {
+const NOTHING_CHECKED = { offsetRecords: 0, commitRecords: 0, stateFiles: 0, stateFrames: 0, stateBytes: 0, sourceLogFiles: 0 };
+
+/** The file is the one that the error names, if it is one of the checkpoint `path`. */
+function describe(error: unknown, path: string, file: string): CheckpointProblem {
   if (!(error instanceof MillraceError)) return { file, offset: 0, reason: (error as Error).message, condition: "INTERNAL_ERROR" };
-  const { offset, reason } = error.messageParameters;
-  return { file, offset: Number(offset ?? 0), reason: reason ?? error.message, condition: error.condition };
+  const { offset, reason, fileName = "" } = error.messageParameters;
+  const named = fileName.startsWith(`${path}/`) ? fileName.slice(path.length + 1) : file;
+  return { file: named, offset: Number(offset ?? 0), reason: reason ?? error.message, condition: error.condition };
 }

@@ -62,6 +62,8 @@ function aggregateText({ stored, wanted, fate, detail }: AggregateComparison): s
       return `  ${wanted}: new, starts with ${detail} in groups that exist`;
     case "lost":
       return `  ${stored}: lost (${detail})`;
+    case "refused":
+      return `  ${wanted}: cannot go on with the state of ${stored} (${detail})`;
     default:
       return `  ${wanted}: ${stored === wanted ? "" : `goes on with the state of ${stored}, `}${fate} (${detail})`;
   }

@@ -26,7 +26,7 @@ export async function stateCommand(directory: string, options: StateOptions, ter
   const table = options.operators ? spark.read.format("state-metadata").load(path) : stateTable(spark, path, options);
   const found = options.key === undefined ? table : table.filter(options.key);
   if (options.parquet !== undefined) {
-    await found.write.parquet(resolve(options.parquet));
+    await (await withoutEmptyStructs(found)).write.parquet(resolve(options.parquet));
     terminal.write(`Written: ${resolve(options.parquet)}\n`);
   } else if (options.json) {
     for (const row of await found.limit(options.limit).collect()) terminal.write(`${JSON.stringify(row, jsonValue)}\n`);
@@ -42,6 +42,13 @@ function stateTable(spark: Session, path: string, { operator, store, batch, chan
   if (changesFrom !== undefined) reader.options({ readChangeFeed: true, changeStartBatchId: changesFrom });
   if (changesTo !== undefined) reader.option("changeEndBatchId", changesTo);
   return reader.load(path);
+}
+
+/** What has no keys, or no values, has no such column in files: they know no struct without fields. */
+async function withoutEmptyStructs(table: DataFrame): Promise<DataFrame> {
+  const { fields } = await table.schema();
+  const empty = fields.flatMap(({ name, dataType }) => (dataType.kind === "struct" && dataType.fields.length === 0 ? [name] : []));
+  return table.drop(...empty);
 }
 
 /** Structs as columns of their own: `window.start`, `channel`, `count`; with `key.` and `value.` before names that are there twice. */

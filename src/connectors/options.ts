@@ -2,13 +2,13 @@
  * Options of readers and writers: declared, typed, documented, case-insensitive. An option that is not declared is an error
  * with a suggestion; nothing is accepted and ignored.
  */
-import { AnalysisError, suggest } from "../base/errors.ts";
+import { AnalysisError, MillraceError, suggest } from "../base/errors.ts";
 
 export interface OptionSpec {
   readonly description: string;
   /** Text form of the default; null = none. */
   readonly default: string | null;
-  /** Checks and converts; throws a plain Error with a reason, which is wrapped with the option's name. */
+  /** Checks and converts; throws a plain Error with a reason, which is wrapped with the option's name, or a typed one, which stays. */
   readonly parse: (text: string) => unknown;
 }
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
@@ -93,6 +93,7 @@ export class ConnectorOptions {
     try {
       return this.#specs[name]!.parse(text);
     } catch (error) {
+      if (error instanceof MillraceError) throw error;
       throw new AnalysisError("DATA_SOURCE_OPTION_INVALID", { option: name, format, value: text, reason: (error as Error).message });
     }
   }

@@ -62,6 +62,8 @@ export interface BatchAttempt {
 export interface StreamSink {
   /** As shown in progress JSON. */
   readonly description: string;
+  /** Shown beside it: `AT_LEAST_ONCE` of a sink that may get a batch again. */
+  readonly metrics?: Readonly<Record<string, string>>;
   /** `worker`: tasks write through the named `SplitWriter`; `main`: encoded batches come to `commit`. */
   readonly delivery: { readonly kind: "worker"; readonly writer: string; readonly settings: JsonValue } | { readonly kind: "main" };
   /**
@@ -80,6 +82,9 @@ export interface StreamSink {
   abort(batch: BatchAttempt): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** What a sink says of itself in every progress when it promises less than exactly once. */
+export const AT_LEAST_ONCE = { guarantee: "at-least-once" } as const;
 
 export interface SinkOutput {
   readonly messages: readonly JsonValue[];

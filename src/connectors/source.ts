@@ -35,6 +35,8 @@ export interface Split {
  * sink, rate); the coordinator implements it over `checkpoint/atomic-file.ts`. Main thread only.
  */
 export interface LogStore {
+  /** Where it is, for messages. */
+  readonly directory: string;
   /** The text of `name`, or null if there is none. */
   read(name: string): Promise<string | null>;
   /** Creates `name` atomically and durably. False, and nothing changed, if it exists. */

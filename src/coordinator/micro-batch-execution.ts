@@ -11,7 +11,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { Ports } from "../base/ports.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { loggedConf, type OffsetRecord } from "../checkpoint/offset-log.ts";
-import type { StreamSink } from "../connectors/sink.ts";
+import { AT_LEAST_ONCE, type StreamSink } from "../connectors/sink.ts";
 import type { Offset, ReadLimit, StreamSource } from "../connectors/source.ts";
 import type { ListenerBus } from "../metrics/listener-bus.ts";
 import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
@@ -122,7 +122,7 @@ export class MicroBatchExecution {
       runId: this.runId,
       name: parts.name,
       sources,
-      sinkDescription: sink.description,
+      sink: { description: sink.description, metrics: parts.asyncProgress ? AT_LEAST_ONCE : (sink.metrics ?? {}) },
       hasWatermark: watermarkDelaysMs.length > 0,
       idleIntervalMs: this.#conf.idleIntervalMs,
       retention: this.#conf.progressRetention,

@@ -5,7 +5,7 @@
 import type { Clock } from "../base/ports.ts";
 import type { Offset } from "../connectors/source.ts";
 import type { ListenerBus } from "../metrics/listener-bus.ts";
-import type { StateOperatorMetrics, StreamingQueryProgress } from "../metrics/query-progress.ts";
+import type { SinkProgress, StateOperatorMetrics, StreamingQueryProgress } from "../metrics/query-progress.ts";
 import type { BatchOutput, EventTimeStats } from "./batch-runner.ts";
 import type { OffsetRange } from "./offset-range.ts";
 import { floorToMs } from "./watermark-tracker.ts";
@@ -18,7 +18,7 @@ export interface ReporterSettings {
   readonly runId: string;
   readonly name: string | null;
   readonly sources: readonly { readonly description: string; metrics?(): Readonly<Record<string, string>> }[];
-  readonly sinkDescription: string;
+  readonly sink: Pick<SinkProgress, "description" | "metrics">;
   readonly hasWatermark: boolean;
   /** How often an idle query says so, ms. */
   readonly idleIntervalMs: number;
@@ -120,7 +120,7 @@ export class ProgressReporter {
   }
 
   #makeProgress({ batchId, ranges, latestOffsets, watermarkMs, hasNewData, output }: TriggerOutcome): StreamingQueryProgress {
-    const { id, runId, name, hasWatermark, sinkDescription } = this.#settings;
+    const { id, runId, name, hasWatermark, sink } = this.#settings;
     const triggerMs = this.#clock.monotonicMs() - this.#triggerStartMonotonicMs;
     const startMs = this.#triggerStartMs ?? this.#clock.nowMs();
     const sinceLastTriggerMs = this.#previousTriggerStartMs === null ? Infinity : startMs - this.#previousTriggerStartMs;
@@ -152,7 +152,7 @@ export class ProgressReporter {
         ...rates(rowsOf(i)),
         metrics: source.metrics?.() ?? {},
       })),
-      sink: { description: sinkDescription, numOutputRows: output?.sink.rows ?? 0 },
+      sink: { ...sink, numOutputRows: output?.sink.rows ?? 0 },
       observedMetrics: output?.observedMetrics ?? {},
     };
   }

@@ -38,6 +38,8 @@ export interface SinkProgress {
   readonly description: string;
   /** -1 when the sink does not count. */
   readonly numOutputRows: number;
+  /** `guarantee`: `at-least-once` where a batch may come again. */
+  readonly metrics: Readonly<Record<string, string>>;
 }
 
 /** One batch, or one idle trigger. Durations are milliseconds. */
@@ -88,7 +90,11 @@ export function progressJson(progress: StreamingQueryProgress, isPretty = false)
         processedRowsPerSecond: rate(source.processedRowsPerSecond),
         metrics: sorted(source.metrics),
       })),
-      sink: { description: progress.sink.description, numOutputRows: progress.sink.numOutputRows },
+      sink: {
+        description: progress.sink.description,
+        numOutputRows: progress.sink.numOutputRows,
+        metrics: sorted(progress.sink.metrics),
+      },
       observedMetrics: sorted(progress.observedMetrics),
     },
     isPretty,

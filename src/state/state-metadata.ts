@@ -92,7 +92,7 @@ export function compatibleLayout(stored: RowLayout, wanted: RowLayout, operator 
     throw new CheckpointError("STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE", {
       storedKeySchema: fieldsText(stored.keys) + panesText(stored),
       newKeySchema: fieldsText(wanted.keys) + panesText(wanted),
-      difference: `${operator} finds its state by these keys: under others, or other windows, there is none. Start with a new checkpoint, or go back to the program that had the existing ones.`,
+      difference: `${operator} finds its state by these keys: under others, or other windows, there is none. Start with a new checkpoint, or go back to the program that had the existing ones; millrace checkpoint diff shows everything that differs.`,
     });
   }
   const layout = {

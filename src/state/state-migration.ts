@@ -92,6 +92,10 @@ export function planRowMigration(stored: RowLayout, wanted: RowLayout): RowMigra
 const samePlace = (before: RowField, after: RowField): boolean =>
   before.offset === after.offset && before.nullBit === after.nullBit && before.nullsOffset === after.nullsOffset;
 
+/** Why an aggregate cannot go on with the state of its partner, or null. */
+export const pairProblem = ({ stored: before, wanted: now }: AggregatePair, stored: RowLayout, wanted: RowLayout): string | null =>
+  before && now ? pairMoves(before, now, stored, wanted, []) : null;
+
 /** Adds the moves of one aggregate's buffers, or says why there are none. */
 function pairMoves(before: RowAggregate, now: RowAggregate, stored: RowLayout, wanted: RowLayout, moves: ValueMove[]): string | null {
   const [fieldsBefore, fieldsNow] = [fieldsOf(before, stored), fieldsOf(now, wanted)];

@@ -183,7 +183,7 @@ test("purging keeps what the retained commits need, and the newest record alone 
     checkpoint.retain(1, batchId);
   }
   await runBatch(checkpoint, 12, [await stateFile("state/changes/12")]);
-  await files.writeNew("/c/state/changes/unlisted", Buffer.from("x"));
+  await files.writeNew("/c/state/changes/3-0-unlisted", Buffer.from("x"));
   await checkpoint.close();
   // Record 10 is the oldest kept: snapshots after 3 and 7, changes 4 to 10.
   const stateFiles = files.paths().filter((path) => path.startsWith("/c/state/"));
@@ -197,7 +197,7 @@ test("purging keeps what the retained commits need, and the newest record alone 
     "10",
     "11",
     "12",
-    "unlisted",
+    "3-0-unlisted",
   ]);
 
   const reopened = await Checkpoint.open(testPorts(files), "/c");
@@ -213,7 +213,7 @@ test("purging keeps what the retained commits need, and the newest record alone 
 
   await runBatch(reopened, 13);
   await reopened.close();
-  expect(files.paths()).not.toContain("/c/state/changes/unlisted");
+  expect(files.paths()).not.toContain("/c/state/changes/3-0-unlisted");
 });
 
 test("where many batches stay, some are purged at a time, and never one too many", async () => {
@@ -284,4 +284,14 @@ test("a commit record stays short however many batches follow a snapshot, and st
   reopened.resumeFrom((await reopened.commits.latest())!);
   expect((await reopened.stateStart(329)).changes.map(({ batchId }) => batchId)).toEqual(Array.from({ length: 10 }, (_, i) => 320 + i));
   await reopened.close();
+});
+
+test.each(["", "{", "null", "[]", "{}", '{"id":7}', '{"id":"seven"}'])("metadata that is %j is damage, named", async (text) => {
+  const files = new MemoryFileSystem();
+  await files.makeDirectory("/c");
+  files.overwrite("/c/metadata", Buffer.from(text));
+  await expect(Checkpoint.open(testPorts(files), "/c")).rejects.toMatchObject({
+    condition: "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED",
+    messageParameters: { fileName: "/c/metadata" },
+  });
 });

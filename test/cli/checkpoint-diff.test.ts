@@ -107,6 +107,20 @@ test("other aggregates: what is kept, new, widened and lost, and what a start wo
   expect(gone.stdout).toContain("  min(price): new, starts with min = null in groups that exist\n  count(1): lost (bigint)\n");
 });
 
+test("a type that is too narrow, and keys under which there is nothing: no aggregate is said to go on", async () => {
+  const own = join(temporaryDirectory(), "checkpoint");
+  const ran = await millrace(["run", program(own, { aggregates: 'F.max("price")' })]);
+  expect(ran).toMatchObject({ code: 0, stderr: "" });
+  const narrow = program(own, { aggregates: 'F.max(F.col("price").cast("INT"))' });
+  expect((await millrace(["checkpoint", "diff", own, narrow])).stdout).toContain(
+    "  max(CAST(price AS INT)): cannot go on with the state of max(price) (column max.max is bigint in the state, and not every such value is int)\n",
+  );
+  const { comparison } = await diff({ keys: '"channel", "auction"' });
+  expect(comparison.operators[0]!.aggregates).toEqual([
+    { stored: "count(1)", wanted: "count(1)", fate: "refused", detail: "under other keys there is no state" },
+  ]);
+});
+
 test("as text, and for a checkpoint that is not there or another program's", async () => {
   const text = await millrace(["checkpoint", "diff", checkpoint, program(checkpoint, { keys: '"channel", "auction"' })]);
   expect(text.code).toBe(1);

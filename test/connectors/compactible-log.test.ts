@@ -40,9 +40,10 @@ test("an entry that exists is not written again; a hole is an error that says wh
   await fill(log, 0, 4);
   expect(await log.add(4, [])).toBe(false);
   store.files.delete("2");
-  await expect(readCompactibleLog(store)).rejects.toThrow(/Entry 2 .* goes on to 4/);
+  await expect(readCompactibleLog(store)).rejects.toThrow(/Entry \/log\/2 .* goes on to 4/);
   store.files.set("2", "w1\n");
-  await expect(readCompactibleLog(store)).rejects.toMatchObject({ condition: "DATA_SOURCE_LOG_MALFORMED" });
+  const damage = { condition: "DATA_SOURCE_LOG_MALFORMED", messageParameters: { file: "/log/2" } };
+  await expect(readCompactibleLog(store)).rejects.toMatchObject(damage);
 });
 
 test("a log that Spark wrote, compact files without plain ones, is read and continued", async () => {

@@ -9,6 +9,7 @@ import { fileReaderOver } from "../../src/connectors/file/file-reader.ts";
 import { fileSink } from "../../src/connectors/file/file-sink.ts";
 import { fileSource } from "../../src/connectors/file/file-source.ts";
 import { fileWriterOver } from "../../src/connectors/file/file-writer.ts";
+import { manifestRollback } from "../../src/connectors/file/sink-manifest.ts";
 import { ConnectorOptions } from "../../src/connectors/options.ts";
 import type { SinkContext, StreamSink } from "../../src/connectors/sink.ts";
 import { makeKernels } from "../scan/kernel-fixture.ts";
@@ -142,6 +143,34 @@ test("what failed before the manifest is invisible, and abort removes it", async
   await sink.abort(attempt(0, "crashed"));
   expect(readdirSync(join(directory, "s=x"))).toHaveLength(1);
   expect(await readBack()).toEqual([[2n, "x"]]);
+});
+
+test("the output is taken back by its own query only, and only to what its manifest can tell apart", async () => {
+  const sink = await provider.create(context());
+  for (let batchId = 0; batchId < 25; batchId++) await write(sink, batchId, [[[BigInt(batchId), "a"]]]);
+  await sink.stop();
+  const log = new DirectoryLog(join(directory, "_spark_metadata"));
+  const refused = async (queryId: string, batchId: number): Promise<string> =>
+    await manifestRollback(log, directory, queryId, batchId).then(
+      () => "",
+      ({ condition }: { condition: string }) => condition,
+    );
+  expect(await refused("query-2", 22)).toBe("FILE_SINK_FOREIGN_MANIFEST");
+  expect(await refused("query-1", 3)).toBe("FILE_SINK_BATCH_COMPACTED");
+  expect(await readBack()).toHaveLength(25);
+  expect(await (await manifestRollback(log, directory, "query-1", 21))()).toBe(3);
+  expect(await readBack()).toHaveLength(22);
+});
+
+test("another query is told, too, where compaction has left nothing of the batch", async () => {
+  const sink = await provider.create(context());
+  for (let batchId = 0; batchId < 12; batchId++) await write(sink, batchId, [[]]);
+  await sink.stop();
+  const kept = readdirSync(join(directory, "_spark_metadata"));
+  for (const name of kept) if (/^\d$/.test(name)) rmSync(join(directory, "_spark_metadata", name));
+  const other = await provider.create(context({ queryId: "query-2" }));
+  await expect(write(other, 0, [[[2n, "b"]]])).rejects.toMatchObject({ condition: "FILE_SINK_FOREIGN_MANIFEST" });
+  expect(await readBack()).toEqual([]);
 });
 
 test("another query in the same directory is told, not silently skipped", async () => {

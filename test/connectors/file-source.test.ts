@@ -329,6 +329,7 @@ test("batch reads: inferred schema, modifiedBefore and modifiedAfter, splits of 
 test("two queries on one log: the second to write is told", async () => {
   const store = new MemoryLog();
   const log: LogStore = {
+    directory: "/log",
     read: (n) => store.read(n),
     list: () => store.list(),
     remove: (n) => store.remove(n),

@@ -23,7 +23,7 @@ test("rate: uniform distribution of event timestamps", async () => {
   const options = new ConnectorOptions("rate", { rowsPerSecond: "1500" }, rateSource.options);
   const log = new MemoryLog();
   const source = await rateSource.createStream!(sourceContext(options, { clock: { nowMs: () => now }, log, parallelism: 3 }));
-  expect(log.files.get("0")).toBe("v1\n1000000");
+  expect(log.files.get("0")).toMatch(/^v1\n1000000\n\{"millrace":\{\},"checksum":"[0-9a-f]{8}"\}$/);
   expect(await source.latestOffset(null, source.defaultLimit)).toBeNull();
   now += 1999;
   expect(await source.latestOffset(null, source.defaultLimit)).toBe(1);
@@ -37,8 +37,9 @@ test("rate: uniform distribution of event timestamps", async () => {
 
 test("rate: a restart goes on from the stored moment of creation; a clock that goes back stands still", async () => {
   const log = new MemoryLog();
-  log.files.set("0", "v1\n5000");
-  let now = 8000;
+  let now = 5000;
+  await rateSource.createStream!(sourceContext(noOptions, { clock: { nowMs: () => now }, log }));
+  now = 8000;
   const source = await rateSource.createStream!(sourceContext(noOptions, { clock: { nowMs: () => now }, log }));
   expect(await source.latestOffset(1, source.defaultLimit)).toBe(3);
   now = 6000;
@@ -46,6 +47,26 @@ test("rate: a restart goes on from the stored moment of creation; a clock that g
   await source.prepareAvailableNow!();
   now = 20_000;
   expect(await source.latestOffset(3, source.defaultLimit)).toBe(3);
+});
+
+test("rate: a changed bit or a lost end of the moment of creation is an error; what version 0.1.0 wrote is read", async () => {
+  const log = new MemoryLog();
+  const clock = { nowMs: () => 1_700_000_000_000 };
+  const start = () => rateSource.createStream!(sourceContext(noOptions, { clock, log }));
+  await start();
+  const bytes = Buffer.from(log.files.get("0")!);
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const flipped = Buffer.from(bytes);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    log.files.set("0", flipped.toString("latin1"));
+    await expect(start(), `bit ${bit}`).rejects.toMatchObject({ condition: "DATA_SOURCE_LOG_MALFORMED" });
+  }
+  for (let length = 0; length < bytes.length; length++) {
+    log.files.set("0", bytes.toString("latin1", 0, length));
+    // What is left after the whole number is the older form.
+    if (length === "v1\n1700000000000".length) await start();
+    else await expect(start(), `${length} bytes`).rejects.toMatchObject({ condition: "DATA_SOURCE_LOG_MALFORMED" });
+  }
 });
 
 test("rate: a ramp that never ends is refused", async () => {

@@ -54,6 +54,7 @@ export function readSplits(reading: Reading, splits: readonly Split[], attachmen
 
 /** A log in memory. */
 export class MemoryLog implements LogStore {
+  readonly directory = "/log";
   readonly files = new Map<string, string>();
   async read(name: string): Promise<string | null> {
     return this.files.get(name) ?? null;

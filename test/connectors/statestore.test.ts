@@ -176,6 +176,37 @@ test("windows come and go: the change feed leads from the state of one batch to 
   }
 });
 
+test("every batch that is kept can be read, and the feed begins with the oldest of them", async () => {
+  const path = checkpoint();
+  const input = memoryStream(spark(), "k STRING");
+  const batches = 12;
+  const steps: Step[] = [];
+  for (let batch = 0; batch < batches; batch++) steps.push(addData(input, ["ab"[batch % 2]!], ["c"]), processAllAvailable());
+  const conf = { "spark.sql.streaming.minBatchesToRetain": "2" };
+  const frame = input.toDF().groupBy("k").agg(count("*"));
+  await testStream(frame, { outputMode: "update", conf }, startStream({ checkpointLocation: path }), ...steps);
+  const kept = (await (await CheckpointReader.open(nodePorts(), path)).commits.list()) as number[];
+  expect(kept[0]).toBeGreaterThan(5);
+  for (const batchId of kept) {
+    const odd = text({ count: BigInt((batchId + 1) >> 1) });
+    const even = text({ count: BigInt((batchId + 2) >> 1) });
+    const expected = { [text({ k: "a" })]: even, [text({ k: "b" })]: odd, [text({ k: "c" })]: text({ count: BigInt(batchId + 1) }) };
+    expect(Object.fromEntries(await readState(spark(), path, { batchId })), `batch ${batchId}`).toEqual(expected);
+  }
+  const changes = await readChanges(spark(), path, kept[0]!, batches - 1);
+  expect(changes.map(({ batch_id, key, value }) => text([Number(batch_id), key, value])).sort()).toEqual(
+    kept
+      .flatMap((batchId) => [
+        text([batchId, { k: "ab"[batchId % 2] }, { count: BigInt((batchId >> 1) + 1) }]),
+        text([batchId, { k: "c" }, { count: BigInt(batchId + 1) }]),
+      ])
+      .sort(),
+  );
+  await expect(readChanges(spark(), path, kept[0]! - 1, batches - 1)).rejects.toMatchObject({
+    condition: "STDS_COMMITTED_BATCH_UNAVAILABLE",
+  });
+});
+
 test("only the columns that are asked for are read; filters and aggregates work", async () => {
   const path = directories[0]!;
   const table = spark().read.format("statestore").load(path);
@@ -211,7 +242,7 @@ test("state-metadata lists the operators with Spark's columns", async () => {
     ["stateStoreName", "default"],
     ["numPartitions", 5],
     ["minBatchId", 0n],
-    ["operatorProperties", ""],
+    ["operatorProperties", null],
   ]);
 });
 
@@ -219,23 +250,37 @@ test.each([
   [{}, "STDS_REQUIRED_OPTION_UNSPECIFIED", "path"],
   [{ path: "/nowhere" }, "NO_CHECKPOINT", "/nowhere"],
   [{ operatorId: 1 }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "it has 0 (stateStoreSave)"],
-  [{ operatorId: -1 }, "DATA_SOURCE_OPTION_INVALID", "operatorId"],
+  [{ operatorId: -1 }, "STDS_INVALID_OPTION_VALUE.IS_NEGATIVE", "operatorId"],
+  [{ batchId: -1 }, "STDS_INVALID_OPTION_VALUE.IS_NEGATIVE", "batchId"],
+  [{ batchId: "x" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "batchId"],
+  [{ storeName: "" }, "STDS_INVALID_OPTION_VALUE.IS_EMPTY", "storeName"],
+  [{ joinSide: "middle" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "left, right, none"],
+  [{ flattenCollectionTypes: "x" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "flattenCollectionTypes"],
   [{ storeName: "left" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "storeName"],
   [{ joinSide: "left" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "joinSide"],
-  [{ joinSide: "left", storeName: "x" }, "STDS_CONFLICT_OPTIONS", "'joinSide', 'storeName'"],
+  [{ joinSide: "left", storeName: "x" }, "STDS_CONFLICT_OPTIONS", "['joinSide', 'storeName']"],
   [{ stateVarName: "x" }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "transformWithState"],
   [{ readRegisteredTimers: true }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "transformWithState"],
-  [{ batchId: 99 }, "CHECKPOINT_BATCH_NOT_RETAINED", "99"],
+  [{ stateVarName: "x", readRegisteredTimers: true }, "STDS_CONFLICT_OPTIONS", "'readRegisteredTimers', 'stateVarName'"],
+  [{ batchId: 99 }, "STDS_COMMITTED_BATCH_UNAVAILABLE", "Batch 99 is not among those that are kept, 0 to "],
+  [{ readChangeFeed: true, changeStartBatchId: 0, changeEndBatchId: 99 }, "STDS_COMMITTED_BATCH_UNAVAILABLE", "99"],
   [{ readChangeFeed: true }, "STDS_REQUIRED_OPTION_UNSPECIFIED", "changeStartBatchId"],
-  [{ readChangeFeed: true, changeStartBatchId: 0, batchId: 1 }, "STDS_CONFLICT_OPTIONS", "'readChangeFeed', 'batchId'"],
+  [{ readChangeFeed: true, changeStartBatchId: 0, batchId: 1 }, "STDS_CONFLICT_OPTIONS", "'batchId', 'readChangeFeed'"],
   [
     { readChangeFeed: true, changeStartBatchId: 3, changeEndBatchId: 2 },
     "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE",
     "before changeStartBatchId",
   ],
   [{ changeEndBatchId: 2 }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "readChangeFeed"],
+  [
+    { readChangeFeed: true, changeStartBatchId: 0, snapshotPartitionId: 1 },
+    "STDS_CONFLICT_OPTIONS",
+    "'snapshotPartitionId', 'readChangeFeed'",
+  ],
   [{ snapshotStartBatchId: 1 }, "STDS_REQUIRED_OPTION_UNSPECIFIED", "snapshotPartitionId"],
   [{ snapshotStartBatchId: 1, snapshotPartitionId: 0 }, "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", "snapshotStartBatchId"],
+  [{ snapshotStartBatchId: 1, snapshotPartitionId: -1 }, "STDS_INVALID_OPTION_VALUE.IS_NEGATIVE", "snapshotPartitionId"],
+  [{ internalOnlyReadAllColumnFamilies: true }, "DATA_SOURCE_OPTION_UNKNOWN", "internalOnlyReadAllColumnFamilies"],
   [{ bachId: 1 }, "DATA_SOURCE_OPTION_UNKNOWN", "batchId"],
 ] as const)("options %j: %s", async (options, condition, message) => {
   const isAboutPath = Object.keys(options).length === 0 || "path" in options;
@@ -247,4 +292,34 @@ test.each([
   );
   expect(error?.condition).toBe(condition);
   expect(error?.message).toContain(message);
+});
+
+test("options with the values that they have anyway change nothing", async () => {
+  const options = {
+    operatorId: 0,
+    storeName: "default",
+    joinSide: "none",
+    readChangeFeed: false,
+    readRegisteredTimers: false,
+    flattenCollectionTypes: false,
+  };
+  expect(await readState(spark(), directories[0]!, options)).toEqual(await readState(spark(), directories[0]!));
+});
+
+test.each(["statestore", "state-metadata"])("%s: no other schema, one checkpoint, no stream, no writing", async (format) => {
+  const path = directories[0]!;
+  const reader = () => spark().read.format(format);
+  const unsupported = { condition: "USER_SPECIFIED_SCHEMA_UNSUPPORTED" };
+  await expect(reader().schema("key STRING").load(path).count()).rejects.toMatchObject(unsupported);
+  const several = { condition: "STDS_INVALID_OPTION_VALUE.WITH_MESSAGE", messageParameters: { optionName: "path" } };
+  await expect(reader().load(path, path).count()).rejects.toMatchObject(several);
+  const stream = spark().readStream.format(format).load(path).writeStream.format("noop").option("checkpointLocation", checkpoint());
+  await expect(stream.start()).rejects.toMatchObject({ condition: "DATA_SOURCE_UNSUPPORTED" });
+  await expect(spark().range(1).write.format(format).save(path)).rejects.toMatchObject({ condition: "DATA_SOURCE_UNSUPPORTED" });
+});
+
+test("state-metadata as of a batch", async () => {
+  const read = (batchId: number) => spark().read.format("state-metadata").option("batchId", batchId).load(directories[1]!).collect();
+  expect(await read(1)).toEqual(await spark().read.format("state-metadata").load(directories[1]!).collect());
+  await expect(read(99)).rejects.toMatchObject({ condition: "STDS_COMMITTED_BATCH_UNAVAILABLE" });
 });

@@ -20,6 +20,9 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { nodePorts } from "../../src/base/node-ports.ts";
+import { copyCheckpoint } from "../../src/checkpoint/copy-checkpoint.ts";
+import { verifyCheckpoint } from "../../src/checkpoint/verify-checkpoint.ts";
 import { type Session as SessionType, functions as F, Session } from "../../src/index.ts";
 import { EventStream, seededNumbers } from "./event-stream.ts";
 import { jsonRows } from "./sink-directory.ts";
@@ -185,6 +188,20 @@ describe("a checkpoint of", () => {
     await expectExactContinuation();
   });
 
+  test("somebody who keeps files of their own in it: they stay, and are no damage", async () => {
+    await run();
+    const checkpoint = join(directory, "checkpoint");
+    const folders = ["", "offsets", "commits", "epoch", "operators", "sources", "sources/0", "state", "state/changes", "state/snapshots"];
+    mkdirSync(join(checkpoint, "sources/elsewhere"));
+    mkdirSync(join(checkpoint, "state/snapshots"), { recursive: true });
+    const foreign = folders.flatMap((folder) => [".DS_Store", "notes.txt"].map((name) => join(checkpoint, folder, name)));
+    for (const path of foreign) writeFileSync(path, "not of Millrace");
+    expect((await verifyCheckpoint(nodePorts(), checkpoint)).problems).toEqual([]);
+    await copyCheckpoint(nodePorts(), checkpoint, join(directory, "backup"));
+    await expectExactContinuation();
+    for (const path of foreign) expect(existsSync(path), path).toBe(true);
+  });
+
   test("two queries that start at once: one runs", async () => {
     const results = await Promise.allSettled([run(), run(), run()]);
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
@@ -209,6 +226,7 @@ describe("a damaged checkpoint", () => {
     ["commits", /CHECKPOINT/],
     ["state/changes", /CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED|STATE_CHANGE_FILE_CORRUPT/],
     ["operators", /CHECKPOINT|STATE_METADATA_CORRUPT/],
+    ["sources/0", /DATA_SOURCE_LOG_MALFORMED/],
   ];
   test.each(files.flatMap(([folder, condition]) => damages.map(([what, damage]) => ({ folder, what, condition, damage }))))(
     "$folder: $what",
@@ -225,6 +243,7 @@ describe("a damaged checkpoint", () => {
       );
       expect(error?.cause?.condition ?? error?.condition).toMatch(condition);
       expect(error?.message).toContain(path.slice(directory.length));
+      expect(error?.message).toContain("millrace checkpoint restore");
       writeFileSync(path, content);
       await expectExactContinuation();
     },

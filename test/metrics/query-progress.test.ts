@@ -45,7 +45,7 @@ const progress: StreamingQueryProgress = {
       metrics: {},
     },
   ],
-  sink: { description: "sink", numOutputRows: -1 },
+  sink: { description: "sink", numOutputRows: -1, metrics: {} },
   observedMetrics: { event2: { rc: 1, min_q: "hello", max_q: "world" }, event1: { c1: 1, c2: 3.5 } },
 };
 

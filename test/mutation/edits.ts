@@ -19,9 +19,29 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "the epoch does not rise": ["(epochs.at(-1) ?? -1) + 1", "epochs.at(-1) ?? 0"],
     "an earlier epoch stays": ["for (const earlier of epochs)", "for (const earlier of [])"],
   },
+  "checkpoint/copy-checkpoint.js": {
+    "a copy is not checked": ["if (problems.length > 0)", "if (false)"],
+    "the directories above a copy may go": ["await makeDurableDirectory(files, dirname(to));", "await files.makeDirectory(dirname(to));"],
+    "what failed stays": ["await files.remove(place)", "await Promise.resolve()"],
+  },
   "checkpoint/checkpoint.js": {
     "the sweep takes what is listed": ["if (listed.has(file.slice(this.path.length + 1)))", "if (false)"],
     "a prepared record is adopted whatever its files are": ["(await this.#state.areWhole(own?.files ?? [])) ? record : null", "record"],
+  },
+  "checkpoint/offset-log.js": {
+    "the session's settings win over those of the checkpoint": [
+      "merged.set(key, logged[key])",
+      "if (!merged.has(key)) merged.set(key, logged[key])",
+    ],
+  },
+  "checkpoint/operator-metadata.js": {
+    "a schema counts before a batch does": ["committedSchema ?? Math.max", "Math.max"],
+    "state is lost without consent": ["agreement.losses.length > 0 && !mayLose", "false"],
+  },
+  "checkpoint/rollback-checkpoint.js": {
+    "the oldest batch goes first": [".sort((a, b) => b - a)", ".sort((a, b) => a - b)"],
+    "offsets go before their commit": ["await commits.remove(id);", "await offsets.remove(id);"],
+    "whether the state is there is not asked": ["await checkpoint.stateStart(batchId);", ""],
   },
   "checkpoint/state-files.js": {
     "what the older snapshot needs is purged": ["batchId <= before)", "batchId <= before + 3)"],
@@ -32,7 +52,20 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   "connectors/file/file-sink.js": {
     "a batch is published twice": ["batch.batchId <= (await this.#log.latest())", "false"],
     "what lookup finds is not made durable": ["await makeDurable(this.#files, join(this.#directory, MANIFEST_DIRECTORY));", ";"],
+    "only its own entry tells whose batch it is": [" ?? (await this.#receipt(await this.#log.latest()))", ""],
     "any query's receipt counts": ["receipt?.queryId !== this.#queryId", "receipt === null || receipt === undefined"],
+  },
+  "connectors/file/sink-manifest.js": {
+    "another query's output is taken back": ["newest.queryId !== queryId", "false"],
+    "what a compact file holds together is taken back": ["!(await manifest.reachesBackTo(batchId))", "false"],
+  },
+  "connectors/memory/memory-sink.js": {
+    "a batch is added twice": ["batchId <= this.latestBatchId", "false"],
+  },
+  "coordinator/async-progress.js": {
+    "more is logged after a write that failed": ["(this.#failure ? undefined : work())", "work()"],
+    "a write that failed is forgotten": ["this.#failure ??= { error };", ";"],
+    "the end does not wait for what is logged": ["await this.#writes;", ";"],
   },
   "coordinator/background-snapshots.js": {
     "a chunk is said to hold what is committed when it is written": ["batchId: covered", "batchId: this.#committedBatch"],
@@ -97,6 +130,16 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   "state/chunk-loader.js": {
     "the checksum of a chunk is not compared": ['return "its checksum is wrong"', ""],
   },
+  "state/chunk-stager.js": {
+    "chunks of tables that are gone stay": ["slice.removed.push(...this.#ofGoneTables());", ""],
+    "a chunk that was split stays": ["this.#retired.push({ ...name, code: parent })", ""],
+    "a chunk is removed that came again": [".filter((name) => !this.#codesOf(name).has(name.code))", ""],
+  },
+  "state/chunk-value.js": {
+    "the length of a chunk is not compared": ["view.getUint32(12, true) !== value.length - CHUNK_HEADER_BYTES", "false"],
+    "the checksum beside a chunk is not that of the chunk": ["view.getUint32(8, true) === checksum", "true"],
+    "the sum over chunks does not know their names": ["crc32c(seal, crc32c(key))", "crc32c(seal)"],
+  },
   "state/chunk-writer.js": {
     "a store ahead of the commits is trusted": ["version.newestBatchId > committedBatch ||", ""],
     "a store behind the change files is trusted": ["|| version.batchId < oldestBatch", ""],
@@ -122,6 +165,10 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "aggregates in other places are left where they are": ["isEverywhere && isInPlace &&", "isEverywhere &&"],
     "numbers that are rounded are wider": ['digits <= DIGITS["integer"]', 'digits <= DIGITS["long"]'],
     "digits behind the point are lost": ["const power = to.scale - scale", "const power = 0"],
+  },
+  "worker/query-instance.js": {
+    "changes are not made durable": ["this.#state?.sync() ?? 0", "0"],
+    "a batch marks rows as the one before did": [": this.#epoch + 1", ": this.#epoch || 1"],
   },
   "worker/query-state.js": {
     "a failed sync is ignored": ["unsynced.file.sync();", "try { unsynced.file.sync(); } catch {}"],

@@ -490,3 +490,84 @@ test("a pass copies the chunks that have changed since the one before, and no ot
   expect(changed.length).toBeGreaterThan(0);
   expect(changed.length).toBeLessThanOrEqual(3);
 });
+
+describe("a chunk that was split", () => {
+  const ROWS = 6000;
+  const TEXT = "a text that makes this row somewhat longer";
+  const setup = () => {
+    const ports = { ...testPorts(new MemoryFileSystem()), chunks: new MemoryChunks() };
+    const harness = new Harness({ partitionCount: PARTITIONS }, ports);
+    const changes: ChangesFile[] = [];
+    const batch = (work: () => void): number => {
+      harness.begin();
+      work();
+      const batchId = changes.length;
+      changes.push({ batchId, bytes: harness.writeFile("changes", batchId).bytes });
+      harness.end("commit");
+      return batchId;
+    };
+    const add = (count: number): void => {
+      for (let id = 0; id < count; id++) harness.upsert([minute(0) + 1n, BigInt(id), "name"], TEXT);
+    };
+    const evict = (): void => {
+      harness.setWatermarks(NO_WATERMARK, minute(1));
+      harness.evict(minute(1));
+    };
+    const writer = newChunkWriter(ports, newKernels(), PARTITIONS);
+    /** What a start finds that has the chunks and the changes after them. */
+    const restarted = (): Map<string, TestValue[]> => {
+      const batchId = newChunkWriter(ports, newKernels(), PARTITIONS).open(changes.length - 1, -1);
+      return contentsOf(restart(ports, "/checkpoint/state/chunks", 1, batchId!, changes));
+    };
+    return { harness, batch, add, evict, writer, restarted };
+  };
+
+  test("goes from the store, so that its rows do not come back when their bucket has gone", () => {
+    const { harness, batch, add, evict, writer, restarted } = setup();
+    harness.pass(
+      writer,
+      batch(() => add(10)),
+    );
+    harness.pass(
+      writer,
+      batch(() => add(ROWS)),
+    );
+    harness.pass(
+      writer,
+      batch(() => {
+        evict();
+        harness.upsert([minute(7) + 1n, 1n, "later"], TEXT);
+      }),
+    );
+    expect(harness.model.size).toBe(1);
+    expect(restarted()).toEqual(harness.model);
+  });
+
+  test("stays when its bucket has come anew while the pass went on", () => {
+    for (let at = 1; at <= 8; at++) {
+      const { harness, batch, add, evict, writer, restarted } = setup();
+      harness.pass(
+        writer,
+        batch(() => add(10)),
+      );
+      const begun = batch(() => add(ROWS));
+      let [slice, newest] = [0, begun];
+      harness.pass(writer, begun, 66_000, () => {
+        if (slice++ === at) {
+          newest = batch(() => {
+            evict();
+            add(10);
+          });
+        }
+        return newest;
+      });
+      expect(newest).toBeGreaterThan(begun);
+      // Nothing of it changes any more, so that it is not copied again.
+      harness.pass(
+        writer,
+        batch(() => harness.upsert([minute(7) + 1n, 1n, "later"], TEXT)),
+      );
+      expect(restarted(), `slice ${at}`).toEqual(harness.model);
+    }
+  });
+});

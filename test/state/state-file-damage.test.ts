@@ -60,16 +60,47 @@ test.each<[string, number, (bytes: Buffer) => void]>([
   );
 });
 
+const check = (file: MemoryFile) => checkStateFile(file, "f", { ...header("changes", 3), batchId: 3 });
+const changed = (change: (bytes: Buffer) => void): Buffer => {
+  const bytes = Buffer.from(whole);
+  change(bytes);
+  return bytes;
+};
+
+test.each<[string, number, Buffer]>([
+  ["the file ends too early", 16, whole.subarray(0, 40)],
+  ["the file does not begin as a state file", 0, written((bytes) => bytes.write("SPSTATE1"))],
+  ["the header is too long", 12, written((bytes) => bytes.writeUInt32LE(5000, 12))],
+  ["the checksum of the header is wrong", 0, changed((bytes) => (bytes[20]! ^= 1))],
+  ["the format version is 0", 8, written((bytes) => bytes.writeUInt32LE(0, 8))],
+  ["this is not a frame", frames[1]!, written((bytes) => bytes.write("NOFR", frames[1]))],
+  ["the frame has an unknown version", frames[1]! + 4, written((bytes) => bytes.writeUInt16LE(9, frames[1]! + 4))],
+  ["the frame is cut off", frames[1]! + 24, written((bytes) => bytes.writeUInt32LE(whole.length, frames[1]! + 24))],
+  ["the checksum of the frame is wrong", frames[1]!, changed((bytes) => (bytes[frames[1]! + FRAME_HEADER_BYTES]! ^= 1))],
+  ["the footer is missing", footerAt, written((bytes) => bytes.write("MRNO", footerAt))],
+  [
+    `the footer counts ${frames.length - 1} frames, not ${frames.length}`,
+    footerAt + 4,
+    written((bytes) => bytes.writeUInt32LE(frames.length - 1, footerAt + 4)),
+  ],
+  ["the length in the footer is not that of the file", footerAt + 8, written((bytes) => bytes.writeBigUInt64LE(7n, footerAt + 8))],
+  ["the checksum of the file is wrong", footerAt + 16, changed((bytes) => (bytes[footerAt + 16]! ^= 1))],
+  ["the footer is malformed", footerAt + 20, changed((bytes) => (bytes[footerAt + 20]! ^= 1))],
+])("verify: %s", (reason, offset, bytes) => {
+  expect(() => check(new MemoryFile(bytes))).toThrow(
+    expect.objectContaining({ condition: "STATE_CHANGE_FILE_CORRUPT", messageParameters: { path: "f", offset: String(offset), reason } }),
+  );
+});
+
 test("a file of a version to come is not damaged", () => {
   const newer = written((bytes) => bytes.writeUInt32LE(2, 8));
   const condition = "UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION";
   expect(() => read(new MemoryFile(newer))).toThrow(expect.objectContaining({ condition }));
-  const check = (bytes: Uint8Array) => checkStateFile(new MemoryFile(bytes), "f", { ...header("changes", 3), batchId: 3 });
-  expect(() => check(newer)).toThrow(expect.objectContaining({ condition }));
-  expect(check(whole).lengthBytes).toBe(whole.length);
+  expect(() => check(new MemoryFile(newer))).toThrow(expect.objectContaining({ condition }));
+  expect(check(new MemoryFile(whole)).lengthBytes).toBe(whole.length);
   // One flipped bit is not a version.
   whole[8]! ^= 2;
-  expect(() => check(whole)).toThrow(expect.objectContaining({ condition: "STATE_CHANGE_FILE_CORRUPT" }));
+  expect(() => check(new MemoryFile(whole))).toThrow(expect.objectContaining({ condition: "STATE_CHANGE_FILE_CORRUPT" }));
   whole[8]! ^= 2;
 });
 
@@ -85,7 +116,7 @@ test("a file that ends in its header, and one that ends while it is read", () =>
       return super.read(into, position);
     }
   }
-  expect(() => read(new ShrunkFile(whole))).toThrow(endsEarly(whole.length));
+  for (const reader of [read, check]) expect(() => reader(new ShrunkFile(whole))).toThrow(endsEarly(whole.length));
 });
 
 test("no memory is not damage", () => {

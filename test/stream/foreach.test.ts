@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { StreamingQueryError, type DataFrame } from "../../src/index.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { StreamingQueryError, type DataFrame, type DataStreamWriter } from "../../src/index.ts";
 import { memoryStream } from "../../src/testing.ts";
 import { testSession } from "../support/test-session.ts";
 
@@ -181,4 +181,36 @@ test("foreach: a row that throws closes with the error and ends the query", asyn
     cause: { condition: "FOREACH_USER_FUNCTION_ERROR", cause: new TypeError("no twos") },
   });
   expect(closed).toEqual(["no twos"]);
+});
+
+test("every progress says so where a batch may come again, or input may be lost", async () => {
+  vi.spyOn(process.stdout, "write").mockImplementation(() => true);
+  const guarantees: Record<string, unknown> = {};
+  const sinks: Record<string, (writer: DataStreamWriter<any>) => DataStreamWriter<any>> = {
+    noop: (writer) => writer.format("noop"),
+    console: (writer) => writer.format("console"),
+    foreach: (writer) => writer.foreach({ process: () => undefined }),
+    foreachBatch: (writer) => writer.foreachBatch(async () => undefined),
+    memory: (writer) => writer.format("memory").queryName("kept"),
+    json: (writer) => writer.format("json").option("path", join(directory, "out")),
+  };
+  for (const [name, choose] of Object.entries(sinks)) {
+    const input = memoryStream(spark(), "n INT");
+    const writer = choose(input.toDF().writeStream).option("checkpointLocation", join(directory, name));
+    const query = await writer.start();
+    input.addData(1);
+    await query.processAllAvailable();
+    guarantees[name] = (await query.lastProgress())!["sink"].metrics ?? null;
+    await query.stop();
+  }
+  vi.restoreAllMocks();
+  const atLeastOnce = { guarantee: "at-least-once" };
+  expect(guarantees).toEqual({
+    noop: atLeastOnce,
+    console: atLeastOnce,
+    foreach: atLeastOnce,
+    foreachBatch: atLeastOnce,
+    memory: null,
+    json: null,
+  });
 });

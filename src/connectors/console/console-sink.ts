@@ -1,7 +1,7 @@
 /** `console`: prints each micro-batch as a table, as Spark's console sink does. Main thread. */
 import { decodeColumnBatch } from "../../columnar/column-batch.ts";
 import { integerOption, type OptionSpec, type OptionSpecs } from "../options.ts";
-import type { SinkProvider, StreamSink } from "../sink.ts";
+import { AT_LEAST_ONCE, type SinkProvider, type StreamSink } from "../sink.ts";
 import { showTable } from "./show-table.ts";
 
 const CELL_LENGTH_MAX = 20;
@@ -41,6 +41,7 @@ export const consoleSink: SinkProvider = {
       description: `ConsoleTable[numRows=${numRows}, truncate=${truncate > 0}]`,
       delivery: { kind: "main" },
       remembersCommits: false,
+      metrics: AT_LEAST_ONCE,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         // One row more than is shown tells that there are more.

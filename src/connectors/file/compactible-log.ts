@@ -77,7 +77,7 @@ export class CompactibleLog {
   async entry(id: number): Promise<readonly string[] | null> {
     const text = await this.#store.read(String(id));
     if (text === null) return null;
-    const { lines } = parse(String(id), text);
+    const { lines } = parse(this.#store, String(id), text);
     // Whether an entry may have no lines, the others tell.
     if (lines.length === 0) await readCompactibleLog(this.#store);
     return lines;
@@ -121,22 +121,24 @@ export class CompactibleLog {
   }
 }
 
+export type ReadableLog = Pick<LogStore, "directory" | "read" | "list">;
+
 /** All lines that count in a log (up to entry `last`) that somebody else may be writing, oldest first. */
-export async function readCompactibleLog(store: Pick<LogStore, "read" | "list">, last = Number.POSITIVE_INFINITY): Promise<string[]> {
+export async function readCompactibleLog(store: ReadableLog, last = Number.POSITIVE_INFINITY): Promise<string[]> {
   // Files that were listed may be compacted away before they are read: then the compact file is there.
   return (await tryRead(store, last)) ?? (await tryRead(store, last)) ?? raiseMissing(store);
 }
 
-async function tryRead(store: Pick<LogStore, "read" | "list">, last: number): Promise<string[] | null> {
+async function tryRead(store: ReadableLog, last: number): Promise<string[] | null> {
   const files: ParsedFile[] = [];
   for (const name of filesToRead(await store.list(), last)) {
     const text = await store.read(name);
     if (text === null) return null;
-    files.push(parse(name, text));
+    files.push(parse(store, name, text));
   }
   // Spark writes files without lines, Millrace does not: among its own it is one that was cut off.
   const empty = files.find(({ lines }) => lines.length === 0);
-  if (empty && files.some(({ isSealed }) => isSealed)) throw malformed(empty.name, VERSION);
+  if (empty && files.some(({ isSealed }) => isSealed)) throw malformed(store, empty.name, "it has no lines");
   return files.flatMap(({ lines }) => lines);
 }
 
@@ -150,10 +152,13 @@ function filesToRead(names: readonly string[], last: number): string[] {
   return compact < 0 ? entries : [`${compact}${COMPACT_SUFFIX}`, ...entries];
 }
 
-async function raiseMissing(store: Pick<LogStore, "read" | "list">): Promise<never> {
+async function raiseMissing(store: ReadableLog): Promise<never> {
   const names = await store.list();
   const entry = filesToRead(names, Number.POSITIVE_INFINITY).find((name) => !names.includes(name)) ?? "?";
-  throw new ConnectorError("FILE_LOG_ENTRY_MISSING", { entry, latest: String(Math.max(...logNumbers(names))) });
+  throw new ConnectorError("FILE_LOG_ENTRY_MISSING", {
+    entry: `${store.directory}/${entry}`,
+    latest: String(Math.max(...logNumbers(names))),
+  });
 }
 
 /** The checksum is in the last line; what the lines of another file had is taken out when they are read. */
@@ -169,19 +174,32 @@ interface ParsedFile {
   readonly isSealed: boolean;
 }
 
-function parse(name: string, sealed: string): ParsedFile {
+function parse(store: ReadableLog, name: string, sealed: string): ParsedFile {
   const unsealed = unsealText(sealed);
-  if (unsealed === null) throw malformed(name, "its checksum is wrong");
+  if (unsealed === null) throw malformed(store, name, "its checksum is wrong");
   const { text, isSealed } = unsealed;
   const [version, ...lines] = text.split("\n") as [string, ...string[]];
   const number = Number(/^v(\d+)$/.exec(version)?.[1]);
-  if (number > 1) throw newerFile(name, 1, number);
-  if (version !== VERSION) throw malformed(name, text.slice(0, 80));
-  if (!isSealed && text.includes(',"millrace":{')) throw malformed(name, "its checksum is missing");
-  return { name, lines: lines.filter((line) => line !== ""), isSealed };
+  if (number > 1) throw newerFile(`${store.directory}/${name}`, 1, number);
+  if (version !== VERSION) throw malformed(store, name, text.slice(0, 80));
+  if (!isSealed && text.includes(',"millrace":{')) throw malformed(store, name, "its checksum is missing");
+  const entries = lines.filter((line) => line !== "");
+  const broken = isSealed ? undefined : entries.find((line) => !isJson(line));
+  if (broken !== undefined) throw malformed(store, name, broken.slice(0, 80));
+  return { name, lines: entries, isSealed };
 }
 
-const malformed = (file: string, content: string) => new ConnectorError("DATA_SOURCE_LOG_MALFORMED", { file, content });
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const malformed = ({ directory }: ReadableLog, name: string, content: string) =>
+  new ConnectorError("DATA_SOURCE_LOG_MALFORMED", { file: `${directory}/${name}`, content });
 
 /** Number of `N` or `N.compact`; null for other names. */
 function logNumber(name: string): number | null {

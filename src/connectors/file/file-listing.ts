@@ -6,7 +6,7 @@ import { basename, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { AnalysisError, ConnectorError, MillraceError } from "../../base/errors.ts";
 import type { FileStat, FileSystem } from "../../base/ports.ts";
-import { readCompactibleLog } from "./compactible-log.ts";
+import { type ReadableLog, readCompactibleLog } from "./compactible-log.ts";
 import { parsePartitionDirectory } from "./partition-values.ts";
 import { liveFiles, MANIFEST_DIRECTORY } from "./sink-manifest.ts";
 
@@ -102,7 +102,8 @@ async function isSinkDirectory(fileSystem: FileSystem, directory: string): Promi
 
 async function manifestFiles(fileSystem: FileSystem, directory: string): Promise<FoundFile[]> {
   const log = join(directory, MANIFEST_DIRECTORY);
-  const store = {
+  const store: ReadableLog = {
+    directory: log,
     list: async () => (await fileSystem.list(log)).map((stat) => basename(stat.path)),
     read: async (name: string) =>
       (await fileSystem.stat(join(log, name))) ? new TextDecoder().decode(await fileSystem.readFile(join(log, name))) : null,

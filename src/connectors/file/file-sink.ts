@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { makeDurableDirectory } from "../../base/durable-directory.ts";
 import { AnalysisError, CheckpointError, ConnectorError, IllegalArgumentError } from "../../base/errors.ts";
 import type { Clock, FileSystem } from "../../base/ports.ts";
-import { simpleString, structType } from "../../columnar/types.ts";
+import { simpleString, type StructType, structType } from "../../columnar/types.ts";
 import type { BatchAttempt, SaveMode, SinkContext, SinkOutput, SinkProvider, StreamSink } from "../sink.ts";
 import { CompactibleLog } from "./compactible-log.ts";
 import type { FileFormat } from "./file-format.ts";
@@ -47,7 +47,7 @@ async function targetDirectory(context: SinkContext, format: FileFormat): Promis
   const path = context.path ?? options.get<string | null>("path");
   if (path === null)
     throw new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", { option: "path", format: format.name, reason: "it says where to write" });
-  if (schema.fields.length === 0) throw new AnalysisError("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", { format: format.label });
+  if (hasEmptyStruct(schema)) throw new AnalysisError("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", { format: format.label });
   for (const column of partitionBy) {
     if (!schema.fields.some((field) => field.name.toLowerCase() === column.toLowerCase()))
       throw new AnalysisError("PARTITION_COLUMN_NOT_FOUND", { column, schema: simpleString(schema) });
@@ -59,6 +59,10 @@ async function targetDirectory(context: SinkContext, format: FileFormat): Promis
   await makeTarget(ports.files, directory);
   return directory;
 }
+
+/** Whether rows, or structs in them, have no fields. */
+const hasEmptyStruct = ({ fields }: StructType): boolean =>
+  fields.length === 0 || fields.some(({ dataType }) => dataType.kind === "struct" && hasEmptyStruct(dataType));
 
 async function makeDurable(files: FileSystem, directory: string): Promise<void> {
   try {
@@ -159,9 +163,12 @@ class FileStreamSink implements StreamSink {
     await this.#log.settle();
   }
 
-  /** The batch is in the manifest: this query's, written before a restart, or Spark's. Another query's would be a loss of data. */
+  /**
+   * The batch is in the manifest: this query's, written before a restart, or Spark's. Another query's would be a loss of data; where compaction has
+   * left nothing of the batch, the newest entry tells whose manifest it is.
+   */
   async #skip(batch: BatchAttempt): Promise<void> {
-    const receipt = await this.#receipt(batch.batchId);
+    const receipt = (await this.#receipt(batch.batchId)) ?? (await this.#receipt(await this.#log.latest()));
     if (receipt && receipt.queryId !== this.#queryId)
       throw new ConnectorError("FILE_SINK_FOREIGN_MANIFEST", {
         path: fileUri(this.#directory),

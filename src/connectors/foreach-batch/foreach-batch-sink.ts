@@ -3,7 +3,7 @@
  * program makes it exactly-once with the batch id.
  */
 import { ConnectorError } from "../../base/errors.ts";
-import type { SinkProvider, StreamSink } from "../sink.ts";
+import { AT_LEAST_ONCE, type SinkProvider, type StreamSink } from "../sink.ts";
 
 /** The attachment `foreachBatch`: the session wraps the user's function so that it makes a frame from the encoded batches. */
 export type ForeachBatchFunction = (batches: readonly Uint8Array[], batchId: number) => Promise<void>;
@@ -19,6 +19,7 @@ export const foreachBatchSink: SinkProvider = {
       description: "ForeachBatchSink",
       delivery: { kind: "main" },
       remembersCommits: false,
+      metrics: AT_LEAST_ONCE,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         try {

@@ -5,7 +5,7 @@
  */
 import { ConnectorError } from "../../base/errors.ts";
 import type { Scheduler } from "../../base/ports.ts";
-import type { SinkProvider, StreamSink } from "../sink.ts";
+import { AT_LEAST_ONCE, type SinkProvider, type StreamSink } from "../sink.ts";
 
 /** What `foreach` calls. Methods may return a Promise: the next call waits for it; an error fails the query. */
 export interface ForeachWriter<Row> {
@@ -32,6 +32,7 @@ export const foreachSink: SinkProvider = {
       description: "ForeachWriterTable",
       delivery: { kind: "main" },
       remembersCommits: false,
+      metrics: AT_LEAST_ONCE,
       lookup: async () => null,
       async commit({ batchId }, { batches }) {
         try {

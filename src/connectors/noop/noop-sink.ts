@@ -1,5 +1,5 @@
 /** `noop`: takes rows and forgets them, for measuring everything else. The sink on the main thread, its writer in workers. */
-import type { SinkProvider, SplitWriter, StreamSink } from "../sink.ts";
+import { AT_LEAST_ONCE, type SinkProvider, type SplitWriter, type StreamSink } from "../sink.ts";
 
 export const noopSink: SinkProvider = {
   name: "noop",
@@ -12,6 +12,7 @@ export const noopSink: SinkProvider = {
       description: "NoopTable",
       delivery: { kind: "worker", writer: "noop", settings: null },
       remembersCommits: false,
+      metrics: AT_LEAST_ONCE,
       lookup: async () => null,
       async commit() {},
       async abort() {},

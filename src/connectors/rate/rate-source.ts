@@ -4,6 +4,7 @@
  */
 import { IllegalArgumentError } from "../../base/errors.ts";
 import type { Clock } from "../../base/ports.ts";
+import { sealText, unsealText } from "../../base/sealed-text.ts";
 import { durationOption, integerOption, type OptionSpecs } from "../options.ts";
 import type { LogStore, Offset, ReadLimit, SourceContext, SourceProvider, Split, StreamSource } from "../source.ts";
 import { rateSchema, rateSplits } from "./rate-schema.ts";
@@ -32,16 +33,18 @@ export function valueAtSecond(seconds: number, rowsPerSecond: number, rampUpSeco
   return valueAtSecond(rampUpSeconds, rowsPerSecond, rampUpSeconds) + (seconds - rampUpSeconds) * rowsPerSecond;
 }
 
-/** The source's log holds one file, `0`: `v1` and the epoch milliseconds of creation. */
+/** The source's log holds one file, `0`: `v1`, the epoch milliseconds of creation, and a line with a checksum. */
 async function creationTime(log: LogStore, clock: Clock): Promise<number> {
   const text = (await log.read("0")) ?? (await createTime(log, clock.nowMs()));
-  const match = /^v1\n(\d+)\s*$/.exec(text);
-  if (!match) throw new IllegalArgumentError("DATA_SOURCE_LOG_MALFORMED", { file: "0", content: text.slice(0, 80) });
+  const unsealed = unsealText(text);
+  // Version 0.1.0 wrote no checksum; it did not run before 2001.
+  const match = (unsealed?.isSealed ? /^v1\n(\d+)\n/ : /^v1\n(\d{13})$/).exec(unsealed?.text ?? "");
+  if (!match) throw new IllegalArgumentError("DATA_SOURCE_LOG_MALFORMED", { file: `${log.directory}/0`, content: text.slice(0, 80) });
   return Number(match[1]);
 }
 
 async function createTime(log: LogStore, nowMs: number): Promise<string> {
-  const text = `v1\n${Math.floor(nowMs)}`;
+  const text = sealText(`v1\n${Math.floor(nowMs)}\n{"millrace":{}}`);
   await log.putIfAbsent("0", text);
   return (await log.read("0")) ?? text;
 }

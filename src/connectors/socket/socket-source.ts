@@ -47,6 +47,7 @@ class SocketStream implements StreamSource {
   readonly description: string;
   readonly defaultLimit: ReadLimit = { kind: "all_available" };
   readonly supportsAvailableNow = true;
+  readonly metrics = () => ({ guarantee: "at-most-once" });
   readonly #address: string;
   readonly #schema: StructType;
   readonly #clock: Clock;

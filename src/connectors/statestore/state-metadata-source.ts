@@ -2,9 +2,9 @@
 import { encodeColumnBatch } from "../../columnar/column-batch.ts";
 import { type DataType, IntegerType, LongType, StringType, type StructField, structType } from "../../columnar/types.ts";
 import { memoryReader } from "../memory/memory-reader.ts";
-import { stringOption } from "../options.ts";
 import type { SourceProvider, SplitReader } from "../source.ts";
-import { openCheckpoint, stateOperators } from "./state-source.ts";
+import { refuseSchema, stateMetadataOptions } from "./state-options.ts";
+import { openCheckpoint, recordAt } from "./state-source.ts";
 
 const column = (name: string, dataType: DataType): StructField => ({ name, dataType, nullable: true });
 
@@ -20,18 +20,20 @@ const schema = structType([
 
 export const stateMetadataSource: SourceProvider = {
   name: "state-metadata",
-  options: { path: stringOption("The query's checkpoint location; required") },
+  options: stateMetadataOptions,
   async schema(context) {
+    refuseSchema(context, "state-metadata");
     await openCheckpoint(context);
     return schema;
   },
   async planBatch(context) {
     const reader = await openCheckpoint(context);
+    const record = await recordAt(reader, context.options.get<number | null>("batchId"));
+    const operators = (await reader.stateSchemas(record)).at(-1)?.operators ?? [];
     const batches = await reader.commits.list();
     const [first, last] = [batches[0], batches.at(-1)].map((id) => (id === undefined ? null : BigInt(id)));
-    const operators = await stateOperators(reader);
     const rows = operators.map(({ operatorId, operatorName, partitionCount }) => {
-      return [BigInt(operatorId), operatorName, "default", partitionCount, first!, last!, ""];
+      return [BigInt(operatorId), operatorName, "default", partitionCount, first!, last!, null];
     });
     const batch = Buffer.from(encodeColumnBatch(schema, rows)).toString("base64");
     return rows.length === 0 ? [] : [{ reader: "state-metadata", batch, firstRow: 0, rows: rows.length }];

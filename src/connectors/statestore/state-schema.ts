@@ -33,13 +33,17 @@ export function keyPart(layout: RowLayout): RowPart {
   return partOf(layout.keys, layout);
 }
 
-/** The value of a row: one field per aggregate, a struct of its buffers where it has several; the second `sum` is `sum_2`. */
+/**
+ * The value of a row: one field per aggregate, a struct of its buffers where it has several; the second `sum` is `sum_2`. What is no aggregate's has
+ * its own name.
+ */
 export function valuePart(layout: RowLayout): RowPart {
   const taken = new Map<string, number>();
   const seen = new Set<string>();
   let [group, suffix] = ["", ""];
   const renamed = layout.values.map((field): RowField => {
-    const [name, buffer] = [field.name.slice(0, field.name.indexOf(".")), field.name.slice(field.name.indexOf(".") + 1)];
+    const [name, buffer] = splitName(field.name);
+    if (buffer === null) return { ...field, dataType: field.name === EXPIRY ? LongType : field.dataType };
     if (name !== group || seen.has(buffer)) {
       const count = (taken.get(name) ?? 0) + 1;
       taken.set(name, count);
@@ -49,27 +53,36 @@ export function valuePart(layout: RowLayout): RowPart {
     seen.add(buffer);
     return { ...field, name: `${name}${suffix}.${buffer}` };
   });
-  const groups = groupBy(renamed, ({ name }) => name.slice(0, name.indexOf(".")));
+  const groups = groupBy(renamed, ({ name }) => splitName(name)[0]);
   const single = [...groups].map(([name, fields]) => (fields.length === 1 ? [{ ...fields[0]!, name }] : fields));
   return partOf(single.flat(), layout);
+}
+
+/** When a row of dropDuplicatesWithinWatermark goes: a number, as in Spark. */
+const EXPIRY = "expiresAtMicros";
+
+/** `avg.sum` is the buffer `sum` of the aggregate `avg`. */
+function splitName(name: string): readonly [aggregate: string, buffer: string | null] {
+  const dot = name.indexOf(".");
+  return dot < 0 ? [name, null] : [name.slice(0, dot), name.slice(dot + 1)];
 }
 
 /** The table of the state. */
 export const stateSchema = (layout: RowLayout): StructType =>
   structType([
-    { name: "key", dataType: keyPart(layout).dataType, nullable: false },
-    { name: "value", dataType: valuePart(layout).dataType, nullable: false },
-    { name: "partition_id", dataType: IntegerType, nullable: false },
+    { name: "key", dataType: keyPart(layout).dataType, nullable: true },
+    { name: "value", dataType: valuePart(layout).dataType, nullable: true },
+    { name: "partition_id", dataType: IntegerType, nullable: true },
   ]);
 
 /** The table of its changes. A removed row has no value. */
 export const changeFeedSchema = (layout: RowLayout): StructType =>
   structType([
-    { name: "batch_id", dataType: LongType, nullable: false },
-    { name: "change_type", dataType: StringType, nullable: false },
-    { name: "key", dataType: keyPart(layout).dataType, nullable: false },
+    { name: "batch_id", dataType: LongType, nullable: true },
+    { name: "change_type", dataType: StringType, nullable: true },
+    { name: "key", dataType: keyPart(layout).dataType, nullable: true },
     { name: "value", dataType: valuePart(layout).dataType, nullable: true },
-    { name: "partition_id", dataType: IntegerType, nullable: false },
+    { name: "partition_id", dataType: IntegerType, nullable: true },
   ]);
 
 function partOf(fields: readonly RowField[], layout: RowLayout): RowPart {
