@@ -85,11 +85,18 @@ function idOf(second, index, rows) {
   return (second - 1 - ((index / REPEATED_EVERY) % REPEATS_WITHIN_S)) * rows + ((index + 1) % rows);
 }
 
-/** One column batch that is filled anew for every second. */
+/** Microseconds from the start of its second to event `index`. */
+const microsOf = (index, rows) => Math.floor((index * 1e6) / rows);
+
+/** One column batch that is filled anew for every second, with additions only: it is done while the query is timed. */
 class Events {
   #rows;
   #ids;
   #times;
+  /** From the first id of a second on, once there are ids to repeat. */
+  #idSteps;
+  /** Microseconds from the start of a second on. */
+  #timeSteps;
 
   constructor(rows) {
     const encoded = encodeColumnBatch(
@@ -102,16 +109,26 @@ class Events {
     this.#rows = rows;
     this.#ids = new Uint32Array(batch.buffer, column(0), 2 * rows);
     this.#times = new Uint32Array(batch.buffer, column(1), 2 * rows);
+    this.#idSteps = Int32Array.from({ length: rows }, (_, index) => idOf(REPEATS_WITHIN_S, index, rows) - REPEATS_WITHIN_S * rows);
+    this.#timeSteps = Int32Array.from({ length: rows }, (_, index) => microsOf(index, rows));
     this.stream = new PoolStream(schema, [batch]);
   }
 
   advance(second) {
-    for (let index = 0; index < this.#rows; index++) this.#ids[2 * index] = idOf(second, index, this.#rows);
+    const rows = this.#rows;
+    const ids = this.#ids;
+    const idSteps = this.#idSteps;
+    const firstId = second * rows;
+    for (let index = 0; index < rows; index++) ids[2 * index] = firstId + (second < REPEATS_WITHIN_S ? index : idSteps[index]);
+    const times = this.#times;
+    const timeSteps = this.#timeSteps;
     const start = (START_S + second) * 1e6;
-    for (let index = 0; index < this.#rows; index++) {
-      const micros = start + Math.floor((index * 1e6) / this.#rows);
-      this.#times[2 * index] = micros % 2 ** 32;
-      this.#times[2 * index + 1] = micros / 2 ** 32;
+    const [low, high] = [start % 2 ** 32, Math.floor(start / 2 ** 32)];
+    const carried = 2 ** 32 - low;
+    for (let index = 0; index < rows; index++) {
+      const step = timeSteps[index];
+      times[2 * index] = (low | 0) + step;
+      times[2 * index + 1] = step < carried ? high : high + 1;
     }
     this.stream.addNext();
   }
@@ -119,7 +136,7 @@ class Events {
 
 /** Per second the numbers of rows that pass and that are held back; then the ids that pass in the second after. Times in parts of a second. */
 function recompute(rows, seconds) {
-  const micros = (second, index) => second * 1e6 + Math.floor((index * 1e6) / rows);
+  const micros = (second, index) => second * 1e6 + microsOf(index, rows);
   const keptUntil = new Map();
   const last = WARM_UP_SECONDS + seconds;
   const numbers = [];

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import asc from "assemblyscript/asc";
-import { ROW_HASH, ROW_KEYS, ROW_NEXT } from "../../dist/columnar/memory-layout.js";
+import { ROW_HASH, ROW_NEXT } from "../../dist/columnar/memory-layout.js";
 import { rowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../../dist/columnar/row-layout.js";
 import { LongType } from "../../dist/columnar/types.js";
 import { compileKernels, createMemory, instantiateKernels } from "../../dist/kernels/load.js";
@@ -19,6 +19,12 @@ const COMMIT_ROWS = 1_000_000;
 const BLOCK_ROWS = 8000;
 const KEY_STRIDE = 1_000_003n;
 
+const layout = rowLayout(
+  [{ name: "k", dataType: LongType }],
+  ["count", "sum"].map((name) => ({ name, dataType: LongType })),
+);
+const [keyAt, countAt, sumAt] = [layout.keys[0], ...layout.values].map(({ offset }) => offset);
+
 const LOOP = `
 @external("kernels", "store_upsert") declare function store_upsert(state: usize, row: usize, base: usize): usize;
 @external("kernels", "store_touch") declare function store_touch(state: usize, row: usize, end: usize): usize;
@@ -27,7 +33,7 @@ export function run(state: usize, rows: usize, rowBytes: u32, keys: usize, from:
   let row = rows;
   for (let i = from; i < to; i++, row += rowBytes) {
     const key = load<u64>(keys + 8 * i);
-    store<u64>(row, key, ${ROW_KEYS});
+    store<u64>(row, key, ${keyAt});
     let h: u32 = <u32>key * 0xcc9e2d51 ^ <u32>(key >> 32);
     h ^= h >> 16; h *= 0x85ebca6b; h ^= h >> 13; h *= 0xc2b2ae35; h ^= h >> 16;
     store<u32>(row, h, ${ROW_HASH});
@@ -38,8 +44,8 @@ export function run(state: usize, rows: usize, rowBytes: u32, keys: usize, from:
   for (let i = from; i < to; i++, row += rowBytes) {
     if (row >= touched) touched = store_touch(state, row, end);
     const found = store_upsert(state, row, 0);
-    store<i64>(found, load<i64>(found, 40) + 1, 40);
-    store<i64>(found, load<i64>(found, 48) + <i64>i, 48);
+    store<i64>(found, load<i64>(found, ${countAt}) + 1, ${countAt});
+    store<i64>(found, load<i64>(found, ${sumAt}) + <i64>i, ${sumAt});
   }
 }`;
 
@@ -101,8 +107,6 @@ async function compileLoop() {
 
 /** Fills a store with the keys, runs all rounds; million updates per CPU-second of the best round after the first. */
 async function measure(loopModule, keyCount, updates) {
-  const values = ["count", "sum"].map((name) => ({ name, dataType: LongType }));
-  const layout = rowLayout([{ name: "k", dataType: LongType }], values);
   const kernels = instantiateKernels(compileKernels(), createMemory());
   const call = kernels.exports;
   const descriptor = call.arena_alloc(2, rowLayoutDescriptorBytes(layout));
@@ -136,13 +140,13 @@ async function measure(loopModule, keyCount, updates) {
   });
   const seconds = [];
   for (let round = 0; round < ROUNDS; round++) seconds.push((await timed(() => update(keysAt, updates))).cpuSeconds);
-  const [count, sum, groups] = totals(kernels, store);
+  const [counted, summed, groups] = totals(kernels, store);
   if (groups !== keyCount) throw new Error(`${groups} keys in place of ${keyCount}`);
   const [filled, filledSum] = [BigInt(keyCount), (BigInt(keyCount) * BigInt(keyCount - 1)) / 2n];
   return {
     speed: updates / Math.min(...seconds.slice(1)) / 1e6,
     stateMb: call.store_memory_bytes(store) / 2 ** 20,
-    answer: `${count - filled},${sum - filledSum}`,
+    answer: `${counted - filled},${summed - filledSum}`,
   };
 }
 
@@ -151,14 +155,14 @@ function totals(kernels, store) {
   const cursor = call.arena_alloc(2, 16);
   const out = call.arena_alloc(2, 8 * 8192);
   kernels.bytes().fill(0, cursor, cursor + 16);
-  let [count, sum, groups] = [0n, 0n, 0];
+  let [counted, summed, groups] = [0n, 0n, 0];
   for (let n; (n = call.store_scan_all(store, cursor, out, 8192)) > 0; groups += n) {
     const memory = kernels.view();
     for (let i = 0; i < n; i++) {
       const address = memory.getUint32(out + 8 * i, true);
-      count += memory.getBigInt64(address + 40, true);
-      sum += memory.getBigInt64(address + 48, true);
+      counted += memory.getBigInt64(address + countAt, true);
+      summed += memory.getBigInt64(address + sumAt, true);
     }
   }
-  return [count, sum, groups];
+  return [counted, summed, groups];
 }

@@ -35,6 +35,7 @@ export const suite = {
     return await withSession(workers, async (spark, directory) => {
       spark.conf.set("spark.sql.streaming.noDataMicroBatches.enabled", "false");
       const checkpoint = join(directory, "checkpoint");
+      const calls = new CallRecorder(spark.executor.ports.files);
       const stream = new PoolStream(
         SCHEMA,
         Array.from({ length: warmUp + batches }, (_, second) => batchOf(second)),
@@ -56,7 +57,7 @@ export const suite = {
         return performance.now() - start;
       };
       for (let batch = 0; batch < warmUp; batch++) await trigger();
-      const calls = new CallRecorder(spark.executor.ports.files);
+      calls.forget();
       const device = new Device(join(directory, "device"));
       const triggers = [];
       const writes = [];
@@ -116,33 +117,46 @@ function outputDigest(rows) {
   return digestOfLines([...latest].map(([start, count]) => `${start},${count}`));
 }
 
-const METHODS = ["writeNew", "link", "remove", "syncDirectory"];
-
-/** Notes what the main thread asks of the disk, in order. */
+/** Notes what the main thread asks of the disk, in order; a new file when it is written. */
 class CallRecorder {
   filesTaken = 0;
   #files;
+  #originals;
   #calls = [];
 
   constructor(files) {
     this.#files = files;
-    for (const method of METHODS) {
-      const original = files[method];
-      files[method] = (path, second) => {
-        this.#calls.push({ method, path, second });
-        return original.call(files, path, second);
-      };
-    }
+    const { createNew, link, remove, syncDirectory, openDirectory } = files;
+    this.#originals = { createNew, link, remove, syncDirectory, openDirectory };
+    const noted = (method, path, work) => (second) => {
+      this.#calls.push({ method, path, second });
+      return work(second);
+    };
+    files.createNew = async (path) => {
+      const file = await createNew.call(files, path);
+      return { ...file, write: noted("writeNew", path, (bytes) => file.write(bytes)) };
+    };
+    files.openDirectory = async (path) => {
+      const directory = await openDirectory.call(files, path);
+      return { ...directory, sync: noted("syncDirectory", path, () => directory.sync()) };
+    };
+    files.syncDirectory = (path) => noted("syncDirectory", path, () => syncDirectory.call(files, path))();
+    files.remove = (path) => noted("remove", path, () => remove.call(files, path))();
+    files.link = (from, to) => noted("link", from, () => link.call(files, from, to))(to);
   }
 
-  /** What was noted since the last `take`. */
+  forget() {
+    this.#calls = [];
+  }
+
+  /** What was noted since the last call. */
   take() {
     this.filesTaken += this.#calls.filter(({ method }) => method === "writeNew").length;
     return this.#calls.splice(0);
   }
 
   stop() {
-    for (const method of METHODS) delete this.#files[method];
+    Object.assign(this.#files, this.#originals);
   }
 }
 

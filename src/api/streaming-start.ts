@@ -26,7 +26,8 @@ import { tailOutput } from "../coordinator/tail.ts";
 import { checkStreaming } from "../plan/analysis/unsupported-operations.ts";
 import { schemaOf } from "../plan/expr/expression.ts";
 import type { LogicalPlan, Read } from "../plan/logical/nodes.ts";
-import type { PhysicalProgram } from "../plan/physical/program.ts";
+import { type RowLayout, withNullWords } from "../columnar/row-layout.ts";
+import type { KeyedOperator, PhysicalProgram } from "../plan/physical/program.ts";
 import { progressJson } from "../metrics/query-progress.ts";
 import type { CheckpointTarget, OutputTarget } from "../protocol/messages.ts";
 import { asyncProgressIntervalMs, asyncProgressOptions, refuseState } from "./async-progress-options.ts";
@@ -235,9 +236,15 @@ async function withStoredLayouts(
   const { layouts, schemas } = await agreeOnLayouts({ log, wanted, path: checkpoint.path, isNew, committedSchema, mayLose });
   checkpoint.stateSchema = schemas.at(-1)?.schema ?? 0;
   const operators = program.operators.map((operator) =>
-    operator.state ? { ...operator, layout: layouts.get(operator.state.operatorId) ?? operator.layout } : operator,
+    operator.state ? withLayout(operator, layouts.get(operator.state.operatorId) ?? operator.layout) : operator,
   );
   return { program: { ...program, operators }, schemas };
+}
+
+/** Rows of the shuffle begin as those of the state: their null bits are in the same place. */
+function withLayout(operator: KeyedOperator, layout: RowLayout): KeyedOperator {
+  if (operator.kind === "aggregate") return { ...operator, layout };
+  return { ...operator, layout, shuffled: layout.version === 1 ? withNullWords(operator.shuffled) : operator.shuffled };
 }
 
 /** Whether the program has agreed to aggregates that begin empty and to state that is lost. */

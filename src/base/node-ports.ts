@@ -39,6 +39,8 @@ import type {
   DirectoryLock,
   FileStat,
   FileSystem,
+  NewFile,
+  OpenDirectory,
   Network,
   Ports,
   ProcessIdentity,
@@ -153,14 +155,25 @@ class NodeFileSystem implements FileSystem {
     }
   }
 
-  async writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  async createNew(path: string): Promise<NewFile> {
     // With O_DSYNC a write is durable when it returns: one trip through the thread pool instead of two.
     const descriptor = await openAsync(path, NEW_DURABLE_FILE);
-    try {
-      for (let done = 0; done < bytes.length;) done += (await writeAsync(descriptor, bytes, done, bytes.length - done, done)).bytesWritten;
-    } finally {
-      closeSync(descriptor);
-    }
+    return {
+      async write(bytes) {
+        try {
+          for (let done = 0; done < bytes.length;) {
+            done += (await writeAsync(descriptor, bytes, done, bytes.length - done, done)).bytesWritten;
+          }
+        } finally {
+          closeSync(descriptor);
+        }
+      },
+      close: () => closeSync(descriptor),
+    };
+  }
+
+  async writeNew(path: string, bytes: Uint8Array): Promise<void> {
+    await (await this.createNew(path)).write(bytes);
   }
 
   async link(from: string, to: string): Promise<void> {
@@ -181,12 +194,17 @@ class NodeFileSystem implements FileSystem {
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    const descriptor = await openAsync(directory, constants.O_RDONLY);
+    const opened = await this.openDirectory(directory);
     try {
-      await fsyncAsync(descriptor);
+      await opened.sync();
     } finally {
-      closeSync(descriptor);
+      opened.close();
     }
+  }
+
+  async openDirectory(directory: string): Promise<OpenDirectory> {
+    const descriptor = await openAsync(directory, constants.O_RDONLY);
+    return { sync: async () => fsyncAsync(descriptor), close: () => closeSync(descriptor) };
   }
 
   async lockDirectory(directory: string): Promise<DirectoryLock | null> {

@@ -52,6 +52,20 @@ export interface SyncFile {
   close(): void;
 }
 
+/** A file that is still empty. */
+export interface NewFile {
+  /** Writes everything, makes it durable (fdatasync), and closes the file, also when it fails. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** In place of `write`. */
+  close(): void;
+}
+
+export interface OpenDirectory {
+  /** See `FileSystem.syncDirectory`. */
+  sync(): Promise<void>;
+  close(): void;
+}
+
 /**
  * Files. Asynchronous methods are for the coordinator (they must not block the user's event loop), the `Sync` ones for
  * workers. Paths are absolute. Errors are Node's (`code` is ENOENT, EEXIST, ENOSPC, …).
@@ -62,7 +76,9 @@ export interface FileSystem {
   /** Direct children; an empty list when the directory does not exist. */
   list(directory: string): Promise<readonly FileStat[]>;
   makeDirectory(path: string): Promise<void>;
-  /** Creates `path` (must not exist), writes everything, makes it durable (fdatasync) and closes it. */
+  /** Creates `path`, which must not exist. */
+  createNew(path: string): Promise<NewFile>;
+  /** `createNew` and `write`. */
   writeNew(path: string, bytes: Uint8Array): Promise<void>;
   /** Hard link; fails with EEXIST when `to` exists. */
   link(from: string, to: string): Promise<void>;
@@ -71,6 +87,8 @@ export interface FileSystem {
   remove(path: string): Promise<void>;
   /** Makes created, linked and removed names in `directory` durable. */
   syncDirectory(directory: string): Promise<void>;
+  /** For a directory that is made durable again and again. */
+  openDirectory(directory: string): Promise<OpenDirectory>;
 
   /**
    * Takes the lock of a directory, which lasts until `release` or until this process dies; null when somebody else holds it.

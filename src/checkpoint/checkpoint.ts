@@ -5,6 +5,7 @@
  */
 import { CheckpointError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
+import type { BatchAttempt } from "../connectors/sink.ts";
 import type { FileSystem, Ports, ProcessIdentity } from "../base/ports.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import { AtomicFiles, TEMPORARY_SUFFIX } from "./atomic-file.ts";
@@ -38,6 +39,7 @@ export class Checkpoint {
   /** Of the state that this run writes (`operator-metadata.ts`). */
   stateSchema = 0;
   readonly #files: FileSystem;
+  readonly #writer: AtomicFiles;
   readonly #lock: CheckpointLock;
   readonly #state: StateFiles;
   /** Records of this run, newest `minBatchesToRetain` and a little more; older ones are read when they are purged. */
@@ -51,6 +53,7 @@ export class Checkpoint {
     this.path = opened.path;
     this.queryId = opened.queryId;
     this.#files = opened.files;
+    this.#writer = opened.writer;
     this.#lock = opened.lock;
     this.#state = new StateFiles(opened.files, opened.writer, opened.path, opened.queryId);
     this.offsets = offsetLog(opened.files, opened.writer, opened.path, opened.queryId);
@@ -81,7 +84,10 @@ export class Checkpoint {
         await listState(files, path),
       ];
       // What was found must stay: whoever gave it its name may have died before the name was durable.
-      for (const log of [`${path}/offsets`, `${path}/commits`]) await writer.syncDirectory(log);
+      for (const log of [`${path}/offsets`, `${path}/commits`]) {
+        await writer.keepOpen(log);
+        await writer.syncDirectory(log);
+      }
       const inventory: CheckpointInventory = {
         offsetBatches: batchIdsAmong(offsetFiles),
         commitBatches: batchIdsAmong(commitFiles),
@@ -93,6 +99,7 @@ export class Checkpoint {
         .filter(isLeftover);
       return new Checkpoint({ path, queryId, files, writer, lock, inventory, leftovers: [...logLeftovers, ...state.files] });
     } catch (error) {
+      await writer.close();
       await directoryLock.release();
       throw error;
     }
@@ -204,9 +211,16 @@ export class Checkpoint {
     });
   }
 
+  /** Creates the log files of the attempt that comes next unless something happens. */
+  makeReady({ batchId, attempt }: Pick<BatchAttempt, "batchId" | "attempt">): void {
+    this.offsets.makeReady(batchId);
+    this.commits.makeReadyAs(preparedName(batchId, attempt));
+  }
+
   /** Notes that an attempt of this run failed: what it left in the state directories goes after the next commit. */
   async attemptFailed(batchId: number, attempt: string): Promise<void> {
     const prepared = `${this.path}/commits/${preparedName(batchId, attempt)}`;
+    await this.#writer.forget(prepared);
     // Not snapshots: one may be on its way, and no attempt leaves any.
     const changes = await stateFilesIn(this.#files, `${this.path}/${CHANGES_DIRECTORY}`);
     this.#sweepCandidates = [...new Set([...this.#sweepCandidates, prepared, ...changes])];
@@ -237,6 +251,7 @@ export class Checkpoint {
   /** Waits for background removals and gives the checkpoint back. */
   async close(): Promise<void> {
     await this.#background;
+    await this.#writer.close();
     await this.#lock.release();
   }
 

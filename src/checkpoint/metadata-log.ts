@@ -18,6 +18,8 @@ export class MetadataLog<T extends { readonly batchId: number }> {
   readonly #writer: AtomicFiles;
   readonly #queryId: string;
   readonly #codec: LogCodec<T>;
+  /** Made ready for the record of a batch. */
+  #temporary: { readonly batchId: number; readonly path: string } | null = null;
 
   constructor(files: FileSystem, writer: AtomicFiles, directory: string, queryId: string, codec: LogCodec<T>) {
     this.#files = files;
@@ -54,7 +56,19 @@ export class MetadataLog<T extends { readonly batchId: number }> {
 
   /** Adds a record, durably, once `mayPublish` resolves. Throws `CONCURRENT_STREAM_LOG_UPDATE` when the batch has one. */
   async add(record: T, mayPublish?: Promise<void>): Promise<void> {
-    await this.#writer.create(this.directory, String(record.batchId), this.#codec.encode(record), mayPublish);
+    const temporary = this.#temporary?.batchId === record.batchId ? this.#temporary.path : undefined;
+    await this.#writer.create(this.directory, String(record.batchId), this.#codec.encode(record), mayPublish, temporary);
+  }
+
+  /** The record of `batchId` is the next one that `add` is called with. */
+  makeReady(batchId: number): void {
+    this.#temporary = { batchId, path: this.#writer.temporaryPath(this.directory, String(batchId)) };
+    this.#writer.makeReady(this.#temporary.path);
+  }
+
+  /** `name` is the next one that `prepare` is called with. */
+  makeReadyAs(name: string): void {
+    this.#writer.makeReady(`${this.directory}/${name}`);
   }
 
   /** First half of `add`: writes the record under `name`; with `isNameDurable` it survives power loss under that name. */

@@ -118,8 +118,7 @@ export function assemblyLayoutSource(): string {
     ROW_EPOCH,
     ROW_NEXT,
     ROW_FLAGS,
-    ROW_KEY_NULLS,
-    ROW_KEYS,
+    ROW_FIELDS,
     LAYOUT_ROW_BYTES,
     LAYOUT_KEY_FIXED_END,
     LAYOUT_VAR_COUNT,
@@ -128,6 +127,10 @@ export function assemblyLayoutSource(): string {
     LAYOUT_BUCKET_NULL_BIT,
     LAYOUT_BUCKET_MICROS,
     LAYOUT_VALUE_NULLS,
+    LAYOUT_KEYS,
+    LAYOUT_KEY_NULLS,
+    LAYOUT_NULLS,
+    LAYOUT_VALUES,
     LAYOUT_VAR_OFFSETS,
     FLAT_INDEX,
     FLAT_SHIFT,
@@ -144,7 +147,10 @@ export function assemblyLayoutSource(): string {
  * A row: fixed part, and variable-length bytes elsewhere in the same container. Rows with one layout live in state chunks,
  * scratch hash tables, join tables and exchange blocks. `columnar/row-layout.ts` computes the offsets.
  *
- * header 16 bytes | key null bits u64 (1 = null) | fixed-width keys | variable keys (slots) | value null bits u64 | values
+ * header 16 bytes | fixed-width keys | variable keys (slots) | values
+ *
+ * Null bits (1 = null) of up to 30 fields are in the header, those of the keys first. Of more fields the keys have a u64 of null bits before them, and the
+ * values, if there are any, another.
  *
  * A slot is i64: offset in the low, length in the high 32 bits; adding the container's base gives a view. Keys are canonical:
  * null keys are zero, -0.0 is 0.0, NaN has one pattern; so two keys are equal iff their fixed bytes and their slots' bytes are.
@@ -152,21 +158,26 @@ export function assemblyLayoutSource(): string {
 export const ROW_HASH = 0; // u32, Murmur3_x86_32 of the keys with seed 42, as Spark's; in flat tables a hash of their own
 export const ROW_EPOCH = 4; // u32
 export const ROW_NEXT = 8; // u32: link of the dirty list in state chunks; chain of equal keys in join tables
-const ROW_FLAGS = 12; // u32
-export const ROW_KEY_NULLS = 16;
-export const ROW_KEYS = 24;
+export const ROW_FLAGS = 12; // u32: flags in bits 31 and 30; below them null bits, if all of the row's fields have one there
+export const ROW_FIELDS = 16;
+/** Fields whose null bits have room beside the flags. */
+export const FLAGS_NULLS_MAX = 30;
 
 /** Row layout descriptor in memory, read by the table kernels. */
 export const LAYOUT_ROW_BYTES = 0; // u32, multiple of 8
-export const LAYOUT_KEY_FIXED_END = 4; // u32: bytes [ROW_KEY_NULLS, this) are compared as they are
+export const LAYOUT_KEY_FIXED_END = 4; // u32: bytes [ROW_FIELDS, this) are compared as they are
 export const LAYOUT_VAR_COUNT = 8; // u32
 export const LAYOUT_VAR_KEY_COUNT = 12; // u32: the first so many of the slots are keys
 export const LAYOUT_BUCKET_OFFSET = 16; // u32: offset of the i64 event time (µs) that decides the time bucket and lateness; 0 = none
 /** Bit of the event time in the key null bits: rows without event time are never late nor evicted. */
 export const LAYOUT_BUCKET_NULL_BIT = 20; // u32
 export const LAYOUT_BUCKET_MICROS = 24; // i64: width of a time bucket
-export const LAYOUT_VALUE_NULLS = 32; // u32: offset of the values' null bits; 0 = there are no values
-export const LAYOUT_VAR_OFFSETS = 40; // u32 per slot
+export const LAYOUT_VALUE_NULLS = 32; // u32: offset of the word with the values' null bits; 0 = there are no values
+export const LAYOUT_KEYS = 36; // u32: offset of the keys: ROW_FIELDS, or 8 more behind a word with their null bits
+export const LAYOUT_KEY_NULLS = 40; // u32: null bits of the keys in ROW_FLAGS
+export const LAYOUT_NULLS = 44; // u32: all null bits in ROW_FLAGS
+export const LAYOUT_VALUES = 48; // u32: offset of the values
+export const LAYOUT_VAR_OFFSETS = 56; // u32 per slot
 
 /** A flat table (`kernels/assembly/flat-table.ts`): what generated code reads of it. Pairs of hash u32 and row address u32; 0: free. */
 export const FLAT_INDEX = 0; // u32: address of the pairs, a power of two many

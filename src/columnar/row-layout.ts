@@ -6,15 +6,20 @@ import { type DataType, type PhysicalKind, physicalKind, physicalWidthBytes, sam
 import {
   LAYOUT_BUCKET_MICROS,
   LAYOUT_BUCKET_NULL_BIT,
+  FLAGS_NULLS_MAX,
   LAYOUT_BUCKET_OFFSET,
+  LAYOUT_KEYS,
   LAYOUT_KEY_FIXED_END,
+  LAYOUT_KEY_NULLS,
+  LAYOUT_NULLS,
   LAYOUT_ROW_BYTES,
+  LAYOUT_VALUES,
   LAYOUT_VALUE_NULLS,
   LAYOUT_VAR_COUNT,
   LAYOUT_VAR_KEY_COUNT,
   LAYOUT_VAR_OFFSETS,
-  ROW_KEYS,
-  ROW_KEY_NULLS,
+  ROW_FIELDS,
+  ROW_FLAGS,
 } from "./memory-layout.ts";
 import { assert } from "../base/assert.ts";
 import { AnalysisError } from "../base/errors.ts";
@@ -32,7 +37,7 @@ export interface RowField {
   readonly physical: PhysicalKind;
   /** Byte offset from the row's start. */
   readonly offset: number;
-  /** Offset of the u64 that holds the null bit, and the bit; 1 = null. */
+  /** Offset of the word that holds the null bit, and the bit; 1 = null. */
   readonly nullsOffset: number;
   readonly nullBit: number;
   /** The field is a slot (variable length). */
@@ -41,7 +46,8 @@ export interface RowField {
 
 /** Plain data: crosses threads, is written into the state metadata. */
 export interface RowLayout {
-  readonly version: 1;
+  /** 2: null bits are in the header. 1: in words before the keys and before the values; all rows were so once, and those of many fields are. */
+  readonly version: 1 | 2;
   readonly keys: readonly RowField[];
   readonly values: readonly RowField[];
   readonly rowBytes: number;
@@ -98,7 +104,7 @@ export interface RowBucket {
 
 const isVariable = (physical: PhysicalKind): boolean => physical === "view" || physical === "wide" || physical === "list";
 
-/** Of keys, and of values: their null bits are one word each. */
+/** Of keys, and of values: their null bits are one word each where they are not in the header. */
 const FIELDS_MAX = 64;
 
 /** Throws `UNSUPPORTED_FEATURE.NOT_YET` for more fields than a row can have. */
@@ -112,9 +118,9 @@ export function rowLayout(
       feature: `rows of ${keys.length} key and ${values.length} other fields in an aggregation, a deduplication, a limit or the static side of a join`,
       remedy: `Take fewer columns: of either kind there may be ${FIELDS_MAX} fields. avg and its like take two, a struct one more than it has fields.`,
     });
-  let offset = ROW_KEYS;
+  let offset = ROW_FIELDS;
   const variableOffsets: number[] = [];
-  const place = (specs: readonly RowFieldSpec[], nullsOffset: number, variable: boolean, out: RowField[]): void => {
+  const place = (specs: readonly RowFieldSpec[], firstBit: number, variable: boolean, out: RowField[]): void => {
     specs.forEach((spec, index) => {
       const physical = physicalKind(spec.dataType);
       assert(physical !== "struct", "structs are flattened before they get into rows");
@@ -122,7 +128,15 @@ export function rowLayout(
       const width = spec.inlineBytes === undefined ? Math.max(physicalWidthBytes[physical], 1) : spec.inlineBytes;
       const alignment = spec.inlineBytes === undefined ? width : 8;
       offset = Math.ceil(offset / alignment) * alignment;
-      out[index] = { name: spec.name, dataType: spec.dataType, physical, offset, nullsOffset, nullBit: index, isVariable: variable };
+      out[index] = {
+        name: spec.name,
+        dataType: spec.dataType,
+        physical,
+        offset,
+        nullsOffset: ROW_FLAGS,
+        nullBit: firstBit + index,
+        isVariable: variable,
+      };
       if (variable) variableOffsets.push(offset);
       offset += width;
     });
@@ -132,21 +146,19 @@ export function rowLayout(
   };
 
   const keyFields: RowField[] = [];
-  place(keys, ROW_KEY_NULLS, false, keyFields);
+  place(keys, 0, false, keyFields);
   align8();
   const keyFixedEnd = offset;
-  place(keys, ROW_KEY_NULLS, true, keyFields);
+  place(keys, 0, true, keyFields);
   const variableKeyCount = variableOffsets.length;
   align8();
-  const valueNulls = offset;
-  if (values.length > 0) offset += 8;
   const valueFields: RowField[] = [];
-  place(values, valueNulls, false, valueFields);
+  place(values, keys.length, false, valueFields);
   align8();
-  place(values, valueNulls, true, valueFields);
+  place(values, keys.length, true, valueFields);
   align8();
-  return {
-    version: 1,
+  const layout: RowLayout = {
+    version: 2,
     keys: keyFields,
     values: valueFields,
     rowBytes: offset,
@@ -157,6 +169,40 @@ export function rowLayout(
       ? { ...bucket, offset: (bucket.valueIndex === undefined ? keyFields[bucket.keyIndex] : valueFields[bucket.valueIndex])!.offset }
       : null,
   };
+  return keys.length + values.length <= FLAGS_NULLS_MAX ? layout : withNullWords(layout);
+}
+
+/** The layout of the same fields with their null bits in words before them. */
+export function withNullWords(layout: RowLayout): RowLayout {
+  if (layout.version === 1) return layout;
+  const { keys, values, variableKeyCount, bucket, panes } = layout;
+  const { valuesStart } = partsOf(layout);
+  const [keyShift, valueShift] = [NULLS_BYTES, values.length > 0 ? 2 * NULLS_BYTES : NULLS_BYTES];
+  return {
+    ...layout,
+    version: 1,
+    keys: keys.map((field) => ({ ...field, offset: field.offset + keyShift, nullsOffset: ROW_FIELDS })),
+    values: values.map((field) => ({
+      ...field,
+      offset: field.offset + valueShift,
+      nullsOffset: valuesStart + keyShift,
+      nullBit: field.nullBit - keys.length,
+    })),
+    rowBytes: layout.rowBytes + valueShift,
+    keyFixedEnd: layout.keyFixedEnd + keyShift,
+    variableOffsets: layout.variableOffsets.map((offset, index) => offset + (index < variableKeyCount ? keyShift : valueShift)),
+    bucket: bucket && { ...bucket, offset: bucket.offset + (bucket.valueIndex === undefined ? keyShift : valueShift) },
+    ...(panes && { panes: { ...panes, startOffset: panes.startOffset + keyShift, endOffset: panes.endOffset + keyShift } }),
+  };
+}
+
+const NULLS_BYTES = 8;
+
+/** Where keys and values begin, and where the keys end. */
+export function partsOf({ version, values, rowBytes }: RowLayout): { keysStart: number; keysEnd: number; valuesStart: number } {
+  const keysStart = version === 1 ? ROW_FIELDS + NULLS_BYTES : ROW_FIELDS;
+  const valuesStart = Math.min(rowBytes, ...values.map(({ offset }) => offset));
+  return { keysStart, keysEnd: version === 1 && values.length > 0 ? valuesStart - NULLS_BYTES : valuesStart, valuesStart };
 }
 
 /** Size of the descriptor that `writeRowLayout` writes. */
@@ -171,7 +217,13 @@ export function writeRowLayout(layout: RowLayout, memory: DataView, address: num
   memory.setUint32(address + LAYOUT_BUCKET_OFFSET, layout.bucket?.offset ?? 0, true);
   memory.setUint32(address + LAYOUT_BUCKET_NULL_BIT, Math.max(0, layout.bucket?.keyIndex ?? 0), true);
   memory.setBigInt64(address + LAYOUT_BUCKET_MICROS, layout.bucket?.widthMicros ?? 1n, true);
+  const { keysStart, valuesStart } = partsOf(layout);
+  const bits = (fields: number): number => (layout.version === 1 ? 0 : 2 ** fields - 1);
   memory.setUint32(address + LAYOUT_VALUE_NULLS, layout.values[0]?.nullsOffset ?? 0, true);
+  memory.setUint32(address + LAYOUT_KEYS, keysStart, true);
+  memory.setUint32(address + LAYOUT_KEY_NULLS, bits(layout.keys.length), true);
+  memory.setUint32(address + LAYOUT_NULLS, bits(layout.keys.length + layout.values.length), true);
+  memory.setUint32(address + LAYOUT_VALUES, valuesStart, true);
   layout.variableOffsets.forEach((offset, index) => memory.setUint32(address + LAYOUT_VAR_OFFSETS + 4 * index, offset, true));
 }
 

@@ -48,11 +48,14 @@ export class AggregateCode {
   /** Emits the buffers before the first update into the row at `place`. */
   writeInitial(place: RowPlace): void {
     const f = this.#f;
-    const { values } = this.#operator.layout;
+    const { values, version } = this.#operator.layout;
     if (values.length === 0) return;
-    f.get(place.row);
-    f.i64(0);
-    f.memory("i64.store", values[0]!.nullsOffset);
+    // Null bits in the header are clear since the keys were written.
+    if (version === 1) {
+      f.get(place.row);
+      f.i64(0);
+      f.memory("i64.store", values[0]!.nullsOffset);
+    }
     for (const aggregate of this.#operator.aggregates) {
       const plan = this.#plan(aggregate);
       plan.fields.forEach((field, i) => {

@@ -3,7 +3,7 @@
  * a row with the same keys. Everything that runs for each row is emitted in place; nothing is written to memory before a key turns out to be
  * new. Main thread, while a stage is compiled.
  */
-import { FLAT_INDEX, FLAT_MASK, FLAT_SHIFT, ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
+import { FLAT_INDEX, FLAT_MASK, FLAT_SHIFT, ROW_FIELDS, ROW_FLAGS } from "../columnar/memory-layout.ts";
 import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import type { FunctionBuilder, FunctionHandle, Local } from "./emitter.ts";
 import type { ModuleContext } from "./module-context.ts";
@@ -17,6 +17,8 @@ export interface KeyLocals {
   /** i64 with the null bits; null: no key can be null. */
   readonly nulls: Local | null;
   readonly keys: readonly KeyLocal[];
+  /** Whether rows have null bits in their header. */
+  readonly inHeader: boolean;
 }
 
 interface KeyLocal {
@@ -47,7 +49,8 @@ export function keysInLocals(
     f.set(local);
     return { field: layout.keys[i]!, local, isImplied: implied.has(i) };
   });
-  if (values.every(({ isNull }) => isNull === null)) return { nulls: null, keys };
+  const inHeader = layout.version !== 1;
+  if (values.every(({ isNull }) => isNull === null)) return { nulls: null, keys, inHeader };
   const nulls = f.local("i64");
   f.i64(0);
   values.forEach(({ isNull }, bit) => {
@@ -58,17 +61,17 @@ export function keysInLocals(
     f.op("i64.shl", "i64.or");
   });
   f.set(nulls);
-  return { nulls, keys };
+  return { nulls, keys, inHeader };
 }
 
 const distinguishing = (keys: readonly KeyLocal[]): readonly KeyLocal[] => keys.filter(({ isImplied }) => !isImplied);
 
-/** Writes null bits and keys into the row at `row`. */
-export function storeKeys(f: FunctionBuilder, row: Local, { nulls, keys }: KeyLocals): void {
+/** Writes null bits and keys into the row at `row`. Null bits of values that are in the same word are clear then. */
+export function storeKeys(f: FunctionBuilder, row: Local, { nulls, keys, inHeader }: KeyLocals): void {
   f.get(row);
   if (nulls) f.get(nulls);
   else f.i64(0);
-  f.memory("i64.store", ROW_KEY_NULLS);
+  f.memory(inHeader ? "i64.store32" : "i64.store", inHeader ? ROW_FLAGS : ROW_FIELDS);
   for (const { field, local } of keys) {
     f.get(row);
     f.get(local);
@@ -336,11 +339,21 @@ export function emitFind(f: FunctionBuilder, module: ModuleContext, table: Local
 }
 
 /** Pushes, and has `branch` consume, an i32 for each part of the keys that may differ. */
-function emitCompare(f: FunctionBuilder, module: ModuleContext, { nulls, keys }: KeyLocals, row: Local, branch: () => void): void {
+function emitCompare(
+  f: FunctionBuilder,
+  module: ModuleContext,
+  { nulls, keys, inHeader }: KeyLocals,
+  row: Local,
+  branch: () => void,
+): void {
   if (keys.length > 0) {
     // Keys that cannot be null here may be null in the table.
     f.get(row);
-    f.memory("i64.load", ROW_KEY_NULLS);
+    if (inHeader) {
+      f.memory("i64.load32_u", ROW_FLAGS);
+      f.i64(2 ** keys.length - 1);
+      f.op("i64.and");
+    } else f.memory("i64.load", ROW_FIELDS);
     if (nulls) f.get(nulls);
     else f.i64(0);
     f.op("i64.ne");

@@ -10,7 +10,7 @@ import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { emitFind, hashView, type KeyLocals, keysInLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { flattenValue, type RowPlace, valueFromFields, writeNulls } from "./rows.ts";
+import { flattenValue, type RowPlace, valueFromFields, writeValueNulls } from "./rows.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_POOL, staticTableSlot } from "./stage-context.ts";
 import { type CompiledValue, STORE_OPS } from "./value.ts";
 
@@ -57,7 +57,7 @@ export function emitBuild(tools: JoinTools, table: StaticTable, layout: RowLayou
       );
       storeKeys(f, probe, keys);
       const payload = table.attributes.flatMap((attribute) => payloadFields(f, bindings.get(attribute.id)!));
-      if (layout.values.length > 0) writeNulls(f, probe, layout.values[0]!.nullsOffset, payload);
+      if (layout.values.length > 0) writeValueNulls(f, probe, layout, payload);
       payload.forEach((value, i) => writePayload(tools, probe, layout.values[i]!, value));
       pushKeyHash(f, module, keys);
       f.set(hash);

@@ -1,17 +1,14 @@
 /**
- * Panes of sliding windows in generated code (`plan/physical/plan-panes.ts` says what they are): the hash of their keys, and the merge of
- * panes into rows of windows, from which `emit` goes on. Main thread, while a stage is compiled.
+ * Panes of sliding windows in generated code (`plan/physical/plan-panes.ts` says what they are): the merge of panes into rows of
+ * windows, from which `emit` goes on. Main thread, while a stage is compiled.
  */
-import { ROW_EPOCH, ROW_KEY_NULLS, TABLE_BASE } from "../columnar/memory-layout.ts";
+import { ROW_EPOCH, ROW_FIELDS, ROW_FLAGS, TABLE_BASE } from "../columnar/memory-layout.ts";
 import type { RowField, RowPanes } from "../columnar/row-layout.ts";
-import { leavesOf } from "../columnar/types.ts";
-import { schemaOf } from "../plan/expr/expression.ts";
 import type { AggregateOperator } from "../plan/physical/program.ts";
 import type { AggregateCode } from "./aggregate.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { emitFind, type KeyLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { pushMurmur3 } from "./murmur3.ts";
 import { clearSlots, rowField, type RowPlace } from "./rows.ts";
 import {
   CONTEXT_PANES,
@@ -21,36 +18,7 @@ import {
   CONTEXT_WINDOW_LOW,
   CONTEXT_WINDOWS,
 } from "./stage-context.ts";
-import { type CompiledValue, wasmTypeOf } from "./value.ts";
-
-/** Pushes the hash of a pane's keys: those of one group differ, but all lie in one partition. */
-export function pushPaneHash(
-  f: FunctionBuilder,
-  module: ModuleContext,
-  operator: AggregateOperator,
-  keys: readonly CompiledValue[],
-  partitions: number,
-): void {
-  const paneIndex = indexOfPane(operator);
-  pushMurmur3(
-    f,
-    module,
-    keys.filter((_key, index) => index !== paneIndex),
-  );
-  keys[paneIndex]!.fields![0]!.push();
-  f.i32(partitions);
-  f.call(module.kernel("pane_hash", ["i32", "i64", "i32"], ["i32"]));
-}
-
-/** Which grouping attribute holds the pane. */
-function indexOfPane({ grouping, layout }: AggregateOperator): number {
-  const pane = layout.keys.findIndex(({ offset }) => offset === layout.panes!.startOffset);
-  let fields = 0;
-  return grouping.findIndex((attribute) => {
-    fields += leavesOf(schemaOf([attribute])).filter(({ physical, nullable }) => physical !== "struct" || nullable).length;
-    return pane < fields;
-  });
-}
+import { wasmTypeOf } from "./value.ts";
 
 interface Tools {
   readonly f: FunctionBuilder;
@@ -217,12 +185,14 @@ class PaneCode {
     this.#windowEnd = f.local("i64");
     this.#windows = this.#address(CONTEXT_WINDOWS);
     this.#isNew = f.local("i32");
+    const { layout } = tools.operator;
     const { startOffset, endOffset } = this.#panes;
     const localOf = ({ offset, physical }: RowField): Local =>
       offset === startOffset ? this.window : offset === endOffset ? this.#windowEnd : f.local(wasmTypeOf(physical));
     this.#keys = {
       nulls: f.local("i64"),
-      keys: tools.operator.layout.keys.map((field) => ({ field, local: localOf(field), isImplied: field.offset === endOffset })),
+      keys: layout.keys.map((field) => ({ field, local: localOf(field), isImplied: field.offset === endOffset })),
+      inHeader: layout.version !== 1,
     };
   }
 
@@ -328,10 +298,15 @@ class PaneCode {
   /** What the pane has in common with its windows. */
   #loadKeys(): void {
     const { f } = this.#tools;
+    const { nulls, keys, inHeader } = this.#keys;
     f.get(this.pane.row);
-    f.memory("i64.load", ROW_KEY_NULLS);
-    f.set(this.#keys.nulls!);
-    for (const { field, local } of this.#keys.keys) {
+    if (inHeader) {
+      f.memory("i64.load32_u", ROW_FLAGS);
+      f.i64(2 ** keys.length - 1);
+      f.op("i64.and");
+    } else f.memory("i64.load", ROW_FIELDS);
+    f.set(nulls!);
+    for (const { field, local } of keys) {
       if (local === this.window || local === this.#windowEnd) continue;
       rowField(f, this.pane, field, field.dataType, false).push();
       f.set(local);
@@ -357,7 +332,16 @@ class PaneCode {
   #add(place: RowPlace, hash: Local): void {
     const { f, module, operator } = this.#tools;
     const { layout } = operator;
-    storeKeys(f, this.probe, this.#keys);
+    f.scratch("i32", (flags) => {
+      // Null bits of the values may be in the word that is written with the keys.
+      f.get(this.probe);
+      f.memory("i32.load", ROW_FLAGS);
+      f.set(flags);
+      storeKeys(f, this.probe, this.#keys);
+      f.get(this.probe);
+      f.get(flags);
+      f.memory("i32.store", ROW_FLAGS);
+    });
     clearSlots(f, this.probe, layout);
     f.get(this.#windows);
     f.get(this.probe);

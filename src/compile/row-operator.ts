@@ -8,7 +8,7 @@ import type { DeduplicateOperator, RowOperator } from "../plan/physical/program.
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
 import type { ModuleContext } from "./module-context.ts";
 import { pushMurmur3 } from "./murmur3.ts";
-import { flattenValue, type RowPlace, valueFromFields, writeKeys, writeNulls } from "./rows.ts";
+import { flattenValue, type RowPlace, valueFromFields, writeKeys, writeValueNulls } from "./rows.ts";
 import { CONTEXT_EXCHANGE, CONTEXT_LATE_ROWS, CONTEXT_PROBE_ROW } from "./stage-context.ts";
 import { type CompiledValue, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
@@ -21,7 +21,7 @@ export interface SendTools {
   readonly context: Local;
 }
 
-/** Writes the current row to the exchange; `nextRow` is where it goes if it need not. Leaves the kernel's status on the stack. */
+/** Writes the current row to the exchange, in whose memory it is made if all of its fields have a fixed length; `nextRow` is where it goes if it need not. */
 export function emitSend(
   { f, module, context }: SendTools,
   operator: RowOperator,
@@ -41,12 +41,22 @@ export function emitSend(
     f.brIf(nextRow);
   } else if (operator.eventTime) dropLate(f, context, bindings.get(operator.eventTime.id)!, nextRow);
   const row = f.local("i32");
-  f.get(context);
-  f.memory("i32.load", CONTEXT_PROBE_ROW);
-  f.set(row);
   const keys = operator.keys.map(({ id }) => bindings.get(id)!);
+  const isFixed = operator.shuffled.variableOffsets.length === 0;
+  if (isFixed) {
+    pushExchange();
+    pushMurmur3(f, module, keys);
+    f.call(module.kernel("exchange_place", ["i32", "i32"], ["i32"]));
+    f.tee(row);
+    failIfZero(f);
+  } else {
+    f.get(context);
+    f.memory("i32.load", CONTEXT_PROBE_ROW);
+    f.set(row);
+  }
   writeKeys(f, row, operator.shuffled, flattened(f, operator.keys, bindings));
   writeValues(f, row, operator, bindings);
+  if (isFixed) return;
   f.get(row);
   pushMurmur3(f, module, keys);
   f.memory("i32.store", ROW_HASH);
@@ -54,6 +64,15 @@ export function emitSend(
   f.get(row);
   f.i32(0);
   f.call(module.kernel("exchange_write", ["i32", "i32", "i32"], ["i32"]));
+  failIfZero(f);
+}
+
+function failIfZero(f: FunctionBuilder): void {
+  f.op("i32.eqz");
+  f.if(() => {
+    f.i32(1);
+    f.op("return");
+  });
 }
 
 const flattened = (f: FunctionBuilder, attributes: readonly Attribute[], bindings: ReadonlyMap<number, CompiledValue>): CompiledValue[] =>
@@ -107,7 +126,7 @@ function writeValues(f: FunctionBuilder, row: Local, operator: RowOperator, bind
         ? []
         : [keptUntil(operator, f, bindings.get(operator.eventTime!.id)!)];
   const all = [...own, ...flattened(f, operator.carried, bindings)];
-  writeNulls(f, row, values[0]!.nullsOffset, all);
+  writeValueNulls(f, row, operator.shuffled, all);
   all.forEach((value, i) => {
     const { physical, offset } = values[i]!;
     f.get(row);

@@ -1,8 +1,8 @@
 /**
  * Rows (`columnar/row-layout.ts`) in generated code: fields as values, and writing fields. Main thread, while a stage is compiled.
  */
-import type { RowField, RowLayout } from "../columnar/row-layout.ts";
-import { ROW_KEYS, ROW_KEY_NULLS } from "../columnar/memory-layout.ts";
+import { partsOf, type RowField, type RowLayout } from "../columnar/row-layout.ts";
+import { ROW_FIELDS, ROW_FLAGS } from "../columnar/memory-layout.ts";
 import { type DataType, physicalKind, physicalWidthBytes, type StructType } from "../columnar/types.ts";
 import { either } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
@@ -100,9 +100,18 @@ export function flattenValue(
   return nullable ? [flag, ...children] : children;
 }
 
-/** Writes key fields in canonical form: nulls as zero with their bit set, -0.0 as 0.0, one NaN. Views are stored as they are (base 0). */
+/**
+ * Writes key fields in canonical form: nulls as zero with their bit set, -0.0 as 0.0, one NaN. Views are stored as they are (base 0). Null bits of values
+ * that are in the same word are clear then.
+ */
 export function writeKeys(f: FunctionBuilder, row: Local, layout: RowLayout, values: readonly CompiledValue[]): void {
-  writeNulls(f, row, ROW_KEY_NULLS, values);
+  if (layout.version === 1) writeNullWord(f, row, ROW_FIELDS, values);
+  else {
+    f.get(row);
+    f.i32(0);
+    orNullBits(f, values, 0);
+    f.memory("i32.store", ROW_FLAGS);
+  }
   clearKeyPadding(f, row, layout);
   values.forEach((value, i) => {
     const field = layout.keys[i]!;
@@ -125,7 +134,7 @@ export function writeKeys(f: FunctionBuilder, row: Local, layout: RowLayout, val
  */
 function clearKeyPadding(f: FunctionBuilder, row: Local, layout: RowLayout): void {
   const fixed = layout.keys.filter(({ isVariable }) => !isVariable);
-  for (let word = ROW_KEYS; word < layout.keyFixedEnd; word += 8) {
+  for (let word = partsOf(layout).keysStart; word < layout.keyFixedEnd; word += 8) {
     const filled = fixed
       .filter(({ offset }) => offset >= word && offset < word + 8)
       .reduce((bytes, { physical }) => bytes + physicalWidthBytes[physical], 0);
@@ -136,13 +145,31 @@ function clearKeyPadding(f: FunctionBuilder, row: Local, layout: RowLayout): voi
   }
 }
 
-/** Sets the u64 of null bits at `nullsOffset` from the values' null tests. */
-export function writeNulls(
-  f: FunctionBuilder,
-  row: Local,
-  nullsOffset: number,
-  values: readonly { isNull: CompiledValue["isNull"] }[],
-): void {
+type NullTests = readonly { readonly isNull: CompiledValue["isNull"] }[];
+
+/** Sets the null bits of a row's values from their null tests; its keys have been written. */
+export function writeValueNulls(f: FunctionBuilder, row: Local, layout: RowLayout, values: NullTests): void {
+  if (layout.version === 1) return writeNullWord(f, row, layout.values[0]!.nullsOffset, values);
+  if (values.every(({ isNull }) => isNull === null)) return;
+  f.get(row);
+  f.get(row);
+  f.memory("i32.load", ROW_FLAGS);
+  orNullBits(f, values, layout.keys.length);
+  f.memory("i32.store", ROW_FLAGS);
+}
+
+/** Adds null bits, from `firstBit` on, to the i32 on the stack. */
+function orNullBits(f: FunctionBuilder, values: NullTests, firstBit: number): void {
+  values.forEach(({ isNull }, index) => {
+    if (!isNull) return;
+    isNull();
+    f.i32(firstBit + index);
+    f.op("i32.shl", "i32.or");
+  });
+}
+
+/** Sets the u64 of null bits at `nullsOffset`. */
+function writeNullWord(f: FunctionBuilder, row: Local, nullsOffset: number, values: NullTests): void {
   f.get(row);
   f.i64(0);
   values.forEach((value, bit) => {
@@ -165,10 +192,17 @@ export function clearSlots(f: FunctionBuilder, row: Local, layout: RowLayout): v
   }
 }
 
-/** Copies the values with their null bits; slots are copied as they are. */
-export function copyValues(f: FunctionBuilder, from: Local, to: Local, { values, rowBytes }: RowLayout): void {
+/** Copies the values with their null bits to a row with the same keys; slots are copied as they are. */
+export function copyValues(f: FunctionBuilder, from: Local, to: Local, layout: RowLayout): void {
+  const { version, values, rowBytes } = layout;
   if (values.length === 0) return;
-  const start = values[0]!.nullsOffset;
+  const start = version === 1 ? values[0]!.nullsOffset : partsOf(layout).valuesStart;
+  if (version !== 1) {
+    f.get(to);
+    f.get(from);
+    f.memory("i32.load", ROW_FLAGS);
+    f.memory("i32.store", ROW_FLAGS);
+  }
   if (rowBytes - start > UNROLLED_BYTES_MAX) {
     for (const row of [to, from]) {
       f.get(row);

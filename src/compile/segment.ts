@@ -196,7 +196,6 @@ export class SegmentCode {
     const operator = this.#stage.program.operators[sink.operator]!;
     if (operator.kind === "aggregate") return this.#partialAggregate(operator, bindings);
     emitSend({ f: this.#f, module: this.#stage.module, context: this.#context }, operator, bindings, nextRow);
-    this.#failIfZero();
   }
 
   #append(values: readonly CompiledValue[]): void {

@@ -14,7 +14,7 @@ import { ATTEMPTS_MAX, isWorkerDeath } from "./worker-death.ts";
 import { settle } from "./worker-pool.ts";
 
 export interface BatchParts {
-  readonly random: Random;
+  readonly attempts: AttemptIds;
   readonly checkpoint: Checkpoint;
   readonly sink: StreamSink;
   readonly runner: BatchRunner;
@@ -22,6 +22,26 @@ export interface BatchParts {
 }
 
 const DONE = Promise.resolve();
+
+/** Ids of attempts; that of the next one can be known before. */
+export class AttemptIds {
+  readonly #random: Random;
+  #next: string | null = null;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get next(): string {
+    return (this.#next ??= this.#random.uuid());
+  }
+
+  take(): string {
+    const id = this.next;
+    this.#next = null;
+    return id;
+  }
+}
 
 /**
  * Runs and commits a batch, whose offsets are durable when `isPlanned` resolves. `nextWatermarkMs` turns what the batch saw into the watermark
@@ -49,7 +69,8 @@ export async function executeBatch(
     return prepared;
   });
   await reporter.time("commitOffsets", () => checkpoint.commit(record));
-  await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
+  await commitState(parts, batchId);
+  checkpoint.makeReady({ batchId: batchId + 1, attempt: parts.attempts.next });
   return output;
 }
 
@@ -62,7 +83,7 @@ export async function executeUnlogged(
   batchId: number,
   input: Omit<BatchInput, "attempt">,
 ): Promise<{ readonly attempt: BatchAttempt; readonly output: BatchOutput }> {
-  const { checkpoint, runner, reporter, sink } = parts;
+  const { checkpoint, reporter, sink } = parts;
   return await reporter.time("addBatch", async () => {
     const ran = await runAttempts(parts, batchId, input, Promise.resolve(), async (attempt, output) => ({ attempt, output }));
     try {
@@ -72,9 +93,15 @@ export async function executeUnlogged(
       await undo(parts, ran.attempt);
       throw error;
     }
-    await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId));
+    await commitState(parts, batchId);
     return ran;
   });
+}
+
+async function commitState(parts: BatchParts, batchId: number): Promise<void> {
+  const { attempts, checkpoint, runner } = parts;
+  const next: BatchAttempt = { batchId: batchId + 1, attempt: attempts.next, epoch: checkpoint.epoch };
+  await surviveWorkerDeath(parts, batchId, () => runner.commit(batchId, next));
 }
 
 /**
@@ -106,11 +133,11 @@ async function runAttempts<Prepared>(
   isPlanned: Promise<void>,
   prepare: (attempt: BatchAttempt, output: BatchOutput) => Promise<Prepared>,
 ): Promise<Prepared> {
-  const { random, checkpoint, runner } = parts;
+  const { attempts, checkpoint, runner } = parts;
   // State in a checkpoint without any offsets is taken for that of a query whose logs are gone.
   const mayWriteState = batchId === 0 ? isPlanned : DONE;
   for (let tries = 1; ; tries++) {
-    const attempt: BatchAttempt = { batchId, attempt: random.uuid(), epoch: checkpoint.epoch };
+    const attempt: BatchAttempt = { batchId, attempt: attempts.take(), epoch: checkpoint.epoch };
     try {
       if (tries > 1) await restoreState(checkpoint, runner, batchId - 1);
       const output = await runner.run({ ...input, attempt }, mayWriteState);

@@ -65,14 +65,17 @@ export interface BatchRunner {
   /** Loads state. Called once, and again after a failed batch whose worker died. */
   restore(start: StateStart): Promise<void>;
   /**
-   * S2: runs all stages and, once `mayWriteState` has resolved, writes the change files of this attempt. State in memory is at
-   * the new version but can still be undone. Rejects with a typed error when a task failed; the caller then calls `abort`.
+   * S2: runs all stages and, once `mayWriteState` has resolved, writes the change files of this attempt and begins to make them durable. State
+   * in memory is at the new version but can still be undone. Rejects with a typed error when a task failed; the caller then calls `abort`.
    */
   run(input: BatchInput, mayWriteState: Promise<void>): Promise<BatchOutput>;
-  /** S3: makes the change files durable. Resolves to the output with the time that they took. */
+  /** S3: waits until the change files are durable. Resolves to the output with the time that they took. */
   sync(output: BatchOutput): Promise<BatchOutput>;
-  /** The batch is committed: forget the undo records. From now on its state may be copied in the background. */
-  commit(batchId: number): Promise<void>;
+  /**
+   * The batch is committed: forget the undo records. From now on its state may be copied in the background. `next` is the attempt that comes
+   * next unless something happens: files may be made ready for it.
+   */
+  commit(batchId: number, next: BatchAttempt): Promise<void>;
   /** Undo everything the batch did to the state in memory. */
   abort(batchId: number): Promise<void>;
   /**

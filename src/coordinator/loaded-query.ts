@@ -53,6 +53,7 @@ export interface StagesResult {
 
 const DONE = Promise.resolve();
 const NO_FILES: Promise<readonly ChangeFile[]> = Promise.resolve([]);
+const NOTHING_TO_SYNC: Promise<readonly number[]> = Promise.resolve([0]);
 
 let nextQueryNumber = 0;
 
@@ -67,6 +68,8 @@ export class LoadedQuery {
   #memories: readonly WebAssembly.Memory[] = [];
   #memorySet: MemorySet | null = null;
   #tables: readonly TableBatches[] = [];
+  /** Per worker the milliseconds that its change file took, once it is durable. */
+  #synced: Promise<readonly number[]> = NOTHING_TO_SYNC;
 
   constructor(
     pool: WorkerPool,
@@ -115,11 +118,21 @@ export class LoadedQuery {
   }
 
   /**
-   * Runs all stages over `sources` (one entry per source of the program) and, once `mayWriteState` has resolved, has the changes of state written.
-   * Workers take commands in order, so `begin` travels with the first stage and `changes` with the last: a command that nothing waits for costs
-   * no time of its own.
+   * Runs all stages over `sources` (one entry per source of the program) and, once `mayWriteState` has resolved, has the changes of state written
+   * and made durable, which only `sync` waits for. Workers take commands in order, so `begin` travels with the first stage, `changes` and `sync`
+   * with the last: a command that nothing waits for costs no time of its own.
    */
   async run(batch: BatchParameters, sources: readonly SourceSplits[], mayWriteState: Promise<void> = DONE): Promise<StagesResult> {
+    this.#synced = NOTHING_TO_SYNC;
+    try {
+      return await this.#runStages(batch, sources, mayWriteState);
+    } catch (error) {
+      await settle([Promise.reject(error), this.#synced]);
+      throw error;
+    }
+  }
+
+  async #runStages(batch: BatchParameters, sources: readonly SourceSplits[], mayWriteState: Promise<void>): Promise<StagesResult> {
     const begun = this.#pool.all({ kind: "begin", query: this.number, batch });
     const inputRows = this.program.sources.map(() => 0);
     const state = new Map<number, readonly StateReply[]>();
@@ -194,8 +207,7 @@ export class LoadedQuery {
 
   /** Makes the change files of the batch durable. Resolves to the milliseconds that the slowest worker took for its own. */
   async sync(): Promise<number> {
-    if (!this.#hasState) return 0;
-    return Math.max(...(await this.#pool.all({ kind: "sync", query: this.number })));
+    return Math.max(...(await this.#synced));
   }
 
   get #hasState(): boolean {
@@ -206,7 +218,10 @@ export class LoadedQuery {
     if (!this.#hasState) return [];
     await mayWriteState;
     failpoint("before-change-files");
-    return (await this.#pool.all({ kind: "changes", query: this.number })).flat();
+    const written = this.#pool.all({ kind: "changes", query: this.number });
+    this.#synced = this.#pool.all({ kind: "sync", query: this.number });
+    this.#synced.catch(() => undefined);
+    return (await written).flat();
   }
 
   async #scan(stage: Stage, sources: readonly SourceSplits[]): Promise<{ tasks: TaskOfWorker[]; replies: readonly ScanReply[] }> {

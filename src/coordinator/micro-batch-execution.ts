@@ -16,7 +16,7 @@ import type { Offset, ReadLimit, StreamSource } from "../connectors/source.ts";
 import type { ListenerBus } from "../metrics/listener-bus.ts";
 import type { StreamingQueryProgress } from "../metrics/query-progress.ts";
 import type { AsyncProgress } from "./async-progress.ts";
-import { executeBatch, surviveWorkerDeath } from "./batch-execution.ts";
+import { AttemptIds, executeBatch, surviveWorkerDeath } from "./batch-execution.ts";
 import type { BatchOutput, BatchRunner } from "./batch-runner.ts";
 import { describeOffsets, hasNewData, type OffsetRange } from "./offset-range.ts";
 import { asBatchOf, isInsideBatch } from "./own-callback.ts";
@@ -83,6 +83,7 @@ export class MicroBatchExecution {
   readonly #trigger: Trigger;
   readonly #isSingleBatch: boolean;
   readonly #reporter: ProgressReporter;
+  readonly #attempts: AttemptIds;
   readonly #stopping = new AbortController();
   #wake = new AbortController();
   #status: StreamingQueryStatus = { message: statusMessages.initializing, isDataAvailable: false, isTriggerActive: false };
@@ -110,6 +111,7 @@ export class MicroBatchExecution {
     this.#parts = parts;
     this.id = checkpoint.queryId;
     this.runId = ports.random.uuid();
+    this.#attempts = new AttemptIds(ports.random);
     this.name = parts.name;
     this.#conf = readStreamingConf(parts.conf);
     this.#trigger = trigger;
@@ -341,7 +343,7 @@ export class MicroBatchExecution {
   }
 
   async #execute({ record, ranges, isPlanned, isLogged }: PlannedBatch): Promise<BatchOutput> {
-    const { ports, checkpoint, sink, runner } = this.#parts;
+    const { checkpoint, sink, runner } = this.#parts;
     const isDataAvailable = ranges.some(hasNewData);
     const message = isDataAvailable ? statusMessages.processing : statusMessages.cleaningUp;
     this.#status = { message, isDataAvailable, isTriggerActive: true };
@@ -351,7 +353,7 @@ export class MicroBatchExecution {
       evictWatermarkMs: record.batchWatermarkMs,
       splits: record.splits,
     };
-    const parts = { random: ports.random, checkpoint, sink, runner, reporter: this.#reporter };
+    const parts = { attempts: this.#attempts, checkpoint, sink, runner, reporter: this.#reporter };
     const nextWatermarkMs = ({ eventTime }: BatchOutput): number => {
       this.#tracker.update(eventTime);
       return this.#tracker.globalMs;

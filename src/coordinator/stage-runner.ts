@@ -5,6 +5,7 @@
 import { crc32c } from "../base/crc32c.ts";
 import { MillraceError } from "../base/errors.ts";
 import { failpoint } from "../base/failpoint.ts";
+import type { BatchAttempt } from "../connectors/sink.ts";
 import type { StreamSource } from "../connectors/source.ts";
 import type { StateOperatorMetrics } from "../metrics/query-progress.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
@@ -119,8 +120,8 @@ export class StageRunner implements BatchRunner {
     return { ...output, stateOperators: output.stateOperators.map((operator) => ({ ...operator, commitTimeMs })) };
   }
 
-  async commit(batchId: number): Promise<void> {
-    const sizes = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number });
+  async commit(batchId: number, next: BatchAttempt): Promise<void> {
+    const sizes = await this.#parts.pool.all({ kind: "commit", query: this.#parts.query.number, next });
     this.#parts.snapshots?.committed(batchId, this.#epoch, sizes);
   }
 

@@ -146,13 +146,15 @@ export class WorkerPool {
   }
 }
 
-/** All values; rejects only after everything has settled, with the first failure in the order given. */
+/** What the disk holds is not known, so the query ends, whatever else failed; a death decides that state has to be loaded again. */
+const FAILED_FIRST = ["CHECKPOINT_WRITE_FAILED", "WORKER_DIED"];
+const isOf = (condition: string) => (failure: unknown) => failure instanceof MillraceError && failure.condition === condition;
+
+/** All values; rejects only after everything has settled, with the gravest failure, or the first in the order given. */
 export async function settle<T extends readonly unknown[]>(replies: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
   const results = await Promise.allSettled(replies);
-  // A dead worker comes first: its error decides that state has to be loaded again.
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
-  const death = failures.find((failure) => failure instanceof MillraceError && failure.condition === "WORKER_DIED");
-  if (failures.length > 0) throw death ?? failures[0];
+  if (failures.length > 0) throw FAILED_FIRST.map((condition) => failures.find(isOf(condition))).find(Boolean) ?? failures[0];
   return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 

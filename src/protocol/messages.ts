@@ -55,7 +55,7 @@ export type Command =
   /** Writes the batch's change file; `sync` makes it durable. */
   | { readonly kind: "changes"; readonly query: QueryNumber }
   | { readonly kind: "sync"; readonly query: QueryNumber }
-  | { readonly kind: "commit"; readonly query: QueryNumber }
+  | { readonly kind: "commit"; readonly query: QueryNumber; readonly next: BatchAttempt }
   | { readonly kind: "abort"; readonly query: QueryNumber }
   /** Copies changed chunks into the buffer, which is shared; null while a batch is open. */
   | { readonly kind: "stage"; readonly query: QueryNumber; readonly buffer: Uint8Array; readonly begins: PassBegin; readonly forMs: number }

@@ -4,7 +4,7 @@
  */
 import { CheckpointError, newerFile } from "../base/errors.ts";
 import { sealText, unsealText } from "../base/sealed-text.ts";
-import { layoutDifference, type RowField, type RowLayout } from "../columnar/row-layout.ts";
+import { layoutDifference, type RowField, type RowLayout, withNullWords } from "../columnar/row-layout.ts";
 import { simpleString } from "../columnar/types.ts";
 import { planRowMigration, startText, typesText } from "./state-migration.ts";
 
@@ -27,13 +27,17 @@ export interface StateSchema {
 }
 
 interface MetadataFile extends Partial<StateSchema> {
-  readonly version: 1;
+  /** 2: some rows have their null bits in the header. */
+  readonly version: 1 | 2;
   readonly operators: readonly StateOperatorMetadata[];
 }
 
+const VERSION_MAX = 2;
+
 /** With a checksum as its last member; bigints are written as `{"$bigint": "…"}`. */
 export function stateSchemaJson({ schema, parent, operators }: StateSchema): string {
-  const file: MetadataFile = schema === 0 ? { version: 1, operators } : { version: 1, schema, parent: parent ?? 0, operators };
+  const version = operators.some(({ layout }) => layout.version === 2) ? 2 : 1;
+  const file: MetadataFile = schema === 0 ? { version, operators } : { version, schema, parent: parent ?? 0, operators };
   return sealText(JSON.stringify(file, (_, value: unknown) => (typeof value === "bigint" ? { $bigint: value.toString() } : value)));
 }
 
@@ -50,9 +54,12 @@ export function parseStateSchema(text: string, path: string): StateSchema {
     throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "it is not JSON" }, { cause });
   }
   const version = Number(file?.version);
-  if (version > 1 && unsealed.isSealed) throw newerFile(path, 1, version);
-  if (version !== 1) {
-    throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: `its version is ${String(file?.version)}, not 1` });
+  if (version > VERSION_MAX && unsealed.isSealed) throw newerFile(path, VERSION_MAX, version);
+  if (version !== 1 && version !== VERSION_MAX) {
+    throw new CheckpointError("STATE_METADATA_CORRUPT", {
+      path,
+      reason: `its version is ${String(file?.version)}, not 1 or ${VERSION_MAX}`,
+    });
   }
   if (!Array.isArray(file.operators)) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "it lists no operators" });
   if (!unsealed.isSealed) throw new CheckpointError("STATE_METADATA_CORRUPT", { path, reason: "its checksum is missing" });
@@ -86,7 +93,9 @@ export interface LayoutAgreement {
  * How a plan whose rows are `wanted` goes on with rows that are `stored`. Throws `STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE` or
  * `STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE` when it cannot; `operator` names the operator in these messages.
  */
-export function compatibleLayout(stored: RowLayout, wanted: RowLayout, operator = "The operator"): LayoutAgreement {
+export function compatibleLayout(stored: RowLayout, planned: RowLayout, operator = "The operator"): LayoutAgreement {
+  // Rows stay as they are for the life of a checkpoint, unless they get too many fields for that.
+  const wanted = stored.version === 1 ? withNullWords(planned) : planned;
   const part = layoutDifference(stored, wanted)?.part ?? placementDifference(stored, wanted);
   if (part === "key") {
     throw new CheckpointError("STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE", {
@@ -101,7 +110,7 @@ export function compatibleLayout(stored: RowLayout, wanted: RowLayout, operator 
   };
   if (!wanted.aggregates) {
     if (part === "value") throw valueDifference(stored, wanted, `${operator} keeps other values. ${REMEDY}`);
-    return { layout, isChanged: false, losses: [] };
+    return { layout, isChanged: stored.version !== wanted.version, losses: [] };
   }
   if (!stored.aggregates && stored.values.length !== wanted.values.length) {
     throw valueDifference(stored, wanted, `${operator}: the checkpoint does not say which aggregates it has the state of. ${REMEDY}`);
@@ -137,8 +146,9 @@ function valueDifference(stored: RowLayout, wanted: RowLayout, difference: strin
   });
 }
 
-/** Equal types may still lie differently: sketches of another size, other time buckets. */
-function placementDifference(stored: RowLayout, wanted: RowLayout): "key" | "value" | null {
+/** Equal types may still lie differently: sketches of another size, other time buckets. Where their null bits are does not matter. */
+function placementDifference(storedRows: RowLayout, wantedRows: RowLayout): "key" | "value" | null {
+  const [stored, wanted] = [withNullWords(storedRows), withNullWords(wantedRows)];
   const offsets = (fields: readonly RowField[]): string => fields.map((field) => field.offset).join();
   if (offsets(stored.keys) !== offsets(wanted.keys) || stored.bucket?.keyIndex !== wanted.bucket?.keyIndex) return "key";
   if (panesText(stored) !== panesText(wanted)) return "key";

@@ -5,7 +5,7 @@
  * Always exact: a wider type holds every value of the narrower one. What cannot be so is refused. An aggregate that is new begins empty in groups
  * that exist already, and one that is gone takes its state with it: both only if the program says so (`millrace.state.migrate`).
  */
-import type { RowAggregate, RowField, RowLayout } from "../columnar/row-layout.ts";
+import { partsOf, type RowAggregate, type RowField, type RowLayout } from "../columnar/row-layout.ts";
 import { type DataType, physicalWidthBytes, sameType, simpleString } from "../columnar/types.ts";
 
 /** How one value gets from the old row into the new one, as the kernel `frame_migrate` reads it. */
@@ -60,7 +60,7 @@ export function pairAggregates(stored: RowLayout, wanted: RowLayout): readonly A
 /** How rows of `stored` become rows of `wanted`; `impossible`: why they cannot, a sentence an aggregate. */
 export interface RowMigration {
   readonly moves: readonly ValueMove[];
-  /** Bytes before the values: the same in both. */
+  /** Of the keys: the same in both. */
   readonly keyBytes: number;
   readonly pairs: readonly AggregatePair[];
   readonly impossible: readonly string[];
@@ -68,7 +68,7 @@ export interface RowMigration {
   readonly isIdentity: boolean;
 }
 
-/** Keys and their places are those of `stored`. */
+/** Keys are those of `stored`, in their order. */
 export function planRowMigration(stored: RowLayout, wanted: RowLayout): RowMigration {
   const pairs = pairAggregates(stored, wanted);
   const moves: ValueMove[] = [];
@@ -78,15 +78,26 @@ export function planRowMigration(stored: RowLayout, wanted: RowLayout): RowMigra
     const reason = pairMoves(before, now, stored, wanted, moves);
     if (reason !== null) impossible.push(`${now.call}: ${reason}`);
   }
+  if (!stored.aggregates && !wanted.aggregates) moves.push(...sameValues(stored, wanted));
   const isEverywhere = pairs.every((pair) => pair.stored !== null && pair.wanted !== null);
   const isInPlace = moves.every(({ kind, before, after }) => kind === MOVE_COPY && samePlace(before, after));
   return {
     moves,
-    keyBytes: stored.values[0]?.nullsOffset ?? stored.rowBytes,
+    keyBytes: partsOf(stored).keysEnd - partsOf(stored).keysStart,
     pairs,
     impossible,
-    isIdentity: isEverywhere && isInPlace && stored.rowBytes === wanted.rowBytes,
+    isIdentity: isEverywhere && isInPlace && stored.rowBytes === wanted.rowBytes && stored.version === wanted.version,
   };
+}
+
+/** Values that are no buffers stay what they are. */
+function sameValues(stored: RowLayout, wanted: RowLayout): ValueMove[] {
+  return stored.values.map((before, index) => ({
+    kind: MOVE_COPY,
+    before,
+    after: wanted.values[index]!,
+    argument: physicalWidthBytes[before.physical],
+  }));
 }
 
 const samePlace = (before: RowField, after: RowField): boolean =>

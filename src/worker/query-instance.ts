@@ -21,6 +21,7 @@ import {
 import { type RowLayout, rowLayoutDescriptorBytes, writeRowLayout } from "../columnar/row-layout.ts";
 import { CONTEXT_JOIN_ROW, CONTEXT_LATE_ROWS, CONTEXT_POOL, CONTEXT_PROBE_ROW, staticTableSlot } from "../compile/stage-context.ts";
 import { functionRegistry } from "../functions/registry.ts";
+import type { BatchAttempt } from "../connectors/sink.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
@@ -190,7 +191,7 @@ export class QueryInstance {
     });
     for (const stage of this.#stages) stage.setContext(CONTEXT_LATE_ROWS, 0);
     this.#observed.begin(this.#stages);
-    this.#state?.begin(this.#epoch);
+    this.#state?.begin(batch, this.#epoch);
     return null;
   }
 
@@ -256,8 +257,8 @@ export class QueryInstance {
     return this.#state?.sync() ?? 0;
   }
 
-  commit(): StateSize {
-    const size = this.#state?.commit() ?? { stateBytes: 0, changeBytes: 0 };
+  commit(next: BatchAttempt): StateSize {
+    const size = this.#state?.commit(next) ?? { stateBytes: 0, changeBytes: 0 };
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
     return size;
   }

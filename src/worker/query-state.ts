@@ -4,6 +4,7 @@
  */
 import { CheckpointError, MillraceError } from "../base/errors.ts";
 import type { Ports, SyncFile } from "../base/ports.ts";
+import type { BatchAttempt } from "../connectors/sink.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import type { PhysicalProgram } from "../plan/physical/program.ts";
@@ -50,8 +51,8 @@ export class QueryState {
   #changeBytes = 0;
   /** Writing and syncing its change file. */
   #commitMs = 0;
-  /** Its change file while that is written but not durable. */
-  #unsynced: { readonly file: SyncFile; readonly path: string } | null = null;
+  /** Its change file, from when it is created until it is durable. */
+  #changeFile: { readonly file: SyncFile; readonly path: string } | null = null;
 
   constructor(
     kernels: Kernels,
@@ -103,13 +104,15 @@ export class QueryState {
     return this.#stores.get(aggregate)!.metrics().memoryBytes;
   }
 
-  begin(epoch: number): void {
+  /** `epoch`: of the batch's marks in tables. */
+  begin({ attempt }: BatchParameters, epoch: number): void {
     this.#changeBytes = 0;
     this.#commitMs = 0;
     for (const [aggregate, store] of this.#stores) {
       store.begin(epoch);
       this.#panes[aggregate]?.begin(store.handle);
     }
+    if (this.#changeFile?.path !== this.#changesPath(attempt)) this.#closeChangeFile();
   }
 
   /** From now on, up to the end of the batch, chunks hold what may be undone. */
@@ -176,7 +179,10 @@ export class QueryState {
       const { updatedRows, removedRows } = store.metrics();
       return updatedRows > 0 || removedRows > 0;
     });
-    if (!isChanged) return [];
+    if (!isChanged) {
+      this.#removeChangeFile();
+      return [];
+    }
     this.#cold.setReadOnly(true);
     const file = this.#timed(() => this.#write(batch.attempt));
     this.reclaim();
@@ -186,26 +192,28 @@ export class QueryState {
 
   /** Makes the change file of the batch durable. Returns the milliseconds that writing and syncing it took. */
   sync(): number {
-    const unsynced = this.#unsynced;
-    if (unsynced) {
+    const changes = this.#changeFile;
+    if (changes) {
       this.#timed(() =>
-        explained(unsynced.path, () => {
-          unsynced.file.sync();
+        explained(changes.path, () => {
+          changes.file.sync();
           this.#ports.files.syncDirectorySync(`${this.#checkpoint.path}/${CHANGES_DIRECTORY}`);
         }),
       );
-      this.#closeUnsynced();
+      this.#closeChangeFile();
     }
     return this.#commitMs;
   }
 
-  commit(): StateSize {
+  /** `next`: the next attempt, as far as anybody knows. */
+  commit(next: BatchAttempt): StateSize {
     this.#cold.setReadOnly(false);
     for (const [aggregate, store] of this.#stores) {
       store.commit();
       this.#panes[aggregate]?.commit();
     }
     this.#isTouched = false;
+    this.#tryCreateChangeFile(next);
     const stateBytes = [...this.#stores.values()].reduce((sum, store) => {
       const { memoryBytes, coldBytes } = store.metrics();
       return sum + memoryBytes + coldBytes;
@@ -215,7 +223,7 @@ export class QueryState {
 
   abort(): void {
     this.#cold.setReadOnly(false);
-    this.#closeUnsynced();
+    this.#closeChangeFile();
     for (const store of this.#stores.values()) store.abort();
     this.#isTouched = false;
   }
@@ -234,6 +242,11 @@ export class QueryState {
 
   /** Gives back what is not memory. */
   close(): void {
+    try {
+      this.#removeChangeFile();
+    } catch {
+      // No record lists it, so the next start sweeps it.
+    }
     this.#cold.close();
   }
 
@@ -275,26 +288,48 @@ export class QueryState {
     for (const store of this.#stores.values()) store.endLoading();
   }
 
-  #write({ batchId, attempt, epoch }: BatchParameters["attempt"]): ChangeFile {
-    const path = `${CHANGES_DIRECTORY}/${batchId}-${this.#workerIndex}-${attempt}`;
+  #write(attempt: BatchAttempt): ChangeFile {
     const schema = this.#checkpoint.schemas.at(-1)!.schema;
     const header: StateFileHeader = {
       kind: "changes",
       queryId: this.#checkpoint.queryId,
-      epoch,
-      batchId,
-      attempt,
+      ...attempt,
       ...(schema > 0 && { schema }),
     };
+    const { file, path } = this.#changeFile ?? this.#createChangeFile(attempt);
     return explained(path, () => {
-      this.#makeDirectory(`${this.#checkpoint.path}/${CHANGES_DIRECTORY}`);
-      const file = this.#ports.files.createSync(`${this.#checkpoint.path}/${path}`);
-      this.#unsynced = { file, path };
       const writer = new StateFileWriter(this.#buffer, file, header);
-      for (const store of this.#stores.values()) store.writeChanges(writer, batchId);
+      for (const store of this.#stores.values()) store.writeChanges(writer, attempt.batchId);
       const { lengthBytes, fileCrc32c } = writer.finish();
       return { path, lengthBytes, crc32c: fileCrc32c };
     });
+  }
+
+  #changesPath({ batchId, attempt }: BatchAttempt): string {
+    return `${CHANGES_DIRECTORY}/${batchId}-${this.#workerIndex}-${attempt}`;
+  }
+
+  /** While the disk has nothing else to do: beside the batch the new name would wait for what is made durable then. */
+  #tryCreateChangeFile(next: BatchAttempt): void {
+    try {
+      this.#createChangeFile(next);
+    } catch {
+      // Whoever needs the file tries again, and says what is wrong.
+    }
+  }
+
+  #createChangeFile(attempt: BatchAttempt): { readonly file: SyncFile; readonly path: string } {
+    const path = this.#changesPath(attempt);
+    return explained(path, () => {
+      this.#makeDirectory(`${this.#checkpoint.path}/${CHANGES_DIRECTORY}`);
+      return (this.#changeFile = { file: this.#ports.files.createSync(`${this.#checkpoint.path}/${path}`), path });
+    });
+  }
+
+  #removeChangeFile(): void {
+    const changes = this.#changeFile;
+    this.#closeChangeFile();
+    if (changes) explained(changes.path, () => this.#ports.files.removeSync(`${this.#checkpoint.path}/${changes.path}`));
   }
 
   #timed<T>(work: () => T): T {
@@ -305,9 +340,9 @@ export class QueryState {
     return result;
   }
 
-  #closeUnsynced(): void {
-    this.#unsynced?.file.close();
-    this.#unsynced = null;
+  #closeChangeFile(): void {
+    this.#changeFile?.file.close();
+    this.#changeFile = null;
   }
 
   #makeDirectory(directory: string): void {

@@ -51,7 +51,7 @@ export class WorkerRuntime {
       case "sync":
         return this.#query(command.query).sync();
       case "commit":
-        return this.#query(command.query).commit();
+        return this.#query(command.query).commit(command.next);
       case "abort":
         return this.#query(command.query).abort();
       case "stage":

@@ -100,11 +100,18 @@ describe("npm run bench", () => {
   test.skipIf(!isLong)("the native programs give the same answers (MILLRACE_LONG)", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [join(root, "native-bench/build.mjs")]);
     if (stdout.includes("skipped")) return;
-    const { results } = await bench("ysb-columns", "ysb-json", "count-by-key", "--events", "20000");
-    expect(results.map(({ answersChecked, native }) => [answersChecked, native !== undefined])).toEqual([
-      [2, true],
-      [2, true],
-      [2, true],
-    ]);
+    const { suites } = await import(join(root, "bench/query/suites.mjs"));
+    const withTwin = suites.filter((suite: { native?: unknown; waitsFor?: string }) => suite.native && !suite.waitsFor);
+    const names: string[] = withTwin.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(["ysb-columns", "ysb-json", "count-by-key", "nexmark-q0", "nexmark-q5", "nexmark-q7"]));
+    const { results } = await bench(...names, "--events", "20000");
+    expect(results.map(({ suite, answersChecked, native }) => [suite, answersChecked, native !== undefined])).toEqual(
+      names.map((name) => [name, 2, true]),
+    );
+  });
+
+  test("the Parquet reader beside DuckDB and parquet-wasm gives DuckDB's answers", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [join(root, "bench/parquet-scan.mjs"), "3000"]);
+    expect(stdout.match(/DuckDB, 1 thread .* M rows per CPU second/g)).toHaveLength(3);
   });
 });

@@ -7,23 +7,21 @@ const ordered = (world: World) => world.log.filter((entry) => entry !== "latestO
 test("a batch writes its state while its offsets are written, except the first; the sink waits for both", async () => {
   const world = new World();
   const { query, source } = await openQuery(world, { isStateful: true });
-  const writeNew = world.files.writeNew.bind(world.files);
-  let release = () => {};
-  let offsetsBegun = Promise.resolve();
-  const holdOffsets = () => {
-    const held = new Promise<void>((resolve) => (release = resolve));
-    offsetsBegun = new Promise((begun) => {
-      world.files.writeNew = async (path, bytes) => {
-        if (path.includes("/offsets/")) {
-          begun();
-          await held;
-        }
-        await writeNew(path, bytes);
-      };
-    });
+  let [held, release, begun] = [Promise.resolve(), () => {}, () => {}];
+  const createNew = world.files.createNew.bind(world.files);
+  world.files.createNew = async (path) => {
+    const file = await createNew(path);
+    if (!path.includes("/offsets/")) return file;
+    const write = async (bytes: Uint8Array): Promise<void> => {
+      begun();
+      await held;
+      await file.write(bytes);
+    };
+    return { ...file, write };
   };
   const seenBeforeOffsets = async () => {
-    holdOffsets();
+    held = new Promise((resolve) => (release = resolve));
+    const offsetsBegun = new Promise<void>((resolve) => (begun = resolve));
     source.available++;
     const isThrough = query.processAllAvailable();
     await offsetsBegun;

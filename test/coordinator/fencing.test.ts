@@ -1,7 +1,7 @@
 /** A query that another start overtakes in the middle of a batch publishes nothing, and undoes what it did. */
 import { expect, test } from "vitest";
 import { CheckpointError } from "../../src/base/errors.ts";
-import { executeUnlogged } from "../../src/coordinator/batch-execution.ts";
+import { AttemptIds, executeUnlogged } from "../../src/coordinator/batch-execution.ts";
 import type { ProgressReporter } from "../../src/coordinator/progress-reporter.ts";
 import { openQuery, World } from "../support/fake-query.ts";
 
@@ -30,7 +30,7 @@ test("overtaken while a batch runs whose offsets are not logged", async () => {
   const { runner, sink, checkpoint } = await openQuery(world);
   runner.onRun = () => overtake(world, checkpoint.epoch);
   const reporter = { time: async (_phase: string, work: () => Promise<unknown>) => await work() } as unknown as ProgressReporter;
-  const parts = { random: world.ports.random, checkpoint, sink, runner, reporter };
+  const parts = { attempts: new AttemptIds(world.ports.random), checkpoint, sink, runner, reporter };
   const input = { timestampMs: 0, lateWatermarkMs: 0, evictWatermarkMs: 0, splits: [[{ reader: "fake", from: 0, to: 2 }]] };
   await expect(executeUnlogged(parts, 0, input)).rejects.toMatchObject(lost);
   expect(published(world).sort()).toEqual(["runner.abort 0", "sink.abort 0"]);

@@ -26,7 +26,8 @@ for (let call = 1, wasHit = true; wasHit; call += Number(step)) {
     () => null,
     (reason) => reason,
   );
-  wasHit = diskFault.disarm();
+  const fault = diskFault.disarm();
+  wasHit = fault.wasHit;
   const failedMs = performance.now() - started;
   cpSync(lastFile, join(directory, "in/last.json"), { preserveTimestamps: true });
   const restartError = await run(directory).then(
@@ -39,6 +40,6 @@ for (let call = 1, wasHit = true; wasHit; call += Number(step)) {
     cause: error.cause?.condition ?? null,
     message: error.message,
   };
-  console.log(JSON.stringify({ call, directory, wasHit, failedMs, error: told, restart: restartError && String(restartError) }));
+  console.log(JSON.stringify({ call, directory, ...fault, failedMs, error: told, restart: restartError && String(restartError) }));
 }
 await spark.stop();

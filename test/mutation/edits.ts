@@ -98,6 +98,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
   },
   "coordinator/loaded-query.js": {
     "changes are written after the first merge": [".findLast(({ input })", ".find(({ input })"],
+    "nobody waits for the change files": ["Math.max(...(await this.#synced))", "0"],
   },
   "coordinator/micro-batch-execution.js": {
     "offsets are written when the batch has run": [
@@ -171,7 +172,7 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "a batch marks rows as the one before did": [": this.#epoch + 1", ": this.#epoch || 1"],
   },
   "worker/query-state.js": {
-    "a failed sync is ignored": ["unsynced.file.sync();", "try { unsynced.file.sync(); } catch {}"],
+    "a failed sync is ignored": ["changes.file.sync();", "try { changes.file.sync(); } catch {}"],
     "changes are left out now and then": [
       'read("changes", file, batchId);',
       '{ if (batchId % 5 === 4) continue; read("changes", file, batchId); }',

@@ -10,7 +10,7 @@ import { failureIn, type Outcome, PlantedEngine } from "./planted-engine.ts";
 const isLong = process.env["MILLRACE_LONG"] !== undefined;
 const only = process.env["MILLRACE_MUTANT"];
 const SAMPLE = [
-  "checkpoint/atomic-file.js: a sync is left out: files.",
+  "checkpoint/atomic-file.js: a sync is left out: opened.",
   "checkpoint/log-file.js: an error is not raised: if (computed",
   "coordinator/batch-execution.js: the batch is committed before",
   "base/node-ports.js: a sync is left out: fdatasyncSync",

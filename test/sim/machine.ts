@@ -2,7 +2,7 @@
  * Processes of a simulated machine: the five ports over the event loop and the disk, and threads that run the real worker code inside the
  * test's own. A process can be killed, also in the middle of a worker's call to the disk, or paused; a worker can die alone.
  */
-import type { DirectoryLock, FileStat, FileSystem, Ports, SyncFile } from "../../src/base/ports.ts";
+import type { DirectoryLock, FileStat, FileSystem, NewFile, Ports, SyncFile } from "../../src/base/ports.ts";
 import type { StartWorkerThread } from "../../src/coordinator/worker-thread.ts";
 import type { Envelope, Reply } from "../../src/protocol/messages.ts";
 import { answer } from "../../src/worker/main.ts";
@@ -247,16 +247,24 @@ export class Process implements Owner {
       sizeBytes: () => inode.cached.length,
       close: () => undefined,
     });
+    const createNew = async (path: string): Promise<NewFile> => {
+      const inode = await call("open", path, () => this.#create(path));
+      return {
+        write: async (bytes) => {
+          await call("write", path, () => this.#append(path, inode, bytes));
+          await call("fdatasync", path, () => this.#sync(path, inode));
+        },
+        close: () => undefined,
+      };
+    };
+    const syncDirectory = (path: string): Promise<void> => call("fsync", path, () => this.#syncDirectory(path));
     return {
       readFile: (path) => call("readFile", path, () => disk.read(path)),
       stat: (path) => call<FileStat | undefined>("stat", path, () => disk.stat(path)),
       list: (path) => call("list", path, () => disk.list(path)),
       makeDirectory: (path) => call("mkdir", path, () => this.#makeDirectory(path)),
-      writeNew: async (path, bytes) => {
-        const inode = await call("open", path, () => this.#create(path));
-        await call("write", path, () => this.#append(path, inode, bytes));
-        await call("fdatasync", path, () => this.#sync(path, inode));
-      },
+      createNew,
+      writeNew: async (path, bytes) => (await createNew(path)).write(bytes),
       link: (from, to) =>
         call("link", to, () => {
           this.#change(false, to);
@@ -270,7 +278,8 @@ export class Process implements Owner {
           disk.remove(from);
         }),
       remove: (path) => call("remove", path, () => this.#remove(path)),
-      syncDirectory: (path) => call("fsync", path, () => this.#syncDirectory(path)),
+      syncDirectory,
+      openDirectory: async (path) => ({ sync: () => syncDirectory(path), close: () => undefined }),
       lockDirectory: (path) => call("lock", path, () => this.#machine.lock(this, `${this.#host} ${path}`)),
       openReadSync: (path) => blocking("open", path, () => open(path, disk.open(path))),
       createSync: (path) => blocking("create", path, () => open(path, this.#create(path))),

@@ -1,7 +1,7 @@
 /** State files of one row layout, loaded as another: every row comes through, however long, from changes and from chunks. */
 import { describe, expect, test } from "vitest";
 import type { RowAggregate, RowFieldSpec, RowLayout } from "../../src/columnar/row-layout.ts";
-import { rowLayout } from "../../src/columnar/row-layout.ts";
+import { rowLayout, withNullWords } from "../../src/columnar/row-layout.ts";
 import { IntegerType, LongType, StringType } from "../../src/columnar/types.ts";
 import { ChunkStager } from "../../src/state/chunk-stager.ts";
 import { ChunkWriter } from "../../src/state/chunk-writer.ts";
@@ -29,15 +29,19 @@ const least = aggregate("min(i)", { name: "min.min", dataType: IntegerType }, nu
 const leastLong = aggregate("min(i)", { name: "min.min", dataType: LongType }, null);
 const total = aggregate("sum(j)", { name: "sum.sum", dataType: LongType }, null);
 
-function layoutOf(aggregates: readonly TestAggregate[]): RowLayout {
+/** Where rows have their null bits. */
+type Nulls = "header" | "words";
+
+function layoutOf(aggregates: readonly TestAggregate[], nulls: Nulls): RowLayout {
   const keys = [
     { name: "id", dataType: LongType },
     { name: "name", dataType: StringType },
   ];
-  const layout = rowLayout(
+  const inHeader = rowLayout(
     keys,
     aggregates.map(({ field }) => field),
   );
+  const layout = nulls === "header" ? inHeader : withNullWords(inHeader);
   return {
     ...layout,
     aggregates: aggregates.map(({ call, initial }, index): RowAggregate => {
@@ -46,10 +50,10 @@ function layoutOf(aggregates: readonly TestAggregate[]): RowLayout {
   };
 }
 
-const schemaOf = (schema: number, aggregates: readonly TestAggregate[]): StateSchema => ({
+const schemaOf = (schema: number, aggregates: readonly TestAggregate[], nulls: Nulls): StateSchema => ({
   schema,
   parent: schema === 0 ? null : schema - 1,
-  operators: [{ operatorId: 7, operatorName: "stateStoreSave", partitionCount: PARTITIONS, layout: layoutOf(aggregates) }],
+  operators: [{ operatorId: 7, operatorName: "stateStoreSave", partitionCount: PARTITIONS, layout: layoutOf(aggregates, nulls) }],
 });
 
 const kernels = newKernels();
@@ -124,28 +128,41 @@ const put = Array.from({ length: 3000 }, (_, i) => ({
 }));
 const removed = put.filter((_, i) => i % 10 === 4).map(({ keys }) => keys);
 
-const chain = [schemaOf(0, [text, rows, least]), schemaOf(1, [rows, total, leastLong, text]), schemaOf(2, [leastLong, text, total])];
+const chainOf = (...[first, second, third]: readonly [Nulls, Nulls, Nulls]): readonly StateSchema[] => [
+  schemaOf(0, [text, rows, least], first),
+  schemaOf(1, [rows, total, leastLong, text], second),
+  schemaOf(2, [leastLong, text, total], third),
+];
+const chain = chainOf("header", "header", "header");
 /** The row in the last of them. */
 const migrated = ([t, , m]: TestRow): TestValue[] => [m === null ? null : BigInt(m!), t!, null];
 const isRemoved = new Set(removed.map(keyText));
 
-describe.each(["changes", "snapshot"] as const)("rows from %s", (kind) => {
+describe.each([
+  ["changes", chain],
+  ["snapshot", chain],
+  ["changes", chainOf("words", "words", "words")],
+  ["snapshot", chainOf("words", "words", "words")],
+  // Too many fields for the header from some schema on.
+  ["changes", chainOf("header", "words", "words")],
+  ["snapshot", chainOf("header", "header", "words")],
+] as const)("rows from %s", (kind, schemas) => {
   test.each([
     [0, 1],
     [1, 2],
     [3, 4],
   ])("come through two steps, to worker %i of %i", (workerIndex, workerCount) => {
-    const { first, snapshot, second } = written(chain[0]!.operators[0]!.layout, put, removed);
-    const store = storeOf(chain[2]!.operators[0]!.layout, [workerIndex, workerCount]);
+    const { first, snapshot, second } = written(schemas[0]!.operators[0]!.layout, put, removed);
+    const store = storeOf(schemas[2]!.operators[0]!.layout, [workerIndex, workerCount]);
     const buffer = new StateBuffer(kernels);
-    const targets = migratingTargets(kernels, chain, new Map([[7, store]]));
+    const targets = migratingTargets(kernels, schemas, new Map([[7, store]]));
     const load = (file: MemoryFile, of: "changes" | "snapshot", batchId: number): void => {
       const expected = { path: "f", kind: of, queryId: header("changes", 0).queryId, batchId, schemas: [0, 1, 2] };
       restoreStateFile(buffer, file, expected, targets);
       if (of === "snapshot") store.endLoading();
     };
     load(kind === "changes" ? first : snapshot, kind, 0);
-    const codec = new RowCodec(kernels, chain[0]!.operators[0]!.layout);
+    const codec = new RowCodec(kernels, schemas[0]!.operators[0]!.layout);
     const isOwn = ({ keys }: { keys: TestRow }): boolean =>
       store.ownsPartition((kernels.view().getUint32(codec.write(keys, [null, null, null]), true) >>> 0) & (PARTITIONS - 1));
     const own = put.filter(isOwn);

@@ -1,7 +1,7 @@
 /** Rows for the tests of tables and state: written into and read from a worker's memory by a plain, slow codec. */
 import type { RowField, RowLayout } from "../../src/columnar/row-layout.ts";
 import { rowLayoutDescriptorBytes, writeRowLayout } from "../../src/columnar/row-layout.ts";
-import { ROW_HASH, ROW_KEY_NULLS, TABLE_BASE } from "../../src/columnar/memory-layout.ts";
+import { ROW_HASH, TABLE_BASE } from "../../src/columnar/memory-layout.ts";
 import { compileKernels, createMemory, instantiateKernels, type Kernels } from "../../src/kernels/load.ts";
 
 /** i64 as bigint, i32 as number, strings as strings; null allowed. */
@@ -101,10 +101,6 @@ export class RowCodec {
 
   base(): number {
     return this.cell(TABLE_BASE);
-  }
-
-  keyNulls(row: number): bigint {
-    return this.kernels.view().getBigUint64(row + ROW_KEY_NULLS, true);
   }
 
   /** Calls a scan kernel `scan(handle, cursor, out, max, …range)` to its end. Rows are where they are said to be until the next call of it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rowLayout, type RowLayout } from "../../src/columnar/row-layout.ts";
+import { rowLayout, type RowLayout, withNullWords } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
 import { compatibleLayout, parseStateSchema, schemaChain, stateSchemaJson } from "../../src/state/state-metadata.ts";
 import { timedLayout } from "./store-harness.ts";
@@ -58,6 +58,23 @@ describe("state metadata", () => {
     const withWidth = (widthMicros: bigint): RowLayout =>
       rowLayout([{ name: "t", dataType: TimestampType }], [], { keyIndex: 0, widthMicros });
     expect(compatibleLayout(withWidth(60n), withWidth(90n)).layout.bucket?.widthMicros).toBe(60n);
+  });
+
+  test("null bits stay where they are in the checkpoint's rows, as long as they have room there", () => {
+    const layout = layoutOf(LongType, LongType);
+    const values = Array.from({ length: 40 }, (_, i) => ({ name: `v${i}`, dataType: LongType }));
+    const wide = rowLayout([{ name: "k", dataType: LongType }], values);
+    expect([layout.version, wide.version]).toEqual([2, 1]);
+    expect(compatibleLayout(withNullWords(layout), layout)).toEqual({ layout: withNullWords(layout), isChanged: false, losses: [] });
+    expect(compatibleLayout(layout, layout)).toEqual({ layout, isChanged: false, losses: [] });
+    expect(compatibleLayout(layout, withNullWords(layout))).toEqual({ layout: withNullWords(layout), isChanged: true, losses: [] });
+  });
+
+  test("who knows only null bits in words of their own is told that the checkpoint is newer", () => {
+    const text = (layout: RowLayout): string =>
+      stateSchemaJson({ schema: 0, parent: null, operators: [{ operatorId: 0, operatorName: "dedupe", partitionCount: 16, layout }] });
+    expect(JSON.parse(text(timedLayout))).toMatchObject({ version: 2 });
+    expect(JSON.parse(text(withNullWords(timedLayout)))).toMatchObject({ version: 1 });
   });
 
   test("inline bytes of another size are another value schema", () => {

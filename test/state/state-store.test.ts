@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type RowLayout, withNullWords } from "../../src/columnar/row-layout.ts";
 import type { TestRow, TestValue } from "./row-codec.ts";
 import { keyText } from "./row-codec.ts";
 import { BUCKET_MICROS, Harness, header, MemoryFile, NO_WATERMARK, timedLayout } from "./store-harness.ts";
@@ -7,6 +8,8 @@ import { type FrameTarget, restoreStateFile, type StateFileHeader } from "../../
 import { queueOf } from "../../src/state/state-store.ts";
 
 const minute = (n: number): bigint => BigInt(n) * BUCKET_MICROS;
+
+const layouts = fc.constantFrom(timedLayout, withNullWords(timedLayout));
 
 const copyOf = (model: Map<string, TestValue[]>): Map<string, TestValue[]> =>
   new Map([...model].map(([key, values]) => [key, [...values]]));
@@ -28,10 +31,17 @@ function restored(
   files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[],
   queueBytes?: number,
   memoryBytes?: number,
+  layout: RowLayout = timedLayout,
 ): Map<string, TestValue[]> {
   const rows = new Map<string, TestValue[]>();
   for (let workerIndex = 0; workerIndex < count; workerIndex++) {
-    const harness = new Harness({ partitionCount: 6, workerIndex, workerCount: count, ...(memoryBytes !== undefined && { memoryBytes }) });
+    const harness = new Harness({
+      partitionCount: 6,
+      workerIndex,
+      workerCount: count,
+      layout,
+      ...(memoryBytes !== undefined && { memoryBytes }),
+    });
     const { store } = harness;
     const target = queueBytes === undefined ? store : queueOf(store);
     if (queueBytes !== undefined) store.beginRedo(queueBytes);
@@ -254,8 +264,8 @@ describe("state store", () => {
         snapshot: fc.boolean(),
       });
       fc.assert(
-        fc.property(fc.array(batch, { minLength: 3, maxLength: 6 }), fc.constantFrom(1, 2, 3), (batches, workers) => {
-          const harness = new Harness({ partitionCount: 6, ...(memoryBytes !== undefined && { memoryBytes }) });
+        fc.property(fc.array(batch, { minLength: 3, maxLength: 6 }), fc.constantFrom(1, 2, 3), layouts, (batches, workers, layout) => {
+          const harness = new Harness({ partitionCount: 6, layout, ...(memoryBytes !== undefined && { memoryBytes }) });
           let files: { kind: StateFileHeader["kind"]; batchId: number; bytes: Uint8Array }[] = [];
           let evicted = NO_WATERMARK;
           batches.forEach(({ operations, evict, abort, snapshot }, batchId) => {
@@ -305,11 +315,12 @@ describe("state store", () => {
             expect(harness.store.metrics().rows).toBe(harness.model.size);
             if (snapshot) files = [{ kind: "snapshot", batchId, bytes: harness.writeFile("snapshot", batchId).bytes }];
           });
-          expect(restored(workers, files)).toEqual(harness.model);
-          for (const queueBytes of [0, 3000, 1 << 20]) expect(restored(workers, files, queueBytes, memoryBytes)).toEqual(harness.model);
+          expect(restored(workers, files, undefined, undefined, layout)).toEqual(harness.model);
+          for (const queueBytes of [0, 3000, 1 << 20])
+            expect(restored(workers, files, queueBytes, memoryBytes, layout)).toEqual(harness.model);
           // Redo is idempotent: the last change file once more.
           const last = files.at(-1);
-          if (last?.kind === "changes") expect(restored(workers, [...files, last])).toEqual(harness.model);
+          if (last?.kind === "changes") expect(restored(workers, [...files, last], undefined, undefined, layout)).toEqual(harness.model);
         }),
         { numRuns: 40 },
       );

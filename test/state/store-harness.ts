@@ -1,7 +1,7 @@
 /** A state store with a plain model beside it, and files in memory. */
 import type { Ports, SyncFile } from "../../src/base/ports.ts";
 import { EVICT_WATERMARK, LATE_WATERMARK, ROW_NEXT, TABLE_INSERTED } from "../../src/columnar/memory-layout.ts";
-import { rowLayout } from "../../src/columnar/row-layout.ts";
+import { rowLayout, type RowLayout } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
 import type { Kernels } from "../../src/kernels/load.ts";
 import { ColdChunks } from "../../src/state/cold-chunks.ts";
@@ -81,10 +81,12 @@ interface HarnessOptions {
   /** Memory for chunks; what is beyond it leaves before every operation. */
   readonly memoryBytes?: number;
   readonly checkpointPath?: string;
+  /** `timedLayout`, perhaps with its null bits elsewhere. */
+  readonly layout?: RowLayout;
 }
 
-export function newChunkWriter(ports: Ports, kernels: Kernels, partitionCount: number): ChunkWriter {
-  const operators = [{ operatorId: 7, partitionCount, rowBytes: timedLayout.rowBytes, widthMicros: BUCKET_MICROS }];
+export function newChunkWriter(ports: Ports, kernels: Kernels, partitionCount: number, { rowBytes } = timedLayout): ChunkWriter {
+  const operators = [{ operatorId: 7, partitionCount, rowBytes, widthMicros: BUCKET_MICROS }];
   const target = { path: "/checkpoint", queryId: header("changes", 0).queryId, inode: 1, bootId: "boot", operators, schema: 0 };
   return new ChunkWriter(ports, new StateBuffer(kernels), target);
 }
@@ -99,16 +101,18 @@ export class Harness {
   readonly chunkWriter: ChunkWriter;
   readonly cold: ColdChunks;
   readonly memoryBytes: number | undefined;
+  readonly #layout: RowLayout;
   /** By key text; what the store should hold. */
   model = new Map<string, TestValue[]>();
   /** Event time by key text; null = none. */
   times = new Map<string, bigint | null>();
 
   constructor(options: HarnessOptions, ports: Ports = testPorts(new MemoryFileSystem())) {
-    this.codec = new RowCodec(this.kernels, timedLayout);
+    this.#layout = options.layout ?? timedLayout;
+    this.codec = new RowCodec(this.kernels, this.#layout);
     this.store = new StateStore(this.kernels, {
       operatorId: 7,
-      layout: timedLayout,
+      layout: this.#layout,
       workerIndex: 0,
       workerCount: 1,
       dropsLateRows: true,
@@ -116,7 +120,7 @@ export class Harness {
     });
     this.buffer = new StateBuffer(this.kernels);
     this.stager = new ChunkStager(this.kernels, [this.store]);
-    this.chunkWriter = newChunkWriter(ports, this.kernels, options.partitionCount);
+    this.chunkWriter = newChunkWriter(ports, this.kernels, options.partitionCount, this.#layout);
     this.setWatermarks(NO_WATERMARK, NO_WATERMARK);
     this.cold = new ColdChunks(this.kernels, ports, options.checkpointPath ?? "/checkpoint", [this.store]);
     this.memoryBytes = options.memoryBytes;
@@ -151,7 +155,7 @@ export class Harness {
     const known = this.model.get(key);
     if ((this.codec.cell(TABLE_INSERTED) === 1) === (known !== undefined)) throw new Error(`TABLE_INSERTED is wrong for ${key}`);
     if (known) {
-      const at = row + timedLayout.values[0]!.offset;
+      const at = row + this.#layout.values[0]!.offset;
       this.kernels.view().setBigInt64(at, this.kernels.view().getBigInt64(at, true) + 1n, true);
       this.model.set(key, [(known[0] as bigint) + 1n, known[1]!, known[2]!]);
     } else {
@@ -165,8 +169,8 @@ export class Harness {
   touch(keys: TestRow): void {
     this.reclaim();
     const row = this.codec.write(keys, []);
-    this.kernels.view().setUint32(row + ROW_NEXT, timedLayout.rowBytes, true);
-    this.kernels.exports["store_touch"]!(this.store.handle, row, row + timedLayout.rowBytes);
+    this.kernels.view().setUint32(row + ROW_NEXT, this.#layout.rowBytes, true);
+    this.kernels.exports["store_touch"]!(this.store.handle, row, row + this.#layout.rowBytes);
   }
 
   setText(keys: TestRow, text: string): void {
@@ -243,7 +247,7 @@ export class Harness {
     const row = this.upsert(keys, "");
     if (row === 0) return;
     const { address, length } = this.codec.writeText(text);
-    const moved = this.kernels.exports[kernel]!(this.store.handle, row, timedLayout.values[field]!.offset, address, length) as number;
+    const moved = this.kernels.exports[kernel]!(this.store.handle, row, this.#layout.values[field]!.offset, address, length) as number;
     const known = this.model.get(keyText(keys))!;
     known[field] = kernel === "store_set_variable" ? text : (known[field] as string) + text;
     const stored = this.codec.valuesOf(moved, this.codec.base());

@@ -243,6 +243,22 @@ test(
   },
 );
 
+test("a chunk that leaves memory in the middle of a walk over its changed rows gives each of them once", async () => {
+  const input = memoryStream(spark(), "k INT");
+  const keys = 20_000;
+  const start = { workers: 1, conf: { ...EAGER, "millrace.memory.limit": 140_000 } };
+  await testStream(
+    input.toDF().groupBy("k").agg(count("*").as("n")),
+    { outputMode: "update" },
+    startStream(start),
+    ...[1n, 2n, 3n].flatMap((n) => [
+      addData(input, ...Array.from({ length: keys }, (_, i) => ((i * 7919) % keys) * 3)),
+      checkLastBatch(...Array.from({ length: keys }, (_, key) => [key * 3, n])),
+      ...(n === 2n ? [stopStream(), startStream(start)] : []),
+    ]),
+  );
+});
+
 test("ten times more state than memory: memory stays bounded, restarts read what they need, a typed error says what is too little", async () => {
   const input = memoryStream(spark(), "k INT");
   const keys = 60_000;

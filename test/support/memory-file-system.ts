@@ -3,7 +3,7 @@
  * contents up to the last fdatasync, directory entries up to the last fsync of the directory. A fault plan makes the k-th call fail,
  * or end the "process": every later call throws until `restart` or `powerLoss`.
  */
-import type { DirectoryLock, FileStat, FileSystem, SyncFile } from "../../src/base/ports.ts";
+import type { DirectoryLock, FileStat, FileSystem, NewFile, OpenDirectory, SyncFile } from "../../src/base/ports.ts";
 
 interface Inode {
   readonly id: number;
@@ -87,13 +87,22 @@ export class MemoryFileSystem implements FileSystem {
     this.makeDirectorySync(path);
   }
 
-  async writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  async createNew(path: string): Promise<NewFile> {
     this.#call("open", path);
     const inode = this.#createFile(path);
-    this.#call("write", path, () => (inode.bytes = bytes.slice(0, bytes.length >> 1)));
-    inode.bytes = bytes.slice();
-    this.#call("fdatasync", path);
-    inode.synced = inode.bytes;
+    return {
+      write: async (bytes) => {
+        this.#call("write", path, () => (inode.bytes = bytes.slice(0, bytes.length >> 1)));
+        inode.bytes = bytes.slice();
+        this.#call("fdatasync", path);
+        inode.synced = inode.bytes;
+      },
+      close: () => undefined,
+    };
+  }
+
+  async writeNew(path: string, bytes: Uint8Array): Promise<void> {
+    await (await this.createNew(path)).write(bytes);
   }
 
   async link(from: string, to: string): Promise<void> {
@@ -114,6 +123,10 @@ export class MemoryFileSystem implements FileSystem {
 
   async syncDirectory(directory: string): Promise<void> {
     this.syncDirectorySync(directory);
+  }
+
+  async openDirectory(directory: string): Promise<OpenDirectory> {
+    return { sync: () => this.syncDirectory(directory), close: () => undefined };
   }
 
   async lockDirectory(directory: string): Promise<DirectoryLock | null> {

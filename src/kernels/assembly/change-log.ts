@@ -1,6 +1,6 @@
 // The change log of a state store: what a batch did, as frames (state-frame.ts), and the redo of such frames; the loading of
 // frames of chunks. Called by state/state-store.ts on the worker that owns the memory.
-import { ROW_FLAGS, ROW_NEXT } from "./memory-layout";
+import { LAYOUT_VAR_COUNT, ROW_EPOCH, ROW_FLAGS, ROW_NEXT } from "./memory-layout";
 import { inMemory, isCold, isOverLimit, positionOf, reclaim } from "./cold-chunk";
 import { heap_alloc, heap_size } from "./memory";
 import { crc32c } from "./crc32c";
@@ -9,6 +9,7 @@ import {
   CHUNK_HEADER,
   C_BYTES,
   C_DIRTY_NEXT,
+  C_ROW_BYTES,
   ROW_NOT_LIVE,
   T_BUCKET,
   T_DETACHED_NEXT,
@@ -30,7 +31,7 @@ import {
 } from "./apply-result";
 import { endLoading, store_adopt_chunk } from "./chunk-store";
 import { DROP_BYTES, enqueue, redo } from "./redo";
-import { packRow, packedBytes, rowHasNulls } from "./packed-row";
+import { packRow, packedBytes, packedFixedBytes, rowHasNulls } from "./packed-row";
 import {
   P_COUNT,
   P_LAST,
@@ -40,7 +41,7 @@ import {
   S_PARTITIONS,
   S_UNDO,
   S_UNLINKED,
-  UNDO_HEADER,
+  UNDO_KIND,
   UNDO_TOUCHED,
   partitionEntry,
   rowBytesOf,
@@ -71,6 +72,9 @@ import {
   RECORD_WITHOUT_NULLS,
   framesBegin,
   framesEnd,
+  recordExtend,
+  recordLimit,
+  recordPlace,
   recordTake,
 } from "./state-frame";
 
@@ -127,11 +131,12 @@ export function store_changes(state: usize, cursor: usize, out: usize, capacity:
     store<u32>(cursor, load<u32>(state, S_UNLINKED) != 0 ? load<u32>(state, S_UNDO) : 0, W_LINK);
   }
   if (load<u32>(cursor, W_PHASE) == PHASE_REMOVES) {
-    for (let undo: usize = load<u32>(cursor, W_LINK); undo != 0; undo = load<u32>(undo)) {
+    for (let undo: usize = load<u32>(cursor, W_LINK); undo != 0; undo = load<u32>(undo, ROW_NEXT)) {
       store<u32>(cursor, <u32>undo, W_LINK);
-      if (load<u32>(undo, 8) == UNDO_TOUCHED) continue;
-      const image = undo + UNDO_HEADER;
-      const needed = writeRow(load<u32>(state, S_LAYOUT), load<u32>(load<u32>(undo, 4), T_PARTITION), image, image, RECORD_REMOVE);
+      const touched = load<u32>(undo, ROW_EPOCH);
+      if ((touched & UNDO_KIND) == UNDO_TOUCHED) continue;
+      const partition = load<u32>(touched & ~UNDO_KIND, T_PARTITION);
+      const needed = writeRow(load<u32>(state, S_LAYOUT), partition, undo, undo, RECORD_REMOVE);
       if (needed != 0) return stopWriting(cursor, needed);
     }
     store<u32>(cursor, PHASE_PUTS, W_PHASE);
@@ -146,6 +151,7 @@ export function store_changes(state: usize, cursor: usize, out: usize, capacity:
 
 function writePuts(state: usize, cursor: usize): u32 {
   const layout: usize = load<u32>(state, S_LAYOUT);
+  const isFixed = load<u32>(layout, LAYOUT_VAR_COUNT) == 0;
   let partition = load<u32>(cursor, W_PARTITION);
   let t = load<u32>(cursor, W_TABLE);
   let position = load<u32>(cursor, W_CHUNK);
@@ -162,11 +168,13 @@ function writePuts(state: usize, cursor: usize): u32 {
           if (isOverLimit()) reclaim();
           chunk = inMemory(table, chunkOf(table, hash));
         }
-        if (index == 0) {
-          if (touchesChunks(table)) touchChunk(chunk, rowBytes);
-          index = dirtyInOrder(chunk);
-        }
+        if (index == 0 && touchesChunks(table)) touchChunk(chunk, rowBytes);
+        // Also in the middle: a chunk that has left memory since may have come back as it was before the walk.
+        const first = dirtyInOrder(chunk);
+        if (index == 0) index = first;
         while (index != 0) {
+          if (isFixed) index = putRows(layout, partition, chunk, index);
+          if (index == 0) break;
           const row = rowsOf(chunk) + (index - 1) * rowBytes;
           if (!(load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE)) {
             const needed = writeRow(layout, partition, chunk, row, RECORD_PUT);
@@ -184,6 +192,36 @@ function writePuts(state: usize, cursor: usize): u32 {
     }
   }
   return 0;
+}
+
+/**
+ * Writes rows of fixed length along the chunk's dirty list, from `index` on, one behind the other. Returns where it stops: at a row with nulls or one
+ * that is not live, where there is no more room, or 0 at the end.
+ */
+function putRows(layout: usize, partition: u32, chunk: usize, index: u32): u32 {
+  const rows = rowsOf(chunk);
+  const rowBytes = load<u32>(chunk, C_ROW_BYTES);
+  if (!isPlain(layout, rows + (index - 1) * rowBytes)) return index;
+  const bytes = packedFixedBytes(layout, false);
+  const first = recordPlace(partition, RECORD_PUT | RECORD_WITHOUT_NULLS, bytes);
+  if (first == 0) return index;
+  const last = recordLimit() - bytes;
+  let to = first;
+  let count: u32 = 0;
+  while (index != 0 && to <= last) {
+    const row = rows + (index - 1) * rowBytes;
+    if (!isPlain(layout, row)) break;
+    packRow(layout, to, row, 0, false);
+    to += bytes;
+    count++;
+    index = load<u32>(row, ROW_NEXT);
+  }
+  recordExtend(to, count);
+  return index;
+}
+
+@inline function isPlain(layout: usize, row: usize): bool {
+  return (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) == 0 && !rowHasNulls(layout, row);
 }
 
 /**

@@ -5,19 +5,18 @@ import {
   C_DIRTY_EPOCH, C_DIRTY_FIRST, C_DIRTY_LAST, C_DIRTY_NEXT, C_DIRTY_PREVIOUS, C_ROW_BYTES, T_DIRTY_FIRST, T_DIRTY_LAST, rowsOf,
 } from "./table-layout";
 
-/** Adds a row to its chunk's dirty list, and the chunk to the table's. */
-export function linkDirty(table: usize, chunk: usize, row: usize, epoch: u32): void {
+/** Adds a row to its chunk's dirty list, and the chunk to the table's. `index`: the row's in the chunk + 1, or 0 where the caller does not know it. */
+export function linkDirty(table: usize, chunk: usize, row: usize, index: u32, epoch: u32): void {
   store<u32>(row, epoch, ROW_EPOCH);
   if (load<u32>(chunk, C_DIRTY_FIRST) == 0) {
     store<u32>(chunk, epoch, C_DIRTY_EPOCH);
     linkDirtyChunk(table, chunk, load<u32>(table, T_DIRTY_LAST));
   }
-  pushDirty(chunk, row);
+  pushDirty(chunk, row, index != 0 ? index : <u32>(row - rowsOf(chunk)) / load<u32>(chunk, C_ROW_BYTES) + 1);
 }
 
 /** The list is a stack while it grows, so that no other row is touched. */
-@inline export function pushDirty(chunk: usize, row: usize): void {
-  const index = <u32>(row - rowsOf(chunk)) / load<u32>(chunk, C_ROW_BYTES) + 1;
+@inline export function pushDirty(chunk: usize, row: usize, index: u32): void {
   const first = load<u32>(chunk, C_DIRTY_FIRST);
   if (first == 0) store<u32>(chunk, index, C_DIRTY_FIRST);
   else if (load<u32>(chunk, C_DIRTY_LAST) == 0) store<u32>(chunk, reverseDirty(chunk, first), C_DIRTY_LAST);

@@ -82,14 +82,40 @@ function newBlock(lane: usize, bytes: u32): bool {
   return i64x2.replace_lane(i64x2.splat(low), 1, high);
 }
 
+/** The lane of the rows with this hash. */
+@inline function laneOf(exchange: usize, hash: u32): usize {
+  const groupsLog2 = load<u32>(exchange, 16);
+  const group = <u32>((<u64>remix(hash) << groupsLog2) >> 32);
+  const destination = destinationOf(hash, load<i32>(exchange, 8), load<u32>(exchange, 4));
+  return exchange + HEADER + LANE * ((destination << groupsLog2) + group);
+}
+
+/** `bytes` at the end of a lane; 0: out of memory. */
+@inline function take(exchange: usize, lane: usize, bytes: u32): usize {
+  if (load<u32>(lane, 8) + bytes > load<u32>(lane, 12) || load<u32>(lane, 4) == 0) {
+    if (!newBlock(lane, bytes)) return 0;
+  }
+  const out: usize = load<u32>(lane, 8);
+  store<u32>(lane, <u32>out + bytes, 8);
+  store<u32>(exchange, load<u32>(exchange, 12) + 1, 12);
+  return out;
+}
+
+/**
+ * A place for a row of this hash, of a layout without variable fields: its header is there, the caller writes everything from the null bits on. 0: out of
+ * memory.
+ */
+export function exchange_place(exchange: usize, hash: u32): usize {
+  const rowBytes = load<u32>(load<u32>(exchange), LAYOUT_ROW_BYTES);
+  const row = take(exchange, laneOf(exchange, hash), rowBytes);
+  if (row != 0) v128.store(row, pair(<u64>hash, <u64>rowBytes));
+  return row;
+}
+
 /** Appends a copy of `row` (slots relative to `base`) to its lane of the worker that owns its partition; false if out of memory. */
 export function exchange_write(exchange: usize, row: usize, base: usize): bool {
   const layout = load<u32>(exchange);
   const hash = load<u32>(row, ROW_HASH);
-  const groupsLog2 = load<u32>(exchange, 16);
-  const group = <u32>((<u64>remix(hash) << groupsLog2) >> 32);
-  const destination = destinationOf(hash, load<i32>(exchange, 8), load<u32>(exchange, 4));
-  const lane = exchange + HEADER + LANE * ((destination << groupsLog2) + group);
   const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
   const variables = load<u32>(layout, LAYOUT_VAR_COUNT);
   let total = rowBytes;
@@ -97,12 +123,8 @@ export function exchange_write(exchange: usize, row: usize, base: usize): bool {
     total += load<u32>(row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS), 4);
   }
   total = (total + 7) & ~7;
-  if (load<u32>(lane, 8) + total > load<u32>(lane, 12) || load<u32>(lane, 4) == 0) {
-    if (!newBlock(lane, total)) return false;
-  }
-  const out: usize = load<u32>(lane, 8);
-  store<u32>(lane, <u32>out + total, 8);
-  store<u32>(exchange, load<u32>(exchange, 12) + 1, 12);
+  const out = take(exchange, laneOf(exchange, hash), total);
+  if (out == 0) return false;
   // Few wide stores: what waits for its cache lines is all that the processor can hold of them. The row was written a word at a time, and is read so.
   v128.store(out, pair(<u64>hash, (<u64>load<u32>(row, ROW_FLAGS) << 32) | total));
   let i: usize = 16;

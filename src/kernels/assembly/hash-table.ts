@@ -7,8 +7,8 @@
 import {
   LAYOUT_VAR_OFFSETS,
   ROW_FLAGS,
+  ROW_FIELDS,
   ROW_HASH,
-  ROW_KEY_NULLS,
   ROW_NEXT,
   TABLE_BASE,
   TABLE_INSERTED,
@@ -26,6 +26,7 @@ import {
   T_BYTES,
   T_DIRECTORY,
   T_KEY_END,
+  T_KEY_NULLS,
   T_LAYOUT,
   T_ROWS,
   T_ROW_BYTES,
@@ -129,9 +130,10 @@ export function table_memory_bytes(table: usize): f64 {
 
 @inline export function sameKey(table: usize, a: usize, aBase: usize, b: usize, bBase: usize): bool {
   const end = load<u32>(table, T_KEY_END);
-  for (let i: usize = ROW_KEY_NULLS; i < end; i += 8) {
+  for (let i: usize = ROW_FIELDS; i < end; i += 8) {
     if (load<u64>(a + i) != load<u64>(b + i)) return false;
   }
+  if (((load<u32>(a, ROW_FLAGS) ^ load<u32>(b, ROW_FLAGS)) & load<u32>(table, T_KEY_NULLS)) != 0) return false;
   return load<u32>(table, T_VAR_KEYS) == 0 || sameVariableKeys(table, a, aBase, b, bBase);
 }
 

@@ -3,10 +3,12 @@
 // state; knows no store.
 //
 // plan:   layout before u32 | layout after u32 | moves u32 | template row u32 | scratch row before u32 | scratch row after u32 |
-//         bytes before the values u32 | scratch for wide numbers u32 | moves, 24 bytes each
+//         bytes of the keys u32 | scratch for wide numbers u32 | moves, 24 bytes each
 // move:   kind u32 | offset before u32 | offset after u32 | argument u32 | null bit before u32 | null bit after u32
 // cursor: 32 bytes, zero at first; see below
-import { LAYOUT_ROW_BYTES, LAYOUT_VALUE_NULLS, ROW_FLAGS } from "./memory-layout";
+import {
+  LAYOUT_KEYS, LAYOUT_KEY_NULLS, LAYOUT_ROW_BYTES, LAYOUT_VALUE_NULLS, ROW_FIELDS, ROW_FLAGS, ROW_HASH,
+} from "./memory-layout";
 import { crc32c } from "./crc32c";
 import { APPLY_CRC, APPLY_DONE, APPLY_LAYOUT, APPLY_MAGIC, APPLY_RECORD, APPLY_TRUNCATED, APPLY_VERSION } from "./apply-result";
 import { packRow, packedBytes, rowHasNulls, unpackRow } from "./packed-row";
@@ -226,13 +228,18 @@ function writeMigrated(plan: usize, partition: u32, row: usize, base: usize, kin
 
 /** Slots of the new row are relative to `base`, as those of the old one: also those of numbers that have become wide. */
 function migrateRow(plan: usize, to: usize, row: usize, base: usize): void {
-  const keyBytes = load<u32>(plan, M_KEY_BYTES);
+  const before: usize = load<u32>(plan, M_BEFORE);
   const after: usize = load<u32>(plan, M_AFTER);
-  memory.copy(to, row, keyBytes);
-  memory.copy(to + keyBytes, load<u32>(plan, M_TEMPLATE) + keyBytes, load<u32>(after, LAYOUT_ROW_BYTES) - keyBytes);
+  memory.copy(to, load<u32>(plan, M_TEMPLATE), load<u32>(after, LAYOUT_ROW_BYTES));
+  store<u32>(to, load<u32>(row, ROW_HASH), ROW_HASH);
+  memory.copy(to + load<u32>(after, LAYOUT_KEYS), row + load<u32>(before, LAYOUT_KEYS), load<u32>(plan, M_KEY_BYTES));
+  const keyNulls =
+    load<u32>(before, LAYOUT_KEYS) == ROW_FIELDS ? load<u32>(row, ROW_FLAGS) & load<u32>(before, LAYOUT_KEY_NULLS) : load<u64>(row, ROW_FIELDS);
+  if (load<u32>(after, LAYOUT_KEYS) == ROW_FIELDS) store<u32>(to, load<u32>(to, ROW_FLAGS) | <u32>keyNulls, ROW_FLAGS);
+  else store<u64>(to, keyNulls, ROW_FIELDS);
   const moves = load<u32>(plan, M_MOVES);
   if (moves == 0) return;
-  const nulls = load<u64>(row + load<u32>(load<u32>(plan, M_BEFORE), LAYOUT_VALUE_NULLS));
+  const nulls = load<u64>(row + load<u32>(before, LAYOUT_VALUE_NULLS));
   const nullsAfter = to + load<u32>(after, LAYOUT_VALUE_NULLS);
   for (let i: u32 = 0; i < moves; i++) {
     const move = plan + M_HEADER + MOVE_BYTES * i;

@@ -1,24 +1,32 @@
 // Rows as change files hold them: without what is known without saying, one behind the other. Used by change-log.ts; no kernels.
 //
-// packed row: hash u32 | the row from ROW_KEY_NULLS on | variable values, each padded to 8 bytes; slots relative to the packed row.
-//             In records without nulls the two words of null bits are left out.
+// packed row: hash u32 | null bits of the header u32, if it has them | the row from ROW_FIELDS on | variable values, each padded to 8 bytes; slots
+//             relative to the packed row. In records without nulls all null bits are left out.
 import {
-  LAYOUT_ROW_BYTES, LAYOUT_VALUE_NULLS, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_FLAGS, ROW_EPOCH, ROW_HASH, ROW_KEY_NULLS, ROW_KEYS,
-  ROW_NEXT,
+  LAYOUT_KEYS, LAYOUT_NULLS, LAYOUT_ROW_BYTES, LAYOUT_VALUES, LAYOUT_VALUE_NULLS, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, ROW_EPOCH, ROW_FIELDS, ROW_FLAGS,
+  ROW_HASH, ROW_NEXT,
 } from "./memory-layout";
 import { copyVariable } from "./table-layout";
 
 const HASH_BYTES: u32 = 4;
+const FLAGS_BYTES: u32 = 4;
+
+/** Whether the null bits are in the header, beside the flags. */
+@inline function hasNullsInHeader(layout: usize): bool {
+  return load<u32>(layout, LAYOUT_KEYS) == ROW_FIELDS;
+}
 
 @inline export function rowHasNulls(layout: usize, row: usize): bool {
+  if (hasNullsInHeader(layout)) return (load<u32>(row, ROW_FLAGS) & load<u32>(layout, LAYOUT_NULLS)) != 0;
   const valueNulls = load<u32>(layout, LAYOUT_VALUE_NULLS);
-  return (load<u64>(row, ROW_KEY_NULLS) | (valueNulls == 0 ? 0 : load<u64>(row + valueNulls))) != 0;
+  return (load<u64>(row, ROW_FIELDS) | (valueNulls == 0 ? 0 : load<u64>(row + valueNulls))) != 0;
 }
 
 /** Bytes of a packed row before its variable values. */
 @inline export function packedFixedBytes(layout: usize, withNulls: bool): u32 {
-  const words: u32 = withNulls ? 0 : load<u32>(layout, LAYOUT_VALUE_NULLS) == 0 ? 8 : 16;
-  return HASH_BYTES + load<u32>(layout, LAYOUT_ROW_BYTES) - ROW_KEY_NULLS - words;
+  const bytes = HASH_BYTES + load<u32>(layout, LAYOUT_ROW_BYTES) - ROW_FIELDS;
+  if (hasNullsInHeader(layout)) return withNulls ? bytes + FLAGS_BYTES : bytes;
+  return withNulls ? bytes : bytes - (load<u32>(layout, LAYOUT_VALUE_NULLS) == 0 ? 8 : 16);
 }
 
 @inline export function packedBytes(layout: usize, row: usize, withNulls: bool): u32 {
@@ -44,27 +52,51 @@ function variablePackedBytes(layout: usize, row: usize): u32 {
   store<u32>(to, load<u32>(row, ROW_HASH));
   const rowEnd = row + load<u32>(layout, LAYOUT_ROW_BYTES);
   const valueNulls = load<u32>(layout, LAYOUT_VALUE_NULLS);
-  if (withNulls || valueNulls == 0) {
-    copyWords(to + HASH_BYTES, row + (withNulls ? ROW_KEY_NULLS : ROW_KEYS), rowEnd);
+  if (hasNullsInHeader(layout)) {
+    if (withNulls) store<u32>(to, load<u32>(row, ROW_FLAGS) & load<u32>(layout, LAYOUT_NULLS), HASH_BYTES);
+    copyWords(to + HASH_BYTES + (withNulls ? <usize>FLAGS_BYTES : 0), row + ROW_FIELDS, rowEnd);
+  } else if (withNulls || valueNulls == 0) {
+    copyWords(to + HASH_BYTES, row + (withNulls ? ROW_FIELDS : load<u32>(layout, LAYOUT_KEYS)), rowEnd);
   } else {
-    const values = copyWords(to + HASH_BYTES, row + ROW_KEYS, row + valueNulls);
-    copyWords(values, row + valueNulls + 8, rowEnd);
+    const values = copyWords(to + HASH_BYTES, row + load<u32>(layout, LAYOUT_KEYS), row + valueNulls);
+    copyWords(values, row + load<u32>(layout, LAYOUT_VALUES), rowEnd);
   }
   if (load<u32>(layout, LAYOUT_VAR_COUNT) != 0) packVariable(layout, to, row, base, withNulls);
 }
 
 function packVariable(layout: usize, to: usize, row: usize, base: usize, withNulls: bool): void {
-  const valueNulls = load<u32>(layout, LAYOUT_VALUE_NULLS);
   let end = packedFixedBytes(layout, withNulls);
   for (let i: u32 = 0; i < load<u32>(layout, LAYOUT_VAR_COUNT); i++) {
     const offset = load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);
-    const left: u32 = withNulls ? 0 : valueNulls != 0 && offset > valueNulls ? 16 : 8;
-    const slot = to + HASH_BYTES + offset - ROW_KEY_NULLS - left;
+    const slot = to + packedOffset(layout, offset, withNulls);
     const length = load<u32>(row + offset, 4);
     store<u32>(slot, length == 0 ? 0 : end);
     if (length != 0) copyVariable(to + end, base + load<u32>(row + offset), length);
     end += (length + 7) & ~7;
   }
+}
+
+/** Unpacks the fixed fields of a row with words of null bits. */
+function unpackWords(layout: usize, row: usize, packed: usize, end: usize, withNulls: bool): void {
+  if (withNulls) {
+    copyWords(row + ROW_FIELDS, packed + HASH_BYTES, end);
+    return;
+  }
+  const keys = load<u32>(layout, LAYOUT_KEYS);
+  const valueNulls = load<u32>(layout, LAYOUT_VALUE_NULLS);
+  store<u64>(row, 0, ROW_FIELDS);
+  const keysEnd = packed + HASH_BYTES + (valueNulls == 0 ? load<u32>(layout, LAYOUT_ROW_BYTES) : valueNulls) - keys;
+  copyWords(row + keys, packed + HASH_BYTES, keysEnd);
+  if (valueNulls == 0) return;
+  store<u64>(row + valueNulls, 0);
+  copyWords(row + load<u32>(layout, LAYOUT_VALUES), keysEnd, end);
+}
+
+/** Where a field is in the packed row that is at `offset` of the row. */
+@inline function packedOffset(layout: usize, offset: u32, withNulls: bool): u32 {
+  const packed = HASH_BYTES + offset - ROW_FIELDS;
+  if (hasNullsInHeader(layout)) return withNulls ? packed + FLAGS_BYTES : packed;
+  return withNulls ? packed : packed - (offset >= load<u32>(layout, LAYOUT_VALUES) ? 16 : 8);
 }
 
 /**
@@ -77,19 +109,12 @@ export function unpackRow(layout: usize, row: usize, packed: usize, end: usize, 
   store<u32>(row, load<u32>(packed), ROW_HASH);
   store<u32>(row, 0, ROW_EPOCH);
   store<u32>(row, 0, ROW_NEXT);
-  store<u32>(row, 0, ROW_FLAGS);
-  const rowBytes = load<u32>(layout, LAYOUT_ROW_BYTES);
-  const valueNulls = load<u32>(layout, LAYOUT_VALUE_NULLS);
-  if (withNulls) {
-    copyWords(row + ROW_KEY_NULLS, packed + HASH_BYTES, packed + bytes);
+  if (hasNullsInHeader(layout)) {
+    store<u32>(row, withNulls ? load<u32>(packed, HASH_BYTES) & load<u32>(layout, LAYOUT_NULLS) : 0, ROW_FLAGS);
+    copyWords(row + ROW_FIELDS, packed + HASH_BYTES + (withNulls ? <usize>FLAGS_BYTES : 0), packed + bytes);
   } else {
-    store<u64>(row, 0, ROW_KEY_NULLS);
-    const keysEnd = packed + HASH_BYTES + (valueNulls == 0 ? rowBytes : valueNulls) - ROW_KEYS;
-    copyWords(row + ROW_KEYS, packed + HASH_BYTES, keysEnd);
-    if (valueNulls != 0) {
-      store<u64>(row + valueNulls, 0);
-      copyWords(row + valueNulls + 8, keysEnd, packed + bytes);
-    }
+    store<u32>(row, 0, ROW_FLAGS);
+    unpackWords(layout, row, packed, packed + bytes, withNulls);
   }
   for (let i: u32 = 0; i < load<u32>(layout, LAYOUT_VAR_COUNT); i++) {
     const slot = row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);

@@ -6,7 +6,7 @@
 // return how many; the cursor's row is its end when all have been looked at. `ROWS_FAILED`: memory is exhausted, ERROR_CODE is set.
 import {
   LATE_WATERMARK,
-  LAYOUT_VALUE_NULLS,
+  LAYOUT_VALUES,
   ROW_EPOCH,
   ROW_FLAGS,
   ROW_HASH,
@@ -29,13 +29,14 @@ import {
   timeOf,
 } from "./store-tables";
 import { ROW_INSERTED, T_BUCKET } from "./table-layout";
-import { NEW_ROWS, NEW_ROW_BYTES, N_ENTRY, N_REMIXED, N_TABLE, touchForNew } from "./touch";
+import { NEW_ROWS, NEW_ROW_BYTES, N_ENTRY, N_REMIXED, N_TABLE, append, clearValueNulls, touchForNew } from "./new-rows";
 
 const ROWS_FAILED: u32 = 0xffffffff;
 
-/** In place of the address of the row that was added. */
-const DUPLICATE: usize = 0;
-const FAILED: usize = 1;
+/** What became of a row. */
+const ADDED: u32 = 0;
+const DUPLICATE: u32 = 1;
+const FAILED: u32 = 2;
 
 /** Rows with keys that the state does not know; it knows them then. The first of equal rows passes. */
 export function store_pass_new(state: usize, cursor: usize, out: usize, max: u32): u32 {
@@ -66,51 +67,60 @@ export function store_pass_new(state: usize, cursor: usize, out: usize, max: u32
   return count;
 }
 
-function add(state: usize, row: usize): usize {
+function add(state: usize, row: usize): u32 {
   const table = tableOf(state, row, true);
   if (table == 0) return FAILED;
   const found = table_upsert(table, row, row);
   if (found == 0) return FAILED;
   if (load<u32>(TABLE_INSERTED) == 0) return DUPLICATE;
+  clearValueNulls(state, found);
   return markAdded(state, table, found);
 }
 
-@inline function markAdded(state: usize, table: usize, row: usize): usize {
+@inline function markAdded(state: usize, table: usize, row: usize): u32 {
   store<u32>(row, load<u32>(row, ROW_FLAGS) | ROW_INSERTED, ROW_FLAGS);
-  markDirty(state, table, load<u32>(TABLE_BASE), row);
-  return row;
+  markDirty(state, table, load<u32>(TABLE_BASE), row, 0);
+  return ADDED;
 }
 
 /**
  * The key may lie in any bucket: in that of its first row, which may have had its time and wait there for the others. `touched`: the row's place
  * among `NEW_ROWS`.
  */
-function addUntil(state: usize, row: usize, touched: usize): usize {
+@inline function addUntil(state: usize, row: usize, touched: usize): u32 {
   const entry: usize = load<u32>(touched, N_ENTRY);
   const remixed = load<u32>(touched, N_REMIXED);
   if (!filterReady(state, entry)) return FAILED;
   const line = filterLine(entry, remixed);
   const mask = filterMask(line, remixed);
   if (mask != 0) {
-    const known = find(state, entry, mask, row);
-    if (known != 0) {
-      const isOfThisBatch = load<u32>(known, ROW_EPOCH) == load<u32>(state, S_EPOCH);
-      if (isOfThisBatch || timeOf(state, known) > load<i64>(LATE_WATERMARK)) return DUPLICATE;
-      if (!store_remove(state, known)) return FAILED;
-    }
+    const outcome = forget(state, entry, mask, row);
+    if (outcome != ADDED) return outcome;
   }
   let table: usize = load<u32>(touched, N_TABLE);
-  if (table == 0) {
-    table = tableOf(state, row, true);
-    if (table == 0) return FAILED;
+  if (!append(state, touched, row)) {
+    if (table == 0) table = tableOf(state, row, true);
+    if (table == 0 || insert(state, table, row) == FAILED) return FAILED;
   }
-  const added = table_insert(table, row, row);
-  if (added == 0) return FAILED;
-  // Of the null bits that came with the row none is meant for the state's value.
-  store<u64>(added + load<u32>(<usize>load<u32>(state, S_LAYOUT), LAYOUT_VALUE_NULLS), 0);
   filterAdd(line, remixed, bucketBit(load<i64>(table, T_BUCKET)));
   store<u32>(entry, load<u32>(entry, P_FILTER_ADDED) + 1, P_FILTER_ADDED);
+  return ADDED;
+}
+
+function insert(state: usize, table: usize, row: usize): u32 {
+  const added = table_insert(table, row, row);
+  if (added == 0) return FAILED;
+  clearValueNulls(state, added);
   return markAdded(state, table, added);
+}
+
+/** Removes the row with these keys where it has had its time, so that another can be added; one that has not makes `row` a duplicate. */
+function forget(state: usize, entry: usize, mask: u32, row: usize): u32 {
+  const known = find(state, entry, mask, row);
+  if (known == 0) return ADDED;
+  const isOfThisBatch = load<u32>(known, ROW_EPOCH) == load<u32>(state, S_EPOCH);
+  if (isOfThisBatch || timeOf(state, known) > load<i64>(LATE_WATERMARK)) return DUPLICATE;
+  return store_remove(state, known) != 0 ? ADDED : FAILED;
 }
 
 function find(state: usize, entry: usize, mask: u32, row: usize): usize {
@@ -134,9 +144,9 @@ export function store_pass_first(state: usize, cursor: usize, out: usize, max: u
   let row: usize = load<u32>(cursor);
   const first = row;
   const end: usize = load<u32>(cursor, 4);
-  const nulls = load<u32>(<usize>load<u32>(state, S_LAYOUT), LAYOUT_VALUE_NULLS);
+  const value = load<u32>(<usize>load<u32>(state, S_LAYOUT), LAYOUT_VALUES);
   const found = row < end ? store_find(state, row, row) : 0;
-  const passed: i64 = found == 0 ? 0 : load<i64>(found + nulls + 8);
+  const passed: i64 = found == 0 ? 0 : load<i64>(found + value);
   if (passed >= <i64>limit) {
     store<u32>(cursor, <u32>end);
     return 0;
@@ -151,8 +161,8 @@ export function store_pass_first(state: usize, cursor: usize, out: usize, max: u
   if (count == 0) return 0;
   const counter = store_upsert(state, first, first);
   if (counter == 0) return ROWS_FAILED;
-  store<u64>(counter + nulls, 0);
-  store<i64>(counter + nulls + 8, passed + count);
+  clearValueNulls(state, counter);
+  store<i64>(counter + value, passed + count);
   return count;
 }
 

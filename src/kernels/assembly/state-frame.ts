@@ -104,14 +104,27 @@ export function frameCount(): void {
 
 /** `bytes` for one more row of a record of this partition and kind; a new record begins where need be. 0: the buffer is full. */
 @inline export function recordTake(partition: u32, recordKind: u32, bytes: u32): usize {
-  // Up to 7 bytes of padding may follow.
+  const taken = recordPlace(partition, recordKind, bytes);
+  if (taken != 0) recordExtend(taken + bytes, 1);
+  return taken;
+}
+
+/** Where the next row of such a record goes, of which `recordExtend` then says where it ends; more may follow it up to `recordLimit`. */
+@inline export function recordPlace(partition: u32, recordKind: u32, bytes: u32): usize {
   if (record == 0 || load<u32>(record) != recordKind || load<u32>(frame, F_PARTITION) != partition) {
     if (!recordBegin(partition, recordKind, bytes)) return 0;
-  } else if (<u64>position + bytes + 7 > <u64>limit) return 0;
-  store<u32>(record, load<u32>(record, R_ROWS) + 1, R_ROWS);
-  const taken = position;
-  position += bytes;
-  return taken;
+  } else if (<u64>position + bytes > <u64>recordLimit()) return 0;
+  return position;
+}
+
+/** Up to 7 bytes of padding may follow a record. */
+@inline export function recordLimit(): usize {
+  return limit - 7;
+}
+
+@inline export function recordExtend(end: usize, rows: u32): void {
+  store<u32>(record, load<u32>(record, R_ROWS) + rows, R_ROWS);
+  position = end;
 }
 
 function recordBegin(partition: u32, recordKind: u32, bytes: u32): bool {

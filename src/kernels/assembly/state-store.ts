@@ -13,7 +13,9 @@ import {
   LAYOUT_BUCKET_NULL_BIT,
   LAYOUT_BUCKET_OFFSET,
   LAYOUT_KEY_FIXED_END,
+  LAYOUT_KEYS,
   ROW_EPOCH,
+  ROW_FIELDS,
   ROW_FLAGS,
   ROW_HASH,
   ROW_NEXT,
@@ -56,7 +58,7 @@ import {
   rowsOf,
 } from "./table-layout";
 import { filterFree } from "./key-filter";
-import { touchedRow, touchedTable } from "./touch";
+import { touchedIndex, touchedRow, touchedTable } from "./touch";
 import { dirtyInOrder, linkDirty } from "./dirty-rows";
 import { freeRow, unlinkRow } from "./table-chunk";
 import {
@@ -79,6 +81,7 @@ import {
   S_EPOCH,
   S_EVICT_ROWS_MAX,
   S_KEPT_UNTIL,
+  S_KEY_NULLS,
   S_LATE_CHECK,
   S_LATE_GROUPS,
   S_LAYOUT,
@@ -88,7 +91,7 @@ import {
   S_UNDO,
   S_UNLINKED,
   S_UPDATED,
-  UNDO_HEADER,
+  UNDO_KIND,
   UNDO_REMOVED,
   UNDO_REMOVED_LATER,
   UNDO_TOUCHED,
@@ -121,6 +124,7 @@ export function store_new(layout: usize, partitions: u32): usize {
   const isValue = load<u32>(layout, LAYOUT_BUCKET_OFFSET) >= load<u32>(layout, LAYOUT_KEY_FIXED_END);
   store<u32>(result, isValue ? 1 : 0, S_KEPT_UNTIL);
   store<u64>(result, isValue ? 0 : <u64>1 << load<u32>(layout, LAYOUT_BUCKET_NULL_BIT), S_BUCKET_NULL);
+  store<u32>(result, load<u32>(layout, LAYOUT_KEYS) == ROW_FIELDS ? ROW_FLAGS : ROW_FIELDS, S_KEY_NULLS);
   store<u32>(result, 1, S_LATE_CHECK);
   store<u32>(result, ~0, S_EVICT_ROWS_MAX);
   registerStore(result);
@@ -186,7 +190,7 @@ export function store_upsert(state: usize, row: usize, base: usize): usize {
     store<u32>(TABLE_INSERTED, 0);
     if (load<u32>(touched, ROW_EPOCH) == load<u32>(state, S_EPOCH)) return touched;
     const chunk = load<u32>(TABLE_BASE);
-    return touch(state, touchedTable(), chunk, touched, UNDO_TOUCHED) ? touched : 0;
+    return touch(state, touchedTable(), chunk, touched, touchedIndex(), UNDO_TOUCHED) ? touched : 0;
   }
   const table = tableOf(state, row, true);
   if (table == 0) return 0;
@@ -194,9 +198,9 @@ export function store_upsert(state: usize, row: usize, base: usize): usize {
   if (found == 0) return 0;
   if (load<u32>(TABLE_INSERTED) != 0) {
     store<u32>(found, load<u32>(found, ROW_FLAGS) | ROW_INSERTED, ROW_FLAGS);
-    markDirty(state, table, load<u32>(TABLE_BASE), found);
+    markDirty(state, table, load<u32>(TABLE_BASE), found, 0);
   } else if (load<u32>(found, ROW_EPOCH) != load<u32>(state, S_EPOCH)) {
-    if (!touch(state, table, load<u32>(TABLE_BASE), found, UNDO_TOUCHED)) return 0;
+    if (!touch(state, table, load<u32>(TABLE_BASE), found, 0, UNDO_TOUCHED)) return 0;
   }
   return found;
 }
@@ -218,10 +222,10 @@ export function store_find(state: usize, row: usize, base: usize): usize {
   return table == 0 ? 0 : table_find(table, row, base);
 }
 
-/** First touch of a row of this batch: it goes on the dirty list. */
-@inline export function markDirty(state: usize, table: usize, chunk: usize, row: usize): void {
+/** First touch of a row of this batch: it goes on the dirty list; `index` as `linkDirty` takes it. */
+@inline export function markDirty(state: usize, table: usize, chunk: usize, row: usize, index: u32): void {
   const epoch = load<u32>(state, S_EPOCH);
-  linkDirty(table, chunk, row, epoch);
+  linkDirty(table, chunk, row, index, epoch);
   store<u32>(state, load<u32>(state, S_UPDATED) + 1, S_UPDATED);
   if (load<u32>(table, T_EPOCH) != epoch) {
     store<u32>(table, epoch, T_EPOCH);
@@ -233,21 +237,20 @@ export function store_find(state: usize, row: usize, base: usize): usize {
 }
 
 /** First touch of a row that was there before the batch. */
-function touch(state: usize, table: usize, chunk: usize, row: usize, kind: u32): bool {
+function touch(state: usize, table: usize, chunk: usize, row: usize, index: u32, kind: u32): bool {
   if (!saveImage(state, table, chunk, row, kind)) return false;
   store<u32>(row, load<u32>(row, ROW_FLAGS) & ~ROW_INSERTED, ROW_FLAGS);
-  markDirty(state, table, chunk, row);
+  markDirty(state, table, chunk, row, index);
   return true;
 }
 
 function saveImage(state: usize, table: usize, chunk: usize, row: usize, kind: u32): bool {
   const bytes = imageBytes(table, row);
-  const undo = arena_alloc(ARENA_BATCH, UNDO_HEADER + bytes);
+  const undo = arena_alloc(ARENA_BATCH, bytes);
   if (undo == 0) return false;
-  store<u32>(undo, load<u32>(state, S_UNDO));
-  store<u32>(undo, <u32>table, 4);
-  store<u32>(undo, kind, 8);
-  writeImage(table, undo + UNDO_HEADER, row, chunk);
+  writeImage(table, undo, row, chunk);
+  store<u32>(undo, <u32>table | kind, ROW_EPOCH);
+  store<u32>(undo, load<u32>(state, S_UNDO), ROW_NEXT);
   store<u32>(state, <u32>undo, S_UNDO);
   return true;
 }
@@ -270,7 +273,7 @@ export function store_remove(state: usize, row: usize): u32 {
 
 function removeRow(state: usize, table: usize, chunk: usize, row: usize): bool {
   if (load<u32>(row, ROW_EPOCH) != load<u32>(state, S_EPOCH)) {
-    if (!touch(state, table, chunk, row, UNDO_REMOVED)) return false;
+    if (!touch(state, table, chunk, row, 0, UNDO_REMOVED)) return false;
     store<u32>(state, load<u32>(state, S_UPDATED) - 1, S_UPDATED);
   } else if ((load<u32>(row, ROW_FLAGS) & ROW_INSERTED) == 0) {
     if (!saveImage(state, table, chunk, row, UNDO_REMOVED_LATER)) return false;
@@ -364,10 +367,12 @@ export function store_abort(state: usize): void {
   let table: usize = load<u32>(state, S_DIRTY_TABLES);
   for (; table != 0; table = load<u32>(table, T_DIRTY_NEXT)) clearDirty(table, true);
   let undo: usize = load<u32>(state, S_UNDO);
-  for (; undo != 0; undo = load<u32>(undo)) {
-    if (load<u32>(undo, 8) == UNDO_REMOVED_LATER) continue;
+  for (; undo != 0; undo = load<u32>(undo, ROW_NEXT)) {
+    const touched = load<u32>(undo, ROW_EPOCH);
+    if ((touched & UNDO_KIND) == UNDO_REMOVED_LATER) continue;
     if (isOverLimit()) reclaim();
-    table_upsert(load<u32>(undo, 4), undo + UNDO_HEADER, undo + UNDO_HEADER);
+    store<u32>(undo, 0, ROW_EPOCH);
+    table_upsert(touched & ~UNDO_KIND, undo, undo);
   }
   table = load<u32>(state, S_DIRTY_TABLES);
   while (table != 0) {

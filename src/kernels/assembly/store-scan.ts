@@ -108,10 +108,10 @@ function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low:
         }
         const rows = rowsOf(chunk);
         if (isDirty) {
-          if (index == 0) {
-            if (touchesChunks(table)) touchChunk(chunk, rowBytes);
-            index = dirtyInOrder(chunk);
-          }
+          if (index == 0 && touchesChunks(table)) touchChunk(chunk, rowBytes);
+          // Also in the middle: a chunk that has left memory since may have come back as it was before the walk.
+          const first = dirtyInOrder(chunk);
+          if (index == 0) index = first;
           while (index != 0 && count < max) {
             const row = rows + (index - 1) * rowBytes;
             index = load<u32>(row, ROW_NEXT);

@@ -1,6 +1,6 @@
 // Parts of a state store that no other side calls: its structures, the look-up of tables by partition and time bucket, images
 // of rows. Used by state-store.ts and change-log.ts; no kernels.
-import { LAYOUT_ROW_BYTES, LAYOUT_VAR_OFFSETS, ROW_HASH, ROW_KEY_NULLS } from "./memory-layout";
+import { LAYOUT_ROW_BYTES, LAYOUT_VAR_OFFSETS, ROW_HASH } from "./memory-layout";
 import { heap_alloc, heap_free } from "./memory";
 import { table_free, table_new, table_row_count } from "./hash-table";
 import { shapeLike } from "./table-shape";
@@ -14,7 +14,7 @@ export const S_ENTRIES: u32 = 12; // partition entries
 export const S_EPOCH: u32 = 16;
 export const S_BUCKET_OFFSET: u32 = 20;
 export const S_BUCKET_MICROS: u32 = 24; // i64
-export const S_BUCKET_NULL: u32 = 32; // u64 mask in the key null bits
+export const S_BUCKET_NULL: u32 = 32; // u64 mask in the word at S_KEY_NULLS
 export const S_LATE_CHECK: u32 = 40; // 1 = on
 export const S_DIRTY_TABLES: u32 = 44;
 export const S_DETACHED: u32 = 48;
@@ -35,6 +35,7 @@ export const S_QUEUE_BYTES: u32 = 108;
 export const S_QUEUED_BYTES: u32 = 112;
 export const S_QUEUED_ROWS: u32 = 116;
 export const S_COVERED: u32 = 120; // of its chunks that come from the chunk store: the latest batch that one of them holds
+export const S_KEY_NULLS: u32 = 124; // where a row has the null bits of its keys
 export const STORE_BYTES: u32 = 128;
 
 // Partition entry, 40 bytes: tables sorted by bucket, and the one used last; the filter of key-filter.ts.
@@ -51,8 +52,8 @@ export const P_BYTES: u32 = 40;
 /** Bucket of rows without event time. */
 export const BUCKET_NONE: i64 = i64.MIN_VALUE;
 
-// Undo entry: next u32, table u32, kind u32, unused u32, then the row with its variable bytes, slots relative to the row.
-export const UNDO_HEADER: u32 = 16;
+// Undo entry: the row with its variable bytes, slots relative to the row; ROW_NEXT: the entry before, ROW_EPOCH: table | kind.
+export const UNDO_KIND: u32 = 63;
 export const UNDO_TOUCHED: u32 = 1;
 export const UNDO_REMOVED: u32 = 2;
 /** Only for the change log: the row was removed after its image had been saved already. */
@@ -84,7 +85,7 @@ export const UNDO_REMOVED_LATER: u32 = 3;
 }
 
 @inline export function hasNoTime(state: usize, row: usize): bool {
-  return (load<u64>(row, ROW_KEY_NULLS) & load<u64>(state, S_BUCKET_NULL)) != 0;
+  return (load<u64>(row + load<u32>(state, S_KEY_NULLS)) & load<u64>(state, S_BUCKET_NULL)) != 0;
 }
 
 /** Whether a value of the row decides its bucket: then the key alone does not tell where the row is. */
@@ -96,19 +97,22 @@ export const UNDO_REMOVED_LATER: u32 = 3;
   return load<i64>(row + load<u32>(state, S_BUCKET_OFFSET));
 }
 
+/** The table that was used last in the partition of `row`, if the row belongs to it; otherwise 0. */
+@inline export function lastTableOf(state: usize, entry: usize, row: usize): usize {
+  const last: usize = load<u32>(entry, P_LAST);
+  if (last == 0 || load<u32>(state, S_BUCKET_OFFSET) == 0) return last;
+  if (<u64>(timeOf(state, row) - load<i64>(entry, P_LAST_START)) >= <u64>load<i64>(state, S_BUCKET_MICROS)) return 0;
+  return hasNoTime(state, row) ? 0 : last;
+}
+
 /** The table that `row` belongs to; created if `create` is set, otherwise 0 where there is none. */
 export function tableOf(state: usize, row: usize, create: bool): usize {
   const partition = partitionOf(state, load<u32>(row, ROW_HASH));
-  const entry = partitionEntry(state, partition);
-  const last: usize = load<u32>(entry, P_LAST);
-  if (load<u32>(state, S_BUCKET_OFFSET) == 0) {
-    return last != 0 ? last : bucketTable(state, partition, 0, create);
-  }
+  const last = lastTableOf(state, partitionEntry(state, partition), row);
+  if (last != 0) return last;
+  if (load<u32>(state, S_BUCKET_OFFSET) == 0) return bucketTable(state, partition, 0, create);
   if (hasNoTime(state, row)) return bucketTable(state, partition, BUCKET_NONE, create);
-  const time = timeOf(state, row);
-  const width = load<i64>(state, S_BUCKET_MICROS);
-  if (last != 0 && <u64>(time - load<i64>(entry, P_LAST_START)) < <u64>width) return last;
-  const bucket = floorDivide(time, width);
+  const bucket = floorDivide(timeOf(state, row), load<i64>(state, S_BUCKET_MICROS));
   const table = bucketTable(state, partition, bucket, false);
   return table != 0 || !create ? table : newBucket(state, partition, bucket);
 }
@@ -201,7 +205,9 @@ export function imageBytes(table: usize, row: usize): u32 {
 /** Writes that image; its slots are relative to `to`. */
 export function writeImage(table: usize, to: usize, row: usize, base: usize): void {
   const rowBytes = load<u32>(table, T_ROW_BYTES);
-  for (let i: usize = 0; i < rowBytes; i += 8) store<u64>(to + i, load<u64>(row + i));
+  let i: usize = 0;
+  for (; i + 8 < rowBytes; i += 16) v128.store(to + i, v128.load(row + i));
+  if (i < rowBytes) store<u64>(to + i, load<u64>(row + i));
   const count = load<u32>(table, T_VAR_COUNT);
   if (count == 0) return;
   const offsets = <usize>load<u32>(table, T_LAYOUT) + LAYOUT_VAR_OFFSETS;

@@ -389,7 +389,8 @@ function moveRows(table: usize, chunk: usize, first: usize, second: usize, bit: 
     index = load<u32>(row, ROW_NEXT);
     if (load<u32>(row, ROW_FLAGS) & ROW_NOT_LIVE) continue;
     const target = (remix(load<u32>(row, ROW_HASH)) >> bit) & 1 ? second : first;
-    pushDirty(target, moveRow(table, chunk, row, target, track));
+    const moved = moveRow(table, chunk, row, target, track);
+    pushDirty(target, moved, <u32>(moved - rowsOf(target)) / rowBytes + 1);
     store<u32>(target, epoch, C_DIRTY_EPOCH);
   }
   if (second != first && load<u32>(second, C_DIRTY_FIRST) != 0) linkDirtyChunk(table, second, previous);

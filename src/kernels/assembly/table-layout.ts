@@ -9,6 +9,7 @@
 // The top bits of the remixed hash choose the chunk (directory of the table), the low 20 bits are slot and tag.
 import {
   LAYOUT_KEY_FIXED_END,
+  LAYOUT_KEY_NULLS,
   LAYOUT_ROW_BYTES,
   LAYOUT_VAR_COUNT,
   LAYOUT_VAR_KEY_COUNT,
@@ -29,6 +30,7 @@ export const T_BYTES: u32 = 40; // u64: chunks and directory
 export const T_SINGLE: u32 = 48; // the directory while its depth is 0
 export const T_FREE_CHUNKS: u32 = 52; // full-size chunks of an arena, for reuse
 export const T_DIRTY_ROWS: u32 = 56; // changed in epoch T_EPOCH
+export const T_KEY_NULLS: u32 = 60; // LAYOUT_KEY_NULLS of its layout
 export const T_DIRTY_FIRST: u32 = 68; // chunks with dirty rows
 export const T_DIRTY_LAST: u32 = 72;
 export const T_PARTITION: u32 = 76; // from here on: state-store.ts
@@ -135,6 +137,7 @@ export function chunkNext(table: usize, chunk: usize): usize {
 export function tableFromLayout(table: usize, layout: usize): void {
   store<u32>(table, load<u32>(layout, LAYOUT_ROW_BYTES), T_ROW_BYTES);
   store<u32>(table, load<u32>(layout, LAYOUT_KEY_FIXED_END), T_KEY_END);
+  store<u32>(table, load<u32>(layout, LAYOUT_KEY_NULLS), T_KEY_NULLS);
   store<u32>(table, load<u32>(layout, LAYOUT_VAR_COUNT), T_VAR_COUNT);
   store<u32>(table, load<u32>(layout, LAYOUT_VAR_KEY_COUNT), T_VAR_KEYS);
   store<u32>(table, <u32>layout, T_LAYOUT);

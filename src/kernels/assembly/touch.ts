@@ -4,21 +4,18 @@ import { ROW_HASH, ROW_NEXT, TABLE_BASE } from "./memory-layout";
 import { sameKey } from "./hash-table";
 import { rowMoves } from "./table-chunk";
 import {
-  CHUNK_HEADER, C_BYTES, C_DEPTH, C_DIRTY_LAST, C_PREFIX, C_ROWS_USED, C_ROW_BYTES, INDEX_BITS, INDEX_MASK, T_BUCKET, T_DIRTY_ROWS,
-  T_ROWS, T_ROW_BYTES, chunkOf, directoryEntry, remix, rowsOf,
+  CHUNK_HEADER, C_DEPTH, C_DIRTY_LAST, C_PREFIX, C_ROWS_USED, INDEX_BITS, INDEX_MASK, T_DIRTY_ROWS, T_ROWS, T_ROW_BYTES, chunkOf,
+  directoryEntry, remix, rowsOf,
 } from "./table-layout";
-import { bucketBit, filterLine, filterMask } from "./key-filter";
-import {
-  P_COUNT, P_FILTER, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, keepsKeysUntil, partitionEntry, partitionOf, tableAt, tableOf,
-} from "./store-tables";
+import { P_COUNT, S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, lastTableOf, partitionEntry, partitionOf, tableAt, tableOf } from "./store-tables";
 import { store_memory_bytes } from "./store-scan";
 
 /** Rows per touch: enough to fill the processor's queue of loads. */
-const TOUCHED_ROWS: i32 = 32;
+export const TOUCHED_ROWS: i32 = 32;
 /** Per touched slot, u32 each; one slot a row at most. */
 const TOUCHED_BYTES: u32 = 32;
 const TOUCHED: usize = memory.data(32 * 33, 64);
-const A_SLOT: u32 = 0;
+const A_SLOT: u32 = 0; // later the row's index + 1
 const A_ROWS: u32 = 4; // of the chunk
 const A_ROW_BYTES: u32 = 8;
 const A_TAG: u32 = 12;
@@ -37,21 +34,13 @@ const WARM_SHARE: f64 = 6;
 /** Only there so that no load is optimized away. */
 const TOUCH_SUM: usize = memory.data(8, 8);
 let touchCount: u32 = 0;
-/** Addresses that are loaded together, u32 each: two a touched slot at most. */
-const LINES: usize = memory.data(4 * 2 * 32, 64);
-/** What `touchForNew` knows of each row: its address, remixed hash, entry of its partition, table (0: there is none yet), u32 each. */
-export const NEW_ROWS: usize = memory.data(16 * 32, 64);
-export const NEW_ROW_BYTES: u32 = 16;
-export const N_REMIXED: u32 = 4;
-export const N_ENTRY: u32 = 8;
-export const N_TABLE: u32 = 12;
 
 /**
  * Loads what upserts of the next exchange rows from `row` on will read, slots first and then rows, so that the processor waits for
  * many cache lines at a time instead of for one after the other. Returns the address behind the rows so treated.
  */
 export function table_touch(table: usize, row: usize, end: usize): usize {
-  touchCount = 0;
+  touchBegin();
   while (row < end && touchCount < <u32>TOUCHED_ROWS) {
     touchSlot(table, remix(load<u32>(row, ROW_HASH)), 0);
     row += load<u32>(row, ROW_NEXT);
@@ -63,6 +52,11 @@ export function table_touch(table: usize, row: usize, end: usize): usize {
 /** Where the last result of `touchedRow` lies. */
 @inline export function touchedTable(): usize {
   return load<u32>(nextTouched - TOUCHED_BYTES, A_TABLE);
+}
+
+/** Its index in its chunk + 1. */
+@inline export function touchedIndex(): u32 {
+  return load<u32>(nextTouched - TOUCHED_BYTES, A_SLOT);
 }
 
 /**
@@ -97,10 +91,12 @@ function warmChunk(chunk: usize, rowBytes: u32): void {
 
 /** `table_touch` for a store; `touchedRow` gives what it found. */
 export function store_touch(state: usize, row: usize, end: usize): usize {
-  touchCount = 0;
+  touchBegin();
   for (let rows = 0; row < end && rows < TOUCHED_ROWS; rows++) {
-    const table = tableOf(state, row, false);
-    if (table != 0) touchSlot(table, remix(load<u32>(row, ROW_HASH)), row);
+    const hash = load<u32>(row, ROW_HASH);
+    let table = lastTableOf(state, partitionEntry(state, partitionOf(state, hash)), row);
+    if (table == 0) table = tableOf(state, row, false);
+    if (table != 0) touchSlot(table, remix(hash), row);
     row += load<u32>(row, ROW_NEXT);
   }
   touchRows();
@@ -125,84 +121,19 @@ export function store_touch(state: usize, row: usize, end: usize): usize {
   return found;
 }
 
-/**
- * `store_touch` where most keys are new: also the place that the next row of each chunk will take. In a store that keeps keys until a time the
- * filter comes first, and then the tables that it names. What was found out about the rows is at `NEW_ROWS`, in their order.
- */
-export function touchForNew(state: usize, row: usize, end: usize): usize {
+/** To be called before `touchSlot`, which notes what `touchRows` then looks at. */
+@inline export function touchBegin(): void {
   touchCount = 0;
-  const filtered = keepsKeysUntil(state);
-  let rows: u32 = 0;
-  for (; row < end && rows < <u32>TOUCHED_ROWS; rows++) {
-    const hash = load<u32>(row, ROW_HASH);
-    const remixed = remix(hash);
-    const entry = partitionEntry(state, partitionOf(state, hash));
-    const found = NEW_ROWS + NEW_ROW_BYTES * rows;
-    store<u32>(found, <u32>row);
-    store<u32>(found, remixed, N_REMIXED);
-    store<u32>(found, <u32>entry, N_ENTRY);
-    store<u32>(LINES + 4 * rows, filtered && load<u32>(entry, P_FILTER) != 0 ? <u32>filterLine(entry, remixed) : <u32>entry);
-    row += load<u32>(row, ROW_NEXT);
-  }
-  loadLines(rows);
-  let places: u32 = 0;
-  for (let i: u32 = 0; i < rows; i++) {
-    const found = NEW_ROWS + NEW_ROW_BYTES * i;
-    const table = tableOf(state, load<u32>(found), false);
-    const remixed = load<u32>(found, N_REMIXED);
-    store<u32>(found, <u32>table, N_TABLE);
-    if (table != 0) {
-      const entry = directoryEntry(table, remixed);
-      const chunk = entry & ~63;
-      store<u32>(LINES + 8 * places, chunk + CHUNK_HEADER + 4 * (remixed & ((1 << (entry & 63)) - 1)));
-      store<u32>(LINES + 8 * places, chunk, 4);
-      places++;
-    }
-    if (filtered) touchKnown(load<u32>(found, N_ENTRY), table, remixed);
-    else if (table != 0) touchSlot(table, remixed, 0);
-  }
-  loadLines(2 * places);
-  touchRows();
-  touchPlaces(places);
-  return row;
 }
 
-/** Nothing but loads, so that the processor has as many of them on their way as it can. */
-@inline function loadLines(count: u32): void {
+/** Loads the lines whose addresses, u32 each, are in [line, end). Nothing but loads, so that the processor has as many of them on their way as it can. */
+@inline export function loadLines(line: usize, end: usize): void {
   let sum: u32 = 0;
-  const end = LINES + 4 * count;
-  for (let line = LINES; line < end; line += 4) sum += load<u32>(load<u32>(line));
+  for (; line < end; line += 4) sum += load<u32>(load<u32>(line));
   store<u32>(TOUCH_SUM, sum);
 }
 
-/** A key that is known mostly lies in one bucket, its own or another. */
-function touchKnown(entry: usize, own: usize, remixed: u32): void {
-  if (load<u32>(entry, P_FILTER) == 0) return;
-  const mask = filterMask(filterLine(entry, remixed), remixed);
-  if (mask == 0) return;
-  if (own != 0 && (mask & bucketBit(load<i64>(own, T_BUCKET))) != 0) return touchSlot(own, remixed, 0);
-  for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
-    const table = tableAt(entry, t);
-    if ((mask & bucketBit(load<i64>(table, T_BUCKET))) == 0) continue;
-    touchSlot(table, remixed, 0);
-    return;
-  }
-}
-
-/** Where the next rows of the chunks at `LINES` go. */
-function touchPlaces(count: u32): void {
-  for (let line = LINES; line < LINES + 8 * count; line += 8) {
-    const chunk: usize = load<u32>(line, 4);
-    const place = rowsOf(chunk) + load<u32>(chunk, C_ROWS_USED) * load<u32>(chunk, C_ROW_BYTES);
-    // A full chunk may end with the memory.
-    const isFull = place + 36 > chunk + load<u32>(chunk, C_BYTES);
-    store<u32>(line, isFull ? <u32>chunk : <u32>place);
-    store<u32>(line, isFull ? <u32>chunk : <u32>place + 32, 4);
-  }
-  loadLines(2 * count);
-}
-
-@inline function touchSlot(table: usize, remixed: u32, row: usize): void {
+@inline export function touchSlot(table: usize, remixed: u32, row: usize): void {
   const entry = directoryEntry(table, remixed);
   const log2 = entry & 63;
   // Not in memory: its stub has no slots to look at.
@@ -235,7 +166,7 @@ export function touchChunk(chunk: usize, rowBytes: u32): void {
   return <u64>load<u32>(table, T_DIRTY_ROWS) * DIRTY_SHARE > load<u32>(table, T_ROWS);
 }
 
-function touchRows(): void {
+export function touchRows(): void {
   let sum: u32 = 0;
   const end = TOUCHED + TOUCHED_BYTES * touchCount;
   store<u32>(end, 0, A_FOR);
@@ -254,6 +185,7 @@ function touchRows(): void {
     const content = load<u32>(slot + 4 * (ctz(hits) & 3));
     const row = hits == 0 ? slot : rows + ((content & INDEX_MASK) - 1) * rowBytes;
     store<u32>(touched, hits == 0 ? 0 : <u32>row, A_FOUND);
+    store<u32>(touched, content & INDEX_MASK, A_SLOT);
     sum += load<u32>(row) + load<u32>(hits == 0 ? slot : row + rowBytes - 4);
   }
   store<u32>(TOUCH_SUM, sum);

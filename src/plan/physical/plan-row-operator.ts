@@ -1,5 +1,5 @@
 /** Streaming `Deduplicate` and `Limit` → operators with the layouts of their state and of the rows that are shuffled to them. */
-import { type RowFieldSpec, type RowLayout, rowLayout } from "../../columnar/row-layout.ts";
+import { type RowFieldSpec, type RowLayout, rowLayout, withNullWords } from "../../columnar/row-layout.ts";
 import { LongType, TimestampType } from "../../columnar/types.ts";
 import type { Attribute } from "../expr/expression.ts";
 import type { Deduplicate, Limit } from "../logical/nodes.ts";
@@ -74,5 +74,7 @@ function layouts(
   bucket?: Parameters<typeof rowLayout>[2],
 ): { readonly layout: RowLayout; readonly shuffled: RowLayout } {
   const behind = fieldSpecs(carried);
-  return { layout: rowLayout(keys, values, bucket), shuffled: rowLayout(keys, [...values, ...behind], bucket) };
+  const layout = rowLayout(keys, values, bucket);
+  const shuffled = rowLayout(keys, [...values, ...behind], bucket);
+  return { layout: shuffled.version === 1 ? withNullWords(layout) : layout, shuffled };
 }

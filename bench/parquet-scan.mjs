@@ -1,18 +1,18 @@
 // How fast one thread turns Parquet files into columns, and answers from them: YSB events (three dictionary columns of seven), bids
 // (numbers, text, time), each with DuckDB on one thread and parquet-wasm on the same file in the same run. Rounds alternate; what is
 // printed is the median of CPU seconds of the process. Answers are DuckDB's; a wrong one fails.
-// `node bench/micro/parquet-scan.mjs [rows] [codec]` (5 million, snappy); files go to the temporary directory and are removed.
+// `node bench/parquet-scan.mjs [rows] [codec]` (5 million, snappy); files go to the temporary directory and are removed.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { tableFromIPC } from "apache-arrow";
 import { readParquet } from "parquet-wasm/node";
-import { nodePorts } from "../../dist/base/node-ports.js";
-import { parquetReader } from "../../dist/connectors/parquet/parquet-reader.js";
-import { compileKernels, createMemory, instantiateKernels } from "../../dist/kernels/load.js";
-import { leavesOf } from "../../dist/columnar/types.js";
-import { F, timed, withSession } from "../harness/engine.mjs";
+import { nodePorts } from "../dist/base/node-ports.js";
+import { parquetReader } from "../dist/connectors/parquet/parquet-reader.js";
+import { compileKernels, createMemory, instantiateKernels } from "../dist/kernels/load.js";
+import { leavesOf } from "../dist/columnar/types.js";
+import { F, timed, withSession } from "./harness/engine.mjs";
 
 const rows = Number(process.argv[2] ?? 5_000_000);
 const codec = process.argv[3] ?? "snappy";
