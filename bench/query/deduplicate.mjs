@@ -119,16 +119,18 @@ class Events {
     const ids = this.#ids;
     const idSteps = this.#idSteps;
     const firstId = second * rows;
-    for (let index = 0; index < rows; index++) ids[2 * index] = firstId + (second < REPEATS_WITHIN_S ? index : idSteps[index]);
+    if (second < REPEATS_WITHIN_S) for (let index = 0; index < rows; index++) ids[2 * index] = firstId + index;
+    else for (let index = 0; index < rows; index++) ids[2 * index] = (firstId + idSteps[index]) | 0;
     const times = this.#times;
     const timeSteps = this.#timeSteps;
     const start = (START_S + second) * 1e6;
-    const [low, high] = [start % 2 ** 32, Math.floor(start / 2 ** 32)];
-    const carried = 2 ** 32 - low;
+    const low = start | 0;
+    const high = Math.floor(start / 2 ** 32);
+    const carriedFrom = Math.min(2 ** 32 - (start % 2 ** 32), 1e6);
     for (let index = 0; index < rows; index++) {
       const step = timeSteps[index];
-      times[2 * index] = (low | 0) + step;
-      times[2 * index + 1] = step < carried ? high : high + 1;
+      times[2 * index] = (low + step) | 0;
+      times[2 * index + 1] = step < carriedFrom ? high : high + 1;
     }
     this.stream.addNext();
   }

@@ -4,6 +4,7 @@
  * Who finds its own gone has lost the checkpoint and must not publish anything. Used by `Checkpoint` only.
  */
 import { CheckpointError } from "../base/errors.ts";
+import { sealText } from "../base/sealed-text.ts";
 import type { DirectoryLock, FileSystem, ProcessIdentity } from "../base/ports.ts";
 import type { AtomicFiles } from "./atomic-file.ts";
 import { batchIdsAmong } from "./metadata-log.ts";
@@ -35,7 +36,7 @@ export class CheckpointLock {
     const epochs = batchIdsAmong(await files.list(`${directory}/epoch`));
     const epoch = (epochs.at(-1) ?? -1) + 1;
     try {
-      await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(JSON.stringify({ epoch, owner: lock.owner })));
+      await writer.create(`${directory}/epoch`, String(epoch), Buffer.from(sealText(JSON.stringify({ epoch, owner: lock.owner }))));
     } catch (error) {
       // Another start had the number first, or came after it and removed what was unfinished.
       const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;

@@ -4,6 +4,7 @@
  */
 import { CheckpointError } from "../base/errors.ts";
 import type { FileSystem, Ports, ProcessIdentity } from "../base/ports.ts";
+import { unsealText } from "../base/sealed-text.ts";
 import type { StateSchema } from "../state/state-metadata.ts";
 import { AtomicFiles } from "./atomic-file.ts";
 import { type BatchFiles, commitLog, type CommitLog, type CommitRecord, decodeChangeIndex } from "./commit-log.ts";
@@ -113,9 +114,12 @@ interface Epoch {
 
 /** Only its name counts for anybody who starts. */
 function parseEpoch(text: string, fileName: string, epoch: number): Epoch {
+  // Version 0.1.0 wrote no checksum.
+  const unsealed = unsealText(text);
+  if (unsealed === null) throw damagedFile(fileName, 0, "its checksum is wrong");
   let found: Partial<Epoch> | null;
   try {
-    found = JSON.parse(text) as Partial<Epoch> | null;
+    found = JSON.parse(unsealed.text) as Partial<Epoch> | null;
   } catch (cause) {
     throw damagedFile(fileName, 0, `it is not JSON: ${(cause as Error).message}`);
   }

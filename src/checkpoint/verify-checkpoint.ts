@@ -5,6 +5,7 @@
 import { MillraceError, newerFile } from "../base/errors.ts";
 import type { FileSystem, Ports, SyncFile } from "../base/ports.ts";
 import { unsealText } from "../base/sealed-text.ts";
+import type { Offset } from "../connectors/source.ts";
 import { checkStateFile } from "../state/state-file-check.ts";
 import { parseStateSchema } from "../state/state-metadata.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
@@ -113,14 +114,20 @@ export async function verifyCheckpoint(ports: Ports, path: string, onFile: (file
   }
 
   await attempt("epoch", () => reader.newestEpoch());
+  if (operatorFiles.length === 0 && wanted.size > 0)
+    await attempt("operators/state", () => Promise.reject(damagedFile(`${path}/operators/state`, 0, "the file is missing")));
   for (const { name } of operatorFiles) {
     const file = `operators/${name}`;
     await attempt(file, async () => parseStateSchema((await reader.text(file)) ?? "", `${path}/${file}`));
   }
+  const needed = newestOffset < 0 ? [] : ((await readOrNull(reader.offsets.get(newestOffset)))?.offsets ?? []);
   let sourceLogFiles = 0;
   for (const source of await reader.sourceDirectories()) {
     const files = (await reader.filesIn(`sources/${source}`)).filter(({ name }) => /^\d+(\.compact)?$/.test(name));
-    const hole = missingEntry(files.map(({ name }) => name));
+    const hole = missingEntry(
+      files.map(({ name }) => name),
+      needed[Number(source)],
+    );
     if (hole !== null) {
       const file = `sources/${source}/${hole}`;
       await attempt(file, () => Promise.reject(damagedFile(`${path}/${file}`, 0, "the file is missing")));
@@ -183,13 +190,22 @@ function holesIn(ids: readonly number[]): readonly number[] {
   });
 }
 
-/** The first entry that is missing in a source's log: after the newest compact file all of them are there. */
-function missingEntry(names: readonly string[]): string | null {
+/**
+ * The first entry that is missing in a source's log: after the newest compact file all of them are there, up to the one that the offset of a file source
+ * names.
+ */
+function missingEntry(names: readonly string[], offset: Offset | null | undefined): string | null {
   const compact = Math.max(-1, ...names.map((name) => Number(/^(\d+)\.compact$/.exec(name)?.[1] ?? -1)));
   const entries = names.filter((name) => /^\d+$/.test(name)).map(Number);
-  const wanted = [...(compact < 0 ? [] : [compact]), ...entries.filter((id) => id > compact)].sort((a, b) => a - b);
-  const hole = holesIn(wanted)[0];
+  const needed = Number((offset as { readonly logOffset?: number } | null | undefined)?.logOffset ?? -1);
+  const ids = [compact, ...entries.filter((id) => id > compact).sort((a, b) => a - b)];
+  const hole = holesIn(ids.at(-1)! < needed ? [...ids, needed + 1] : ids)[0];
   return hole === undefined ? null : String(hole);
+}
+
+/** What is damaged has been reported already. */
+async function readOrNull<T>(record: Promise<T | null>): Promise<T | null> {
+  return await record.catch(() => null);
 }
 
 /** A source's log: a version, then lines, with a checksum in the last of them. */

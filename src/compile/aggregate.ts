@@ -11,7 +11,7 @@ import { nullableOf, typeOf } from "../plan/expr/expression-type.ts";
 import type { DeclarativeAggregate, FunctionRegistry, KernelAggregate } from "../plan/expr/function-registry.ts";
 import type { AggregateOperator, PlannedAggregate } from "../plan/physical/program.ts";
 import type { FunctionBuilder, Local, ModuleBuilder } from "./emitter.ts";
-import { type RowPlace, rowField } from "./rows.ts";
+import { type HeldField, type RowPlace, rowField } from "./rows.ts";
 import { alwaysEvaluates } from "./tier.ts";
 import { type CompiledValue, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
@@ -267,10 +267,46 @@ export class AggregateCode {
     ready.forEach((value, i) => {
       if (!value) return;
       const { nullable } = plan.buffer[i]!;
+      const held = place.held?.get(fields[i]!);
+      if (held) return this.#setHeld(held, value, nullable);
       const write = (): void => this.#writeField(place, fields[i]!, value, nullable, writer);
       if (plan.isMostlyKept && !fields[i]!.isVariable) this.#ifChanged(place, fields[i]!, value, nullable, write);
       else write();
     });
+  }
+
+  #setHeld(held: HeldField, value: CompiledValue, nullable: boolean): void {
+    const f = this.#f;
+    value.push();
+    f.set(held.value);
+    if (!nullable) return;
+    if (value.isNull) value.isNull();
+    else f.i32(0);
+    f.set(held.nulls);
+  }
+
+  /** Fields that may be held in locals while rows update them. */
+  heldFields(): RowField[] {
+    return this.#operator.aggregates.flatMap((aggregate) => {
+      const { plan, fields } = this.#plan(aggregate);
+      return plan.form === "declarative" ? fields.filter(({ isVariable }) => !isVariable) : [];
+    });
+  }
+
+  /** Takes the fields at `place` that are held into their locals, or back from there into the row. */
+  moveHeld(place: RowPlace, direction: "in" | "out"): void {
+    const memory: RowPlace = { row: place.row, base: place.base };
+    for (const aggregate of this.#operator.aggregates) {
+      const { plan, fields } = this.#plan(aggregate);
+      if (plan.form !== "declarative") continue;
+      fields.forEach((field, i) => {
+        const held = place.held!.get(field);
+        if (!held) return;
+        const { dataType, nullable } = plan.buffer[i]!;
+        if (direction === "in") this.#setHeld(held, rowField(this.#f, memory, field, dataType, nullable), nullable);
+        else this.#writeField(memory, field, rowField(this.#f, place, field, dataType, nullable), nullable, null);
+      });
+    }
   }
 
   /** Null bits of a row share a byte, and a store of it waits for the one before: it is left out where it changes nothing. */

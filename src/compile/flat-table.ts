@@ -16,13 +16,25 @@ const MULTIPLIERS = [0x9e3779b97f4a7c15n, 0xf39cc0605cedc835n, 0xc2b2ae3d27d4eb4
 export interface KeyLocals {
   /** i64 with the null bits; null: no key can be null. */
   readonly nulls: Local | null;
-  readonly keys: readonly { readonly field: RowField; readonly local: Local }[];
+  readonly keys: readonly KeyLocal[];
   /** Whether rows have null bits in their header. */
   readonly inHeader: boolean;
 }
 
-/** Computes the keys, flattened as `layout` has them, once. */
-export function keysInLocals(f: FunctionBuilder, layout: RowLayout, values: readonly CompiledValue[]): KeyLocals {
+interface KeyLocal {
+  readonly field: RowField;
+  readonly local: Local;
+  /** Follows from the other keys, as a window's end from its start: is stored, and never looked at. */
+  readonly isImplied: boolean;
+}
+
+/** Computes the keys, flattened as `layout` has them, once; `implied`: which of them follow from the others. */
+export function keysInLocals(
+  f: FunctionBuilder,
+  layout: RowLayout,
+  values: readonly CompiledValue[],
+  implied: ReadonlySet<number> = new Set(),
+): KeyLocals {
   const keys = values.map((value, i) => {
     const type = wasmTypeOf(value.physical);
     const local = f.local(type);
@@ -35,7 +47,7 @@ export function keysInLocals(f: FunctionBuilder, layout: RowLayout, values: read
       );
     } else pushCanonical(f, value);
     f.set(local);
-    return { field: layout.keys[i]!, local };
+    return { field: layout.keys[i]!, local, isImplied: implied.has(i) };
   });
   const inHeader = layout.version !== 1;
   if (values.every(({ isNull }) => isNull === null)) return { nulls: null, keys, inHeader };
@@ -51,6 +63,8 @@ export function keysInLocals(f: FunctionBuilder, layout: RowLayout, values: read
   f.set(nulls);
   return { nulls, keys, inHeader };
 }
+
+const distinguishing = (keys: readonly KeyLocal[]): readonly KeyLocal[] => keys.filter(({ isImplied }) => !isImplied);
 
 /** Writes null bits and keys into the row at `row`. Null bits of values that are in the same word are clear then. */
 export function storeKeys(f: FunctionBuilder, row: Local, { nulls, keys, inHeader }: KeyLocals): void {
@@ -68,7 +82,7 @@ export function storeKeys(f: FunctionBuilder, row: Local, { nulls, keys, inHeade
 /** Emits `find`, which sets `row`, unless the keys are those that it has found a row for last time in this block. */
 export function emitUnlessSame(f: FunctionBuilder, { nulls, keys }: KeyLocals, row: Local, find: () => void): void {
   const found = f.local("i32");
-  const current = [...(nulls ? [nulls] : []), ...keys.map(({ local }) => local)];
+  const current = [...(nulls ? [nulls] : []), ...distinguishing(keys).map(({ local }) => local)];
   const last = current.map(({ type }) => f.local(type));
   f.get(found);
   f.i32(0);
@@ -102,7 +116,7 @@ export function emitUnlessSame(f: FunctionBuilder, { nulls, keys }: KeyLocals, r
 export function pushKeyHash(f: FunctionBuilder, module: ModuleContext, { keys }: KeyLocals): void {
   f.scratch("i64", (word) => {
     f.i64(0);
-    keys.forEach(({ field, local }, i) => {
+    distinguishing(keys).forEach(({ field, local }, i) => {
       f.get(local);
       if (field.isVariable) f.call(hashView(module));
       else {
@@ -345,7 +359,7 @@ function emitCompare(
     f.op("i64.ne");
     branch();
   }
-  for (const { field, local } of keys) {
+  for (const { field, local } of distinguishing(keys)) {
     const pushField = (): void => {
       f.get(row);
       f.memory(LOAD_OPS[field.physical], field.offset);

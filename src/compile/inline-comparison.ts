@@ -5,6 +5,7 @@
 import { type DataType, sameType } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
 import type { Call, Expression } from "../plan/expr/expression.ts";
+import { divisibilityOf, pushIsMultiple } from "./divisibility.ts";
 import type { FunctionBuilder, Label } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
 import { type InlineConditions, type InlineFunction, type InlineFunctions } from "./inline-function.ts";
@@ -247,11 +248,34 @@ function compare(compiler: ExpressionCompiler, name: string, a: CompiledValue, b
 const literalsOf = (call: Call): (Value | undefined)[] =>
   call.args.map((argument) => (argument.kind === "literal" ? argument.value : undefined));
 
-const equality = comparison(isComparable, (compiler, a, b, call) => pushEqual(compiler, a, b, literalsOf(call)));
-const inequality = comparison(isComparable, (compiler, a, b, call) => {
-  pushEqual(compiler, a, b, literalsOf(call));
-  compiler.f.op("i32.eqz");
-});
+const equality = divisibility(
+  comparison(isComparable, (compiler, a, b, call) => pushEqual(compiler, a, b, literalsOf(call))),
+  false,
+);
+const inequality = divisibility(
+  comparison(isComparable, (compiler, a, b, call) => {
+    pushEqual(compiler, a, b, literalsOf(call));
+    compiler.f.op("i32.eqz");
+  }),
+  true,
+);
+
+/** A comparison that computes no remainder where it compares one with 0. */
+function divisibility(general: InlineFunction, negated: boolean): InlineFunction {
+  return {
+    ...general,
+    compile(compiler, call) {
+      const asked = divisibilityOf(call);
+      if (!asked) return general.compile(compiler, call);
+      const value = compiler.compile(asked.value);
+      return compiler.strictSafe(BooleanResult, [value], () => {
+        pushIsMultiple(compiler.f, value, asked);
+        if (negated) compiler.f.op("i32.eqz");
+      });
+    },
+  };
+}
+
 const ordering = (order: Order): InlineFunction => comparison(isOrderable, (compiler, a, b) => pushOrdered(compiler, a, b, order));
 
 const nullSafeEquality: InlineFunction = {

@@ -1,17 +1,15 @@
 /**
- * Panes of sliding windows in generated code (`plan/physical/plan-panes.ts` says what they are): the hash of their keys, and the merge of
- * panes into rows of windows, from which `emit` goes on. Main thread, while a stage is compiled.
+ * Panes of sliding windows in generated code (`plan/physical/plan-panes.ts` says what they are): the merge of panes into rows of
+ * windows, from which `emit` goes on. Main thread, while a stage is compiled.
  */
-import { ROW_EPOCH, TABLE_BASE, TABLE_INSERTED } from "../columnar/memory-layout.ts";
-import type { RowPanes } from "../columnar/row-layout.ts";
-import { leavesOf } from "../columnar/types.ts";
-import { schemaOf } from "../plan/expr/expression.ts";
+import { ROW_EPOCH, ROW_FIELDS, ROW_FLAGS, TABLE_BASE } from "../columnar/memory-layout.ts";
+import type { RowField, RowPanes } from "../columnar/row-layout.ts";
 import type { AggregateOperator } from "../plan/physical/program.ts";
 import type { AggregateCode } from "./aggregate.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
+import { emitFind, type KeyLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
 import type { ModuleContext } from "./module-context.ts";
-import { pushMurmur3 } from "./murmur3.ts";
-import type { RowPlace } from "./rows.ts";
+import { clearSlots, rowField, type RowPlace } from "./rows.ts";
 import {
   CONTEXT_PANES,
   CONTEXT_PROBE_ROW,
@@ -20,36 +18,7 @@ import {
   CONTEXT_WINDOW_LOW,
   CONTEXT_WINDOWS,
 } from "./stage-context.ts";
-import type { CompiledValue } from "./value.ts";
-
-/** Pushes the hash of a pane's keys: those of one group differ, but all lie in one partition. */
-export function pushPaneHash(
-  f: FunctionBuilder,
-  module: ModuleContext,
-  operator: AggregateOperator,
-  keys: readonly CompiledValue[],
-  partitions: number,
-): void {
-  const paneIndex = indexOfPane(operator);
-  pushMurmur3(
-    f,
-    module,
-    keys.filter((_key, index) => index !== paneIndex),
-  );
-  keys[paneIndex]!.fields![0]!.push();
-  f.i32(partitions);
-  f.call(module.kernel("pane_hash", ["i32", "i64", "i32"], ["i32"]));
-}
-
-/** Which grouping attribute holds the pane. */
-function indexOfPane({ grouping, layout }: AggregateOperator): number {
-  const pane = layout.keys.findIndex(({ offset }) => offset === layout.panes!.startOffset);
-  let fields = 0;
-  return grouping.findIndex((attribute) => {
-    fields += leavesOf(schemaOf([attribute])).filter(({ physical, nullable }) => physical !== "struct" || nullable).length;
-    return pane < fields;
-  });
-}
+import { wasmTypeOf } from "./value.ts";
 
 interface Tools {
   readonly f: FunctionBuilder;
@@ -72,7 +41,7 @@ export function emitWindowsOfPanes(tools: Tools): void {
       f.op("i64.le_s");
       f.if(() => {
         code.findWindow(place);
-        code.ifNotInserted(() => code.merge(place, code.pane));
+        code.ifNotNew(() => code.merge(place, code.pane));
       });
     });
   });
@@ -122,7 +91,7 @@ export function emitTouchedWindows(tools: Tools): void {
         },
       );
       code.findWindow(place);
-      code.ifInserted(() => {
+      code.ifNew(() => {
         f.get(place.row);
         f.i32(1);
         f.memory("i32.store", ROW_EPOCH);
@@ -184,7 +153,7 @@ export function emitTouchedWindows(tools: Tools): void {
 }
 
 /** Where the description of an operator's panes has room for a second row, behind a first of the layout's size (`kernels/assembly/panes.ts`). */
-const BEHIND_ROW = 64;
+const BEHIND_ROW = 80;
 
 /** What both have in common: the loops over panes and their windows, and the rows of windows. */
 class PaneCode {
@@ -192,11 +161,16 @@ class PaneCode {
   readonly #panes: RowPanes;
   readonly #low: Local;
   readonly description: Local;
-  /** Copy of the pane's row, whose times are changed to look windows up. */
+  /** Copy of the pane's row: what a new window begins with. */
   readonly probe: Local;
   readonly pane: RowPlace;
   readonly start: Local;
   readonly window: Local;
+  /** The keys of the window: those of the pane but for the times. */
+  readonly #keys: KeyLocals;
+  readonly #windowEnd: Local;
+  readonly #windows: Local;
+  readonly #isNew: Local;
 
   constructor(tools: Tools) {
     const { f } = tools;
@@ -208,6 +182,18 @@ class PaneCode {
     this.pane = { row: f.local("i32"), base: f.local("i32") };
     this.start = f.local("i64");
     this.window = f.local("i64");
+    this.#windowEnd = f.local("i64");
+    this.#windows = this.#address(CONTEXT_WINDOWS);
+    this.#isNew = f.local("i32");
+    const { layout } = tools.operator;
+    const { startOffset, endOffset } = this.#panes;
+    const localOf = ({ offset, physical }: RowField): Local =>
+      offset === startOffset ? this.window : offset === endOffset ? this.#windowEnd : f.local(wasmTypeOf(physical));
+    this.#keys = {
+      nulls: f.local("i64"),
+      keys: layout.keys.map((field) => ({ field, local: localOf(field), isImplied: field.offset === endOffset })),
+      inHeader: layout.version !== 1,
+    };
   }
 
   limit(slot: number): Local {
@@ -252,6 +238,7 @@ class PaneCode {
         f.op("i64.sub");
         f.set(this.window);
         this.copy(this.probe, this.pane.row);
+        this.#loadKeys();
         body();
         f.get(pairs);
         f.i32(8);
@@ -308,38 +295,99 @@ class PaneCode {
     f.call(module.kernel("pane_copy", ["i32", "i32", "i32"], []));
   }
 
-  /** Emits the look-up of the current window's row; a new one is a copy of the row at `probe`. */
+  /** What the pane has in common with its windows. */
+  #loadKeys(): void {
+    const { f } = this.#tools;
+    const { nulls, keys, inHeader } = this.#keys;
+    f.get(this.pane.row);
+    if (inHeader) {
+      f.memory("i64.load32_u", ROW_FLAGS);
+      f.i64(2 ** keys.length - 1);
+      f.op("i64.and");
+    } else f.memory("i64.load", ROW_FIELDS);
+    f.set(nulls!);
+    for (const { field, local } of keys) {
+      if (local === this.window || local === this.#windowEnd) continue;
+      rowField(f, this.pane, field, field.dataType, false).push();
+      f.set(local);
+    }
+  }
+
+  /** Emits the look-up of the current window's row; a new one has the values of the row at `probe`, and texts and lists of the pane. */
   findWindow(place: RowPlace): void {
-    const { f, module, context } = this.#tools;
-    f.get(this.description);
-    f.get(context);
-    f.memory("i32.load", CONTEXT_WINDOWS);
+    const { f, module } = this.#tools;
+    this.pushEnd();
+    f.set(this.#windowEnd);
+    f.scratch("i32", (hash) => {
+      pushKeyHash(f, module, this.#keys);
+      f.set(hash);
+      emitFind(f, module, this.#windows, hash, this.#keys, place.row);
+      f.get(place.row);
+      f.op("i32.eqz");
+      f.tee(this.#isNew);
+      f.if(() => this.#add(place, hash));
+    });
+  }
+
+  #add(place: RowPlace, hash: Local): void {
+    const { f, module, operator } = this.#tools;
+    const { layout } = operator;
+    f.scratch("i32", (flags) => {
+      // Null bits of the values may be in the word that is written with the keys.
+      f.get(this.probe);
+      f.memory("i32.load", ROW_FLAGS);
+      f.set(flags);
+      storeKeys(f, this.probe, this.#keys);
+      f.get(this.probe);
+      f.get(flags);
+      f.memory("i32.store", ROW_FLAGS);
+    });
+    clearSlots(f, this.probe, layout);
+    f.get(this.#windows);
     f.get(this.probe);
-    f.get(this.pane.base!);
-    f.get(this.window);
-    f.call(module.kernel("pane_window", ["i32", "i32", "i32", "i32", "i64"], ["i32"]));
+    f.get(hash);
+    f.call(module.kernel("flat_add", ["i32", "i32", "i32"], ["i32"]));
+    this.#setRow(place);
+    for (const field of layout.values) {
+      if (!field.isVariable) continue;
+      f.scratch("i64", (view) => {
+        rowField(f, this.pane, field, field.dataType, false).push();
+        f.set(view);
+        f.get(this.#windows);
+        f.get(place.row);
+        f.i32(field.offset);
+        f.get(view);
+        f.op("i32.wrap_i64");
+        f.get(view);
+        f.i64(32);
+        f.op("i64.shr_u", "i32.wrap_i64");
+        f.call(module.kernel("flat_set_variable", ["i32", "i32", "i32", "i32", "i32"], ["i32"]));
+        this.#setRow(place);
+      });
+    }
+  }
+
+  /** Pops the row; without memory the function ends. */
+  #setRow(place: RowPlace): void {
+    const { f } = this.#tools;
     f.tee(place.row);
     f.op("i32.eqz");
     f.if(() => {
       f.i32(1);
       f.op("return");
     });
-    f.i32(0);
-    f.memory("i32.load", TABLE_BASE);
-    f.set(place.base!);
   }
 
-  ifInserted(body: () => void): void {
+  /** Whether `findWindow` has added the row. */
+  ifNew(body: () => void): void {
     const { f } = this.#tools;
-    f.i32(0);
-    f.memory("i32.load", TABLE_INSERTED);
+    f.get(this.#isNew);
     f.if(body);
   }
 
-  ifNotInserted(body: () => void): void {
+  ifNotNew(body: () => void): void {
     const { f } = this.#tools;
-    f.i32(0);
-    f.memory("i32.load", TABLE_INSERTED);
+    f.get(this.#isNew);
     f.op("i32.eqz");
     f.if(body);
   }
@@ -364,14 +412,11 @@ class PaneCode {
   }
 
   merge(left: RowPlace, right: RowPlace): void {
-    const { f, context, newAggregateCode } = this.#tools;
+    const { f, newAggregateCode } = this.#tools;
     newAggregateCode().merge(left, right, {
-      pushContainer: () => {
-        f.get(context);
-        f.memory("i32.load", CONTEXT_WINDOWS);
-      },
-      setKernel: "table_set_variable",
-      appendKernel: "table_append_variable",
+      pushContainer: () => f.get(this.#windows),
+      setKernel: "flat_set_variable",
+      appendKernel: "flat_append_variable",
     });
   }
 }

@@ -24,7 +24,8 @@ import type { FunctionBuilder, Local } from "./emitter.ts";
 import { emitCompute, type Forward, forwardOf } from "./forward.ts";
 import { pushMurmur3 } from "./murmur3.ts";
 import { emitFlush, groupingValues } from "./group-flush.ts";
-import { emitTouchedWindows, emitWindowsOfPanes, pushPaneHash } from "./panes.ts";
+import { pushPaneHash } from "./pane-hash.ts";
+import { emitTouchedWindows, emitWindowsOfPanes } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { partialLayout, staticLayout } from "./interned-columns.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
@@ -178,11 +179,8 @@ class StageCompiler implements StageTools {
   ): void {
     const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
-      const segmentCode = new SegmentCode(this, f, context, outBlock, this.#groups[pipeline]!);
-      segmentCode.begin(steps);
-      emitRowLoop(f, context, f.param(0), input, needed, (_row, bindings) => {
-        f.block((nextRow) => segmentCode.emit(steps, 0, bindings, nextRow));
-      });
+      const segmentCode = new SegmentCode(this, f, context, steps, outBlock, this.#groups[pipeline]!, { block: f.param(0), input });
+      emitRowLoop(f, context, f.param(0), input, needed, (row, bindings) => segmentCode.emitRow(row, bindings));
       segmentCode.end();
     });
   }
@@ -208,8 +206,7 @@ class StageCompiler implements StageTools {
     this.#function("emit", 2, (f, context) => {
       const [pairs, count] = [f.param(0), f.param(1)];
       const place: RowPlace = { row: f.local("i32"), base: f.local("i32") };
-      const segmentCode = new SegmentCode(this, f, context, outBlock, this.#groups[index]!);
-      segmentCode.begin(steps);
+      const segmentCode = new SegmentCode(this, f, context, steps, outBlock, this.#groups[index]!, null);
       f.block((done) => {
         f.loop((again) => {
           f.get(count);
@@ -225,7 +222,7 @@ class StageCompiler implements StageTools {
             const bindings: Bindings = new Map();
             if (operator.kind === "aggregate") this.#bindGroup(f, place, operator, bindings);
             else bindShuffledRow(f, place, operator, bindings);
-            segmentCode.emit(steps, 0, bindings, nextRow);
+            segmentCode.emit(0, bindings, nextRow);
           });
           f.get(pairs);
           f.i32(8);

@@ -12,10 +12,27 @@ import { type CompiledValue, LOAD_OPS, pushCanonical, pushZero, STORE_OPS, wasmT
 export interface RowPlace {
   readonly row: Local;
   readonly base: Local | null;
+  /** Fields whose contents are in locals for a while; those in memory do not count then (`group-run.ts`). */
+  readonly held?: ReadonlyMap<RowField, HeldField>;
+}
+
+export interface HeldField {
+  readonly value: Local;
+  /** i32, 1 = null. */
+  readonly nulls: Local;
 }
 
 /** The value of `field` in the row at `place`; read again at every push, so it shows the row's current contents. */
 export function rowField(f: FunctionBuilder, place: RowPlace, field: RowField, dataType: DataType, nullable: boolean): CompiledValue {
+  const held = place.held?.get(field);
+  if (held) {
+    return {
+      dataType,
+      physical: physicalKind(dataType),
+      isNull: nullable ? () => f.get(held.nulls) : null,
+      push: () => f.get(held.value),
+    };
+  }
   return {
     dataType,
     physical: physicalKind(dataType),

@@ -2,16 +2,18 @@
  * One segment of a pipeline in generated code: what happens to a row, step by step, down to the sink, and what is kept in locals over the
  * rows of a block. Main thread, while a stage is compiled (`pipeline.ts`).
  */
-import { EVENT_TIME_STATS, EVENT_TIME_STATS_BYTES } from "../columnar/memory-layout.ts";
 import type { RowLayout } from "../columnar/row-layout.ts";
 import type { Attribute, Expression } from "../plan/expr/expression.ts";
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
+import { fieldSpecs } from "../plan/physical/field-specs.ts";
 import type { AggregateOperator, PhysicalProgram, Stage, Step } from "../plan/physical/program.ts";
-import { AggregateCode } from "./aggregate.ts";
+import { AggregateCode, type VariableWriter } from "./aggregate.ts";
 import { OutBlockWriter } from "./columns.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
+import { EventTimes, type InputBlock } from "./event-time.ts";
 import type { ExpressionCompiler } from "./expression.ts";
 import { emitFind, emitUnlessSame, keysInLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
+import { GroupRun, type RowCursor } from "./group-run.ts";
 import { emitProbe, type JoinTools } from "./join.ts";
 import type { ModuleContext } from "./module-context.ts";
 import { emitSend } from "./row-operator.ts";
@@ -48,38 +50,51 @@ export class SegmentCode {
   readonly #out: OutBlockWriter | null;
   readonly #outIndex: number;
   readonly #groups: RowLayout | null;
-  readonly #watermarks = new Map<number, { max: Local; min: Local; sum: Local; count: Local }>();
+  readonly #steps: readonly Step[];
+  /** Where the loop over a block is; null: rows come from elsewhere. */
+  #rows: { readonly row: Local; readonly columns: Bindings } | null = null;
+  readonly #runs: GroupRun[] = [];
+  readonly #eventTimes: EventTimes;
   /** Rows of the block behind a step. */
   readonly #counts = new Map<Step, { slot: number; rows: Local }>();
 
-  /** `groups`: layout of the partial aggregate's groups, if rows of the pipeline go into one. */
-  constructor(stage: StageTools, f: FunctionBuilder, context: Local, outBlock: number, groups: RowLayout | null) {
+  /**
+   * Emits what is to be done before the first row. `groups`: layout of the partial aggregate's groups, if rows of the pipeline go into one;
+   * `input`: the block that the rows are in, if they are.
+   */
+  constructor(
+    stage: StageTools,
+    f: FunctionBuilder,
+    context: Local,
+    steps: readonly Step[],
+    outBlock: number,
+    groups: RowLayout | null,
+    input: InputBlock | null,
+  ) {
     this.#stage = stage;
+    this.#steps = steps;
     this.#groups = groups;
     this.#f = f;
     this.#context = context;
     this.#outIndex = outBlock;
     this.#out = outBlock < 0 ? null : new OutBlockWriter(f, context, outBlock, stage.outAttributes(outBlock));
+    this.#eventTimes = new EventTimes(f, stage.module, steps, input);
+    for (const step of steps) {
+      const slot = stage.rowCounter(step);
+      if (slot !== null) this.#counts.set(step, { slot, rows: f.local("i64") });
+    }
   }
 
-  begin(steps: readonly Step[]): void {
-    const f = this.#f;
-    for (const step of steps) {
-      const slot = this.#stage.rowCounter(step);
-      if (slot !== null) this.#counts.set(step, { slot, rows: f.local("i64") });
-      if (step.kind !== "event_time") continue;
-      const stats = { max: f.local("i64"), min: f.local("i64"), sum: f.local("f64"), count: f.local("i64") };
-      f.i64(-(2n ** 63n));
-      f.set(stats.max);
-      f.i64(2n ** 63n - 1n);
-      f.set(stats.min);
-      this.#watermarks.set(step.watermark, stats);
-    }
+  /** Emits what becomes of a row of a block; `row` is its number, `columns` its columns. */
+  emitRow(row: Local, columns: Bindings): void {
+    this.#rows = { row, columns: new Map(columns) };
+    this.#f.block((nextRow) => this.emit(0, columns, nextRow));
   }
 
   /** Emits what remains after the block: counts and event-time statistics go to their cells. */
   end(): void {
     const f = this.#f;
+    for (const run of this.#runs) run.end();
     for (const { slot, rows } of this.#counts.values()) {
       f.get(this.#context);
       f.get(this.#context);
@@ -88,65 +103,32 @@ export class SegmentCode {
       f.op("i64.add");
       f.memory("i64.store", slot);
     }
-    for (const [index, { max, min, sum, count }] of this.#watermarks) {
-      const cell = EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * index;
-      const keep = (local: Local, offset: number, comparison: "i64.gt_s" | "i64.lt_s"): void => {
-        f.i32(cell);
-        f.get(local);
-        f.i32(cell);
-        f.memory("i64.load", offset);
-        f.get(local);
-        f.i32(cell);
-        f.memory("i64.load", offset);
-        f.op(comparison, "select");
-        f.memory("i64.store", offset);
-      };
-      keep(max, 0, "i64.gt_s");
-      keep(min, 8, "i64.lt_s");
-      f.i32(cell);
-      f.i32(cell);
-      f.memory("f64.load", 16);
-      f.get(sum);
-      f.op("f64.add");
-      f.memory("f64.store", 16);
-      f.i32(cell);
-      f.i32(cell);
-      f.memory("i64.load", 24);
-      f.get(count);
-      f.op("i64.add");
-      f.memory("i64.store", 24);
-    }
+    this.#eventTimes.end();
   }
 
   /** Emits steps from `index` on and then the sink; `nextRow` is where a dropped row goes. */
-  emit(steps: readonly Step[], index: number, bindings: Bindings, nextRow: Label): void {
-    const step = steps[index];
+  emit(index: number, bindings: Bindings, nextRow: Label): void {
+    const step = this.#steps[index];
     if (step === undefined) return this.#sink(bindings, nextRow);
     const f = this.#f;
     const compiler = this.#stage.compiler(f, bindings);
-    const rest = (): void => this.emit(steps, index + 1, bindings, nextRow);
+    const rest = (): void => this.emit(index + 1, bindings, nextRow);
     switch (step.kind) {
       case "filter":
         compiler.compileCondition(step.condition, nextRow);
         this.#count(step);
         return rest();
-      case "project": {
-        const projected: Bindings = new Map();
-        for (const expression of step.expressions) {
-          // A column under another name is not read here: behind it nobody may look at it, and then it is not there (`neededLeaves`).
-          projected.set(expression.id, compiler.place(expression.kind === "attribute" ? expression : expression.child));
-        }
-        for (const [id, value] of projected) bindings.set(id, value);
+      case "project":
+        this.#project(step, bindings);
         return rest();
-      }
       case "expand_window":
         return emitWindows(f, step, compiler.compile(step.time), (window) => {
           bindings.set(step.window.id, window);
           this.#count(step);
-          f.block((nextWindow) => this.emit(steps, index + 1, bindings, nextWindow));
+          f.block((nextWindow) => this.emit(index + 1, bindings, nextWindow));
         });
       case "event_time":
-        this.#eventTime(step, compiler.compile(step.time));
+        this.#eventTimes.count(step, () => compiler.compile(step.time));
         return rest();
       case "observe":
         this.#observe(step.observed, bindings);
@@ -155,13 +137,44 @@ export class SegmentCode {
         const { tools, layout } = this.#stage.joinTools(f, this.#context, step.table);
         emitProbe(tools, step, this.#stage.program.staticTables[step.table]!, layout, bindings, () => {
           this.#count(step);
-          f.block((nextMatch) => this.emit(steps, index + 1, bindings, nextMatch));
+          f.block((nextMatch) => this.emit(index + 1, bindings, nextMatch));
         });
         return;
       }
       case "interpret":
         return this.#append(step.carried.map((attribute) => bindings.get(attribute.id)!));
     }
+  }
+
+  #project(step: Extract<Step, { kind: "project" }>, bindings: Bindings): void {
+    const compiler = this.#stage.compiler(this.#f, bindings);
+    const projected: Bindings = new Map();
+    for (const expression of step.expressions) {
+      // A column under another name is not read here: behind it nobody may look at it, and then it is not there (`neededLeaves`).
+      projected.set(expression.id, compiler.place(expression.kind === "attribute" ? expression : expression.child));
+    }
+    for (const [id, value] of projected) bindings.set(id, value);
+  }
+
+  /** Emits the computation of what a row that has passed all steps gives to the sink, from its columns. */
+  #rebind(index: number, bindings: Bindings, use: (bindings: Bindings) => void): void {
+    const step = this.#steps[index];
+    if (step === undefined) return use(bindings);
+    if (step.kind === "project") this.#project(step, bindings);
+    if (step.kind !== "expand_window") return this.#rebind(index + 1, bindings, use);
+    const time = this.#stage.compiler(this.#f, bindings).compile(step.time);
+    emitWindows(this.#f, step, time, (window) => {
+      bindings.set(step.window.id, window);
+      this.#rebind(index + 1, bindings, use);
+    });
+  }
+
+  /** Where the row at hand is, if nothing but its number makes it another one; else null. */
+  #cursor(): RowCursor | null {
+    const rows = this.#rows;
+    const isOneToOne = this.#steps.every((step) => step.kind !== "join" && !(step.kind === "expand_window" && expandsRows(step)));
+    if (!rows || !isOneToOne) return null;
+    return { row: rows.row, rebind: (use) => this.#rebind(0, new Map(rows.columns), use) };
   }
 
   #count(step: Step): void {
@@ -197,41 +210,6 @@ export class SegmentCode {
     });
   }
 
-  #eventTime(step: Extract<Step, { kind: "event_time" }>, time: CompiledValue): void {
-    const f = this.#f;
-    const { max, min, sum, count } = this.#watermarks.get(step.watermark)!;
-    const micros = time.fields ? time.fields[1]! : time;
-    const update = (): void => {
-      f.scratch("i64", (t) => {
-        micros.push();
-        f.set(t);
-        for (const [local, comparison] of [
-          [max, "i64.gt_s"],
-          [min, "i64.lt_s"],
-        ] as const) {
-          f.get(t);
-          f.get(local);
-          f.get(t);
-          f.get(local);
-          f.op(comparison, "select");
-          f.set(local);
-        }
-        f.get(sum);
-        f.get(t);
-        f.op("f64.convert_i64_s", "f64.add");
-        f.set(sum);
-        f.get(count);
-        f.i64(1);
-        f.op("i64.add");
-        f.set(count);
-      });
-    };
-    if (!time.isNull) return update();
-    time.isNull();
-    f.op("i32.eqz");
-    f.if(update);
-  }
-
   /** Updates the row of an observed metric: an aggregate without keys over the rows that pass. */
   #observe(index: number, bindings: Bindings): void {
     this.#updateGroup(this.#stage.program.observed[index]!.aggregate, observedSlot(index), [], bindings);
@@ -249,10 +227,16 @@ export class SegmentCode {
       f,
       operator.layout,
       keys.flatMap((key, i) => flattenValue(f, key, operator.grouping[i]!.nullable)),
+      this.#impliedKeys(operator),
     );
     f.get(this.#context);
     f.memory("i32.load", slot);
     f.set(table);
+    const writer: VariableWriter = {
+      pushContainer: () => f.get(table),
+      setKernel: "flat_set_variable",
+      appendKernel: "flat_append_variable",
+    };
     const find = (): void => {
       pushKeyHash(f, stage.module, locals);
       f.set(hash);
@@ -276,13 +260,32 @@ export class SegmentCode {
         code.writeInitial(place);
       });
     };
+    const cursor = staysInGroup(operator) ? this.#cursor() : null;
+    if (cursor) {
+      const run = new GroupRun(stage, f, operator, place.row, writer, cursor);
+      this.#runs.push(run);
+      emitUnlessSame(f, locals, place.row, () => {
+        run.end();
+        find();
+        run.begin();
+      });
+      return run.update(bindings);
+    }
     if (staysInGroup(operator)) emitUnlessSame(f, locals, place.row, find);
     else find();
-    code.update(place, bindings, {
-      pushContainer: () => f.get(table),
-      setKernel: "flat_set_variable",
-      appendKernel: "flat_append_variable",
-    });
+    code.update(place, bindings, writer);
+  }
+
+  /** Key fields that are ends of windows which are made here: their starts say as much. */
+  #impliedKeys({ grouping }: AggregateOperator): Set<number> {
+    const implied = new Set<number>();
+    let field = 0;
+    for (const attribute of grouping) {
+      const fields = fieldSpecs([attribute]).length;
+      if (this.#steps.some((step) => step.kind === "expand_window" && step.window.id === attribute.id)) implied.add(field + fields - 1);
+      field += fields;
+    }
+    return implied;
   }
 
   #partialAggregate(operator: AggregateOperator, bindings: Bindings): void {
@@ -327,6 +330,9 @@ export class SegmentCode {
   }
 }
 
-/** Whether a row is mostly of the group of the row before: rows come in order of time. Rows of such groups stay where they are. */
-const staysInGroup = ({ grouping, layout }: AggregateOperator): boolean =>
-  grouping.every(({ dataType }) => dataType.kind === "struct") && ![...layout.keys, ...layout.values].some((field) => field.isVariable);
+/** Whether a row is mostly of the group of the row before: rows come in order of time. */
+const staysInGroup = ({ grouping }: AggregateOperator): boolean => grouping.every(({ dataType }) => dataType.kind === "struct");
+
+/** Whether a row may be in several windows. */
+const expandsRows = ({ paneMicros, windowMicros, slideMicros }: Extract<Step, { kind: "expand_window" }>): boolean =>
+  paneMicros === null && windowMicros > slideMicros;

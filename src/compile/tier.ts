@@ -29,7 +29,15 @@ export function canFail(expression: Expression, options: CompileOptions): boolea
 
 function mayFailItself(expression: Expression, options: CompileOptions): boolean {
   if (expression.kind === "cast") return expression.mode === "ansi" && !isSafeCast(typeOf(expression.child), expression.to as DataType);
-  return expression.kind === "call" && inlineFor(expression, options)?.isSafe !== true;
+  return expression.kind === "call" && !dividesByConstant(expression) && inlineFor(expression, options)?.isSafe !== true;
+}
+
+/** A remainder can fail only by its divisor. */
+function dividesByConstant({ name, args: [, divisor], dataType }: Call): boolean {
+  const isInteger = dataType.kind === "long" || dataType.kind === "integer" || dataType.kind === "short" || dataType.kind === "byte";
+  return (
+    (name === "%" || name === "pmod") && isInteger && divisor?.kind === "literal" && divisor.value !== null && Number(divisor.value) !== 0
+  );
 }
 
 /** `fused` if generated code can compute all of the expression. */

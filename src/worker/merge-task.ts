@@ -70,7 +70,7 @@ export class MergeTask {
       const { sink } = this.#stage;
       const partial = sink.kind === "shuffle" ? partialAggregate(this.#context, this.#instance, 0, sink.operator, false) : null;
       const windows = this.#context.panes(operator.index)?.emit(this.#instance, store);
-      const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["table_scan", windows];
+      const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["flat_scan", windows];
       forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {
         const count = kernels.exports[scan]!(emitted, cursor, pairs, max) as number;
         if (count === 0) return 0;

@@ -66,7 +66,7 @@ export class PaneWindows {
   /** To be called before the first rows of a batch: counts once, after a start, what there is. */
   begin(store: number): void {
     this.#liveNext = null;
-    this.#bound(store);
+    this.#kernels.exports["pane_begin"]!(this.#description, store);
     this.#live ??= this.#count(store, this.#kernel("store_scan_all", store), this.#late(), NEVER, COUNT_ALL);
   }
 
@@ -74,9 +74,9 @@ export class PaneWindows {
     this.#live = this.#liveNext ?? this.#live;
   }
 
-  /** A scratch table with the windows that leave the operator in this batch, from the panes in a state store (or table, in a batch query). */
+  /** A flat table with the windows that leave the operator in this batch, from the panes in a state store (or table, in a batch query). */
   emit(instance: StageInstance, store: number): number {
-    const windows = this.#kernels.exports["table_new"]!(this.#layout, ARENA_BATCH + 1) as number;
+    const windows = (this.#kernels.exports["flat_new"]!(this.#layout, ARENA_BATCH) as number) >>> 0;
     if (windows === 0) throw outOfMemory(this.#kernels);
     const merge = (scan: Scan, low: bigint, high: bigint): void => {
       instance.setContext(CONTEXT_PANES, this.#description);
@@ -105,7 +105,7 @@ export class PaneWindows {
         if (due) merge(due.scan, due.low, due.high);
       }
     }
-    this.#emitted = this.#kernels.exports["table_row_count"]!(windows) as number;
+    this.#emitted = this.#kernels.exports["flat_row_count"]!(windows) as number;
     return windows;
   }
 
@@ -119,12 +119,30 @@ export class PaneWindows {
       this.#kernels.exports["pane_bound_touched"]!(this.#description, pairs, count);
       return count;
     });
+    const { touched, inserted } = this.#changes(store, dirty, late);
     const emit = this.#operator.state!.emit;
-    const updatedRows = emit === "update" ? this.#emitted : this.#count(store, dirty, late, NEVER, COUNT_TOUCHED);
+    const updatedRows = emit === "update" ? this.#emitted : touched;
     const removedRows = emit === "append" ? this.#emitted : this.#closed(store);
-    const rows = emit === "complete" ? this.#emitted : this.#live! + this.#count(store, dirty, late, NEVER, COUNT_INSERTED) - removedRows;
+    const rows = emit === "complete" ? this.#emitted : this.#live! + inserted - removedRows;
     this.#liveNext = rows;
     return { rows, updatedRows, removedRows, lateGroups: this.#lateGroups(store, late) };
+  }
+
+  /** Windows that the batch has changed, and how many of them are new. */
+  #changes(store: number, dirty: Scan, late: bigint): { touched: number; inserted: number } {
+    const { exports } = this.#kernels;
+    if (exports["store_late_table"]!(store) !== 0)
+      return {
+        touched: this.#count(store, dirty, late, NEVER, COUNT_TOUCHED),
+        inserted: this.#count(store, dirty, late, NEVER, COUNT_INSERTED),
+      };
+    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
+      const count = dirty(cursor, pairs, max);
+      exports["pane_count_changes"]!(this.#description, store, pairs, count, late);
+      return count;
+    });
+    const changes = (ofInserted: number): number => exports["pane_changes"]!(this.#description, ofInserted) as number;
+    return { touched: changes(0), inserted: changes(1) };
   }
 
   #closed(store: number): number {

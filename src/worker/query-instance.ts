@@ -25,7 +25,7 @@ import type { BatchAttempt } from "../connectors/sink.ts";
 import type { ChangeFile, StateStart } from "../coordinator/batch-runner.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
-import type { KeyedOperator, PhysicalProgram, Stage } from "../plan/physical/program.ts";
+import type { KeyedOperator, PhysicalProgram, RowOperator, Stage } from "../plan/physical/program.ts";
 import type {
   BatchParameters,
   Command,
@@ -43,7 +43,7 @@ import { MergeTask } from "./merge-task.ts";
 import { ObservedTables } from "./observed-metrics.ts";
 import { PaneWindows } from "./pane-windows.ts";
 import { QueryState } from "./query-state.ts";
-import { runRowTask } from "./row-task.ts";
+import { RowTask } from "./row-task.ts";
 import { ScanTask } from "./scan-task.ts";
 import { groupsLog2Of } from "./shuffle/partial-aggregate.ts";
 import { StageInstance } from "./stage-instance.ts";
@@ -88,6 +88,10 @@ export class QueryInstance {
   readonly #direct: boolean[];
   /** Per stage: rows for the exchange that a task of the last batch had. */
   readonly #rowsOut: number[];
+  /** By the stages that they are of: tasks that have begun to take in rows of the running batch. */
+  readonly #rowTasks = new Map<number, RowTask>();
+  /** Per stage: bytes of rows that such a task of the last batch took in. */
+  readonly #rowBytes: number[];
 
   constructor(load: Extract<Command, { kind: "load" }>, kernels: Kernels, workerIndex: number, workerCount: number, ports: Ports) {
     this.#load = load;
@@ -106,6 +110,7 @@ export class QueryInstance {
     this.#stages = load.stages.map((stage) => new StageInstance(this.#kernels, stage, interpreter));
     this.#direct = load.stages.map(() => false);
     this.#rowsOut = load.stages.map(() => 0);
+    this.#rowBytes = load.stages.map(() => 0);
     const probeBytes = Math.max(
       64,
       ...[...program.operators, ...program.observed.map(({ aggregate }) => aggregate)].map((operator) => shuffledLayout(operator).rowBytes),
@@ -198,8 +203,15 @@ export class QueryInstance {
   scan(stage: number, splits: readonly ScanSplit[], next: Int32Array): ScanReply {
     const instance = this.#stages[stage]!;
     const plan = this.#load.program.stages[stage]!;
-    const task = new ScanTask(this.#taskContext(), instance, plan, this.#direct[stage]!, this.#groupsLog2(plan));
     try {
+      const task = new ScanTask(
+        this.#taskContext(),
+        instance,
+        plan,
+        this.#direct[stage]!,
+        this.#groupsLog2(plan),
+        this.#taskOfEachBlock(plan),
+      );
       const tasks = task.run(splits, next);
       this.#direct[stage] = task.direct;
       this.#rowsOut[stage] = task.rowsOutMax;
@@ -209,6 +221,30 @@ export class QueryInstance {
       this.#hasFailed = true;
       throw error;
     }
+  }
+
+  /**
+   * The task that takes in the rows of a scan block by block; null: they go through the exchange. The only worker need not wait for others, but has to see
+   * all rows at once where their state does not fit into memory, and tables of partial aggregates do not outlive a split.
+   */
+  #taskOfEachBlock({ sink }: Stage): RowTask | null {
+    if (this.#workerCount > 1 || sink.kind !== "shuffle") return null;
+    const { program } = this.#load;
+    const { kind, index } = program.operators[sink.operator]!;
+    const next = program.stages.find(({ input }) => input.kind === "merge" && input.operator === index);
+    if (kind === "aggregate" || !next || next.sink.kind === "shuffle") return null;
+    this.#state!.touch();
+    return this.#state!.beginUpdates(this.#rowBytes[next.index]!) ? null : this.#rowTask(next.index);
+  }
+
+  #rowTask(stage: number): RowTask {
+    const { program, memories } = this.#load;
+    const plan = program.stages[stage]!;
+    const operator = program.operators[(plan.input as { operator: number }).operator] as RowOperator;
+    const parts = { context: this.#taskContext(), instance: this.#stages[stage]!, stage: plan, operator, memories, state: this.#state! };
+    const task = this.#rowTasks.get(stage) ?? new RowTask(parts);
+    this.#rowTasks.set(stage, task);
+    return task;
   }
 
   /** Only aggregates: each of their groups comes from one lane, and their order is that of their tables. */
@@ -237,9 +273,13 @@ export class QueryInstance {
     const context = this.#taskContext();
     this.#state?.touch();
     if (operator.kind === "aggregate") return new MergeTask(context, instance, plan!, operator, memories, this.#state).run(blocks);
+    const task = this.#rowTask(stage);
+    this.#rowTasks.delete(stage);
     const senders = program.stages.filter(({ sink }) => sink.kind === "shuffle" && sink.operator === operator.index);
     const lateRows = senders.reduce((sum, { index }) => sum + this.#stages[index]!.context(CONTEXT_LATE_ROWS), 0);
-    return runRowTask({ context, instance, stage: plan!, operator, memories, state: this.#state!, lateRows }, blocks);
+    const reply = task.finish(blocks, lateRows);
+    this.#rowBytes[stage] = task.bytes;
+    return reply;
   }
 
   restore(start: StateStart, chunksBatch: number | null): null {
@@ -265,6 +305,8 @@ export class QueryInstance {
 
   abort(): null {
     this.#state?.abort();
+    for (const task of this.#rowTasks.values()) task.abort();
+    this.#rowTasks.clear();
     for (const stage of this.#stages) stage.discard();
     this.#kernels.exports["arena_reset"]!(ARENA_BATCH);
     return null;

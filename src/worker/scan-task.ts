@@ -5,6 +5,7 @@ import { splitReader } from "../connectors/readers.ts";
 import type { Stage } from "../plan/physical/program.ts";
 import type { ScanSplit, TaskResult } from "../protocol/messages.ts";
 import type { TaskContext } from "./query-instance.ts";
+import type { RowTask } from "./row-task.ts";
 import { type PartialAggregate, partialAggregate } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
 import { TaskOutput } from "./task-output.ts";
@@ -19,15 +20,18 @@ export class ScanTask {
   /** Whether partial aggregation has turned out useless. */
   direct: boolean;
   readonly #groupsLog2: number;
+  /** Takes the rows of each block while they are in the processor's cache; null: they wait in the exchange until all are there. */
+  readonly #next: RowTask | null;
   /** For the exchange, of the task that had most. */
   rowsOutMax = 0;
 
-  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean, groupsLog2: number) {
+  constructor(context: TaskContext, instance: StageInstance, stage: Stage, direct: boolean, groupsLog2: number, next: RowTask | null) {
     this.#context = context;
     this.#instance = instance;
     this.#stage = stage;
     this.direct = direct;
     this.#groupsLog2 = groupsLog2;
+    this.#next = next;
   }
 
   run(splits: readonly ScanSplit[], next: Int32Array): TaskResult[] {
@@ -65,6 +69,16 @@ export class ScanTask {
     const [startedMs, startedCalls] = [ports.clock.monotonicMs(), this.#instance.calls];
     let blocks = 0;
     let readMs = 0;
+    let nextMs = 0;
+    const passOn = (partial: PartialAggregate | null): void => {
+      if (!this.#next || !partial) return;
+      // What waits in out-blocks may have strings in memory that the next task frees.
+      this.#instance.drain();
+      const beforeMs = ports.clock.monotonicMs();
+      this.#next.add(partial.waiting());
+      partial.rewind();
+      nextMs += ports.clock.monotonicMs() - beforeMs;
+    };
     const read = (): number => {
       const beforeMs = ports.clock.monotonicMs();
       const block = cursor.next();
@@ -78,6 +92,7 @@ export class ScanTask {
         this.#instance.runBlock(pipeline, block);
         blocks++;
         partial?.afterBlock(kernels.view().getUint32(block + BLOCK_ROW_COUNT, true));
+        passOn(partial);
         if (rowLimit !== null && output.rows >= rowLimit) break;
         if ((cursor.reusableBytes ?? 0) > REUSE_BYTES) {
           this.#instance.drain();
@@ -85,6 +100,7 @@ export class ScanTask {
         }
       }
       this.#instance.drain();
+      passOn(partial);
       const lanes = partial ? partial.finish() : [];
       if (partial) {
         this.direct = partial.direct;
@@ -99,7 +115,7 @@ export class ScanTask {
         outputRows: output.rows,
         blocks,
         calls: this.#instance.calls - startedCalls,
-        elapsedMs: ports.clock.monotonicMs() - startedMs,
+        elapsedMs: ports.clock.monotonicMs() - startedMs - nextMs,
         inputBytes: cursor.metrics.bytes,
         readMs,
         stepRows: this.#instance.takeStepRows(),

@@ -340,3 +340,14 @@ test.each(["", "{", "null", "[]", "{}", '{"id":7}', '{"id":"seven"}'])("metadata
     messageParameters: { fileName: "/c/metadata" },
   });
 });
+
+test("who is overtaken while a record gets its name is told so, and not what became of the file", async () => {
+  const files = new MemoryFileSystem();
+  const checkpoint = await Checkpoint.open(testPorts(files), "/c");
+  files.link = async (from, to) => {
+    await files.remove("/c/epoch/0");
+    throw Object.assign(new Error(`ENOENT: ${from}, ${to}`), { code: "ENOENT", syscall: "link" });
+  };
+  const record = { batchId: 0, epoch: 0, batchWatermarkMs: 0, batchTimestampMs: 0, conf: {}, offsets: [1], splits: [[]] };
+  await expect(checkpoint.addOffsets(record)).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
+});

@@ -123,3 +123,16 @@ test("every flipped bit and every cut of every file is found", async () => {
   }
   expect(await readCompactibleLog(store)).toEqual(lines(0, 3));
 });
+
+test("a log that has always begun with 0 does not begin later, and ends where somebody has seen it", async () => {
+  const store = new MemoryLog();
+  const log = new CompactibleLog(store, { firstEntry: 0 });
+  await log.reach(-1);
+  await fill(log, 0, 4);
+  await log.reach(4);
+  const missing = (entry: string) => ({ condition: "FILE_LOG_ENTRY_MISSING", messageParameters: { entry: `/log/${entry}` } });
+  await expect(log.reach(5)).rejects.toMatchObject(missing("5"));
+  store.files.delete("0");
+  await expect(new CompactibleLog(store, { firstEntry: 0 }).all()).rejects.toMatchObject(missing("0"));
+  expect(await new CompactibleLog(store).all()).toEqual(lines(1, 4));
+});

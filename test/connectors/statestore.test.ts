@@ -207,6 +207,32 @@ test("every batch that is kept can be read, and the feed begins with the oldest 
   });
 });
 
+test.each([
+  ["30 seconds", "5 seconds", 5],
+  ["30 seconds", "20 seconds", 10],
+])("windows of %s every %s share panes: a row is a pane, as long as it is, and adds up to its windows", async (size, slide, pane) => {
+  const path = checkpoint();
+  const input = memoryStream(spark(), "t LONG");
+  const frame = input
+    .toDF()
+    .withColumn("time", F.expr("timestamp_seconds(t)"))
+    .withWatermark("time", "1 hour")
+    .groupBy(window(col("time"), size, slide))
+    .agg(count("*"));
+  const times = [100, 101, 107, 119, 120, 121, 138];
+  const data = addData(input, ...times.map((time) => [time]));
+  await testStream(frame, { outputMode: "update" }, startStream({ checkpointLocation: path }), data, processAllAvailable());
+  const seconds = (second: number): string => new Date(1000 * second).toISOString();
+  const starts = [...new Set(times.map((time) => time - (time % pane)))];
+  const expected = starts.map((start) => [
+    text({ window: { start: seconds(start), end: seconds(start + pane) } }),
+    text({ count: BigInt(times.filter((time) => time - (time % pane) === start).length) }),
+  ]);
+  expect(Object.fromEntries(await readState(spark(), path))).toEqual(Object.fromEntries(expected));
+  const [operator] = await spark().read.format("state-metadata").load(path).collect();
+  expect(JSON.parse(operator!["operatorProperties"] as string)).toMatchObject({ paneMicros: 1e6 * pane, windowMicros: 30e6 });
+});
+
 test("only the columns that are asked for are read; filters and aggregates work", async () => {
   const path = directories[0]!;
   const table = spark().read.format("statestore").load(path);

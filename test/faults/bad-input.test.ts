@@ -249,6 +249,29 @@ describe("a damaged checkpoint", () => {
     },
   );
 
+  test.each([
+    ["sources/0/0", "FILE_LOG_ENTRY_MISSING"],
+    ["sources/0/1", "FILE_LOG_ENTRY_MISSING"],
+    ["sources/0/2", "FILE_LOG_ENTRY_MISSING"],
+    ["operators/state", "STREAMING_STATEFUL_OPERATOR_MISSING_STATE_DIRECTORY"],
+  ])("%s is gone: a start is refused, verify says so, and no file is read twice or left out", async (name, condition) => {
+    await run();
+    const path = join(directory, "checkpoint", name);
+    const content = readFileSync(path);
+    rmSync(path);
+    stream.add(1, 20);
+    const error = await run().then(
+      () => null,
+      (reason: { condition?: string; message: string; cause?: { condition?: string } }) => reason,
+    );
+    expect(error?.cause?.condition ?? error?.condition).toBe(condition);
+    if (name !== "operators/state") expect(error?.message).toContain(path);
+    const { problems } = await verifyCheckpoint(nodePorts(), join(directory, "checkpoint"));
+    expect(problems.map(({ file, reason }) => `${file}: ${reason}`)).toEqual([`${name}: the file is missing`]);
+    writeFileSync(path, content);
+    await expectExactContinuation();
+  });
+
   test("the newest snapshot is damaged: the one before and the changes after it take its place", async () => {
     stream.add(27, 20);
     await run();

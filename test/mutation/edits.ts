@@ -55,6 +55,10 @@ export const EDITS: Readonly<Partial<Record<ProtocolFile, Readonly<Record<string
     "only its own entry tells whose batch it is": [" ?? (await this.#receipt(await this.#log.latest()))", ""],
     "any query's receipt counts": ["receipt?.queryId !== this.#queryId", "receipt === null || receipt === undefined"],
   },
+  "connectors/file/compactible-log.js": {
+    "a source goes on beyond the end of its log": ["(await this.latest()) < id", "false"],
+    "a log may begin anywhere": ["(firstEntry ?? Math.min(...numbers))", "Math.min(...numbers)"],
+  },
   "connectors/file/sink-manifest.js": {
     "another query's output is taken back": ["newest.queryId !== queryId", "false"],
     "what a compact file holds together is taken back": ["!(await manifest.reachesBackTo(batchId))", "false"],

@@ -78,7 +78,7 @@ interface Rule {
 }
 
 /** What raises an error; not of arguments of the program. */
-const RAISING = String.raw`(?:throw (?!new (?:Analysis|IllegalArgument)Error|cause)[^;]+;|(?:this|reader)\.corrupt\([^;]*\);|corrupt\([^;]*\);)`;
+const RAISING = String.raw`(?:throw (?!new (?:Analysis|IllegalArgument)Error|cause)[^]*?;(?=\n)|(?:this|reader)\.corrupt\([^;]*\);|corrupt\([^;]*\);)`;
 
 /** Every match of these is a mutant. */
 const RULES: readonly Rule[] = [

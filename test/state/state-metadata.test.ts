@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { sealText } from "../../src/base/sealed-text.ts";
 import { rowLayout, type RowLayout, withNullWords } from "../../src/columnar/row-layout.ts";
 import { LongType, StringType, TimestampType } from "../../src/columnar/types.ts";
 import { compatibleLayout, parseStateSchema, schemaChain, stateSchemaJson } from "../../src/state/state-metadata.ts";
@@ -35,6 +36,35 @@ describe("state metadata", () => {
 
   test.each(["", "{", "null", '{"version":2,"operators":[]}', '{"version":1}'])("refuses %j", (text) => {
     expect(() => parseStateSchema(text, "/c/state/0/metadata")).toThrow(/STATE_METADATA_CORRUPT.*\/c\/state\/0\/metadata/);
+  });
+
+  test.each([
+    ["its checksum is wrong", sealText('{"version":1,"operators":[]}').replace('"version":1', '"version":2')],
+    ["it lists no operators", sealText('{"version":1}')],
+    ["its version is 0, not 1 or 2", sealText('{"version":0,"operators":[]}')],
+    ["its checksum is missing", '{"version":1,"operators":[]}'],
+  ])("refuses: %s", (reason, text) => {
+    expect(() => parseStateSchema(text, "/c/operators/state")).toThrow(
+      expect.objectContaining({ condition: "STATE_METADATA_CORRUPT", messageParameters: { path: "/c/operators/state", reason } }),
+    );
+  });
+
+  test("a schema of a version to come is not damaged", () => {
+    expect(() => parseStateSchema(sealText('{"version":3,"operators":{}}'), "/c/operators/state")).toThrow(
+      expect.objectContaining({ condition: "UNSUPPORTED_LOG_VERSION.MAX_SUPPORTED_VERSION" }),
+    );
+  });
+
+  test("state that does not say whose it is goes on in place, and not with other values", () => {
+    const value = (name: string) => ({ name, dataType: LongType });
+    const key = { name: "k", dataType: LongType };
+    const counts = (names: readonly string[]): RowLayout => ({
+      ...rowLayout([key], names.map(value)),
+      aggregates: names.map((call, firstField) => ({ call, castless: call, firstField, fieldCount: 1, initial: [0n], encoding: "" })),
+    });
+    const stored = rowLayout([key], [value("a.count")]);
+    expect(compatibleLayout(stored, counts(["a.count"])).losses).toEqual([]);
+    expect(() => compatibleLayout(stored, counts(["a.count", "b.count"]))).toThrow("does not say which aggregates it has the state of");
   });
 
   test("other key or value types are refused with Spark's conditions", () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ARENA_BATCH, ROW_HASH, ROW_NEXT } from "../../src/columnar/memory-layout.ts";
+import { keyText, type TestRow } from "./row-codec.ts";
 import { Harness } from "./store-harness.ts";
 
 test("rows of an exchange block are touched in groups up to its end; state and late buckets stay as they are", () => {
@@ -70,3 +71,41 @@ test.each([0, 3, 6])(
     exports["arena_reset"]!(ARENA_BATCH);
   },
 );
+
+test("rows after a rewind take the place of those before it, in the blocks that are there, and count with them", () => {
+  const harness = new Harness({ partitionCount: 4 });
+  const { exports, view } = harness.kernels;
+  const exchange = exports["exchange_new"]!(harness.codec.layoutAddress, 2, 4, 1) as number;
+  const textsOf = (): { texts: Set<string>; memory: number } => {
+    const texts = new Set<string>();
+    for (const [destination, group] of [0, 1].flatMap((each) => [0, 1].map((other) => [each, other]))) {
+      for (
+        let block = exports["exchange_first"]!(exchange, destination, group) as number;
+        block !== 0;
+        block = view().getUint32(block, true)
+      ) {
+        const end = block + 16 + view().getUint32(block + 4, true);
+        for (let row = block + 16; row < end; row += view().getUint32(row + ROW_NEXT, true))
+          texts.add(keyText(harness.codec.keysOf(row, row)));
+      }
+    }
+    return { texts, memory: exports["arena_bytes"]!(ARENA_BATCH) as number };
+  };
+  let rows = 0;
+  let memory = 0;
+  // Long rows make the blocks that there are too short.
+  for (const [round, length] of [40, 40, 3, 40, 300_000, 40, 300_000].entries()) {
+    const count = length > 1000 ? 5 : 4000;
+    const keys = Array.from({ length: count }, (_, i): TestRow => [0n, BigInt(i + 10_000 * round), "n".repeat(length)]);
+    for (const key of keys) expect(exports["exchange_write"]!(exchange, harness.codec.write(key, [1n, "t", ""]), 0)).toBe(1);
+    rows += count;
+    const found = textsOf();
+    expect(found.texts).toEqual(new Set(keys.map((key) => keyText(key))));
+    expect(exports["exchange_rows"]!(exchange)).toBe(rows);
+    if (round === 1 || round === 3) expect(found.memory).toBe(memory);
+    memory = found.memory;
+    exports["exchange_rewind"]!(exchange);
+    expect(textsOf().texts.size).toBe(0);
+  }
+  exports["arena_reset"]!(ARENA_BATCH);
+});

@@ -17,6 +17,8 @@ const COMPACT_INTERVAL = 10;
 export interface CompactibleLogSettings {
   /** Entries between compact files. */
   readonly compactInterval?: number;
+  /** Number of the first entry that there ever was; unknown if not given: then a log without compact files begins with the oldest that is there. */
+  readonly firstEntry?: number;
   /** Lines to carry into the compact file of entry `id`, made from those of the one before and all since. Default: every line. */
   retain?(lines: readonly string[], id: number): readonly string[];
 }
@@ -40,6 +42,11 @@ export class CompactibleLog {
     const due = Math.floor((this.#latest + 1) / this.#interval) * this.#interval - 1;
     if (names.includes(String(due)) && !names.includes(`${due}${COMPACT_SUFFIX}`)) this.#startCompaction(due);
     return this.#latest;
+  }
+
+  /** Throws `FILE_LOG_ENTRY_MISSING` unless entry `id`, which somebody counts on, is at most the newest. */
+  async reach(id: number): Promise<void> {
+    if ((await this.latest()) < id) throw missingEntry(this.#store, String(id), id);
   }
 
   /** Adds entry `id`, later than all before. False, and nothing changed, if it exists. */
@@ -79,13 +86,13 @@ export class CompactibleLog {
     if (text === null) return null;
     const { lines } = parse(this.#store, String(id), text);
     // Whether an entry may have no lines, the others tell.
-    if (lines.length === 0) await readCompactibleLog(this.#store);
+    if (lines.length === 0) await this.all();
     return lines;
   }
 
   /** All lines that count, oldest first. */
   all(): Promise<string[]> {
-    return readCompactibleLog(this.#store);
+    return readCompactibleLog(this.#store, Number.POSITIVE_INFINITY, this.#settings.firstEntry);
   }
 
   /** Waits for work in the background; throws what went wrong there. */
@@ -104,7 +111,7 @@ export class CompactibleLog {
   }
 
   async #compact(id: number): Promise<void> {
-    const lines = await readCompactibleLog(this.#store, id);
+    const lines = await readCompactibleLog(this.#store, id, this.#settings.firstEntry);
     await this.#store.putIfAbsent(`${id}${COMPACT_SUFFIX}`, render(this.#settings.retain?.(lines, id) ?? lines));
     // Readers that listed the directory a moment ago may be at work on the compact file before this one and its successors.
     const names = await this.#store.list();
@@ -124,14 +131,14 @@ export class CompactibleLog {
 export type ReadableLog = Pick<LogStore, "directory" | "read" | "list">;
 
 /** All lines that count in a log (up to entry `last`) that somebody else may be writing, oldest first. */
-export async function readCompactibleLog(store: ReadableLog, last = Number.POSITIVE_INFINITY): Promise<string[]> {
+export async function readCompactibleLog(store: ReadableLog, last = Number.POSITIVE_INFINITY, firstEntry?: number): Promise<string[]> {
   // Files that were listed may be compacted away before they are read: then the compact file is there.
-  return (await tryRead(store, last)) ?? (await tryRead(store, last)) ?? raiseMissing(store);
+  return (await tryRead(store, last, firstEntry)) ?? (await tryRead(store, last, firstEntry)) ?? raiseMissing(store, firstEntry);
 }
 
-async function tryRead(store: ReadableLog, last: number): Promise<string[] | null> {
+async function tryRead(store: ReadableLog, last: number, firstEntry: number | undefined): Promise<string[] | null> {
   const files: ParsedFile[] = [];
-  for (const name of filesToRead(await store.list(), last)) {
+  for (const name of filesToRead(await store.list(), last, firstEntry)) {
     const text = await store.read(name);
     if (text === null) return null;
     files.push(parse(store, name, text));
@@ -142,24 +149,24 @@ async function tryRead(store: ReadableLog, last: number): Promise<string[] | nul
   return files.flatMap(({ lines }) => lines);
 }
 
-/** The newest compact file and every entry after it. A log without compact files may begin later than 0. */
-function filesToRead(names: readonly string[], last: number): string[] {
+/** The newest compact file and every entry after it. */
+function filesToRead(names: readonly string[], last: number, firstEntry?: number): string[] {
   const numbers = logNumbers(names).filter((number) => number <= last);
   const compact = Math.max(-1, ...compactNumbers(names).filter((number) => number <= last));
   const latest = Math.max(-1, ...numbers);
-  const first = compact < 0 ? Math.min(...numbers) : compact + 1;
+  const first = compact < 0 ? (firstEntry ?? Math.min(...numbers)) : compact + 1;
   const entries = Array.from({ length: Math.max(0, latest - first + 1) }, (_, index) => String(first + index));
   return compact < 0 ? entries : [`${compact}${COMPACT_SUFFIX}`, ...entries];
 }
 
-async function raiseMissing(store: ReadableLog): Promise<never> {
+async function raiseMissing(store: ReadableLog, firstEntry: number | undefined): Promise<never> {
   const names = await store.list();
-  const entry = filesToRead(names, Number.POSITIVE_INFINITY).find((name) => !names.includes(name)) ?? "?";
-  throw new ConnectorError("FILE_LOG_ENTRY_MISSING", {
-    entry: `${store.directory}/${entry}`,
-    latest: String(Math.max(...logNumbers(names))),
-  });
+  const entry = filesToRead(names, Number.POSITIVE_INFINITY, firstEntry).find((name) => !names.includes(name)) ?? "?";
+  throw missingEntry(store, entry, Math.max(...logNumbers(names)));
 }
+
+const missingEntry = ({ directory }: ReadableLog, entry: string, latest: number): ConnectorError =>
+  new ConnectorError("FILE_LOG_ENTRY_MISSING", { entry: `${directory}/${entry}`, latest: String(latest) });
 
 /** The checksum is in the last line; what the lines of another file had is taken out when they are read. */
 function render(lines: readonly string[]): string {

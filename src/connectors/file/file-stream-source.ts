@@ -55,7 +55,7 @@ export class FileStreamSource implements StreamSource {
     this.defaultLimit = limit ?? { kind: "max_bytes", bytes: parseByteSize(context.conf.get("millrace.maxBytesPerBatch") ?? "1g")! };
     const isUnaged = options.get<boolean>("latestFirst") && limit !== null;
     this.#seen = new SeenFiles(isUnaged ? Number.POSITIVE_INFINITY : options.get("maxFileAge"), options.get("fileNameOnly"));
-    this.#log = new CompactibleLog(context.log!, { retain: (lines, id) => this.#retained(lines, id) });
+    this.#log = new CompactibleLog(context.log!, { firstEntry: 0, retain: (lines, id) => this.#retained(lines, id) });
   }
 
   /** Goes on from the source's log. `list` lists what is there now. */
@@ -73,7 +73,9 @@ export class FileStreamSource implements StreamSource {
     this.#unread = [];
   }
 
-  async latestOffset(_start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
+  async latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
+    // Else files would be taken for read that are not, or be read again.
+    await this.#log.reach(logOffset(start));
     const files = await this.#select(limit);
     if (files.length > 0) {
       const id = this.#logOffset + 1;

@@ -2,7 +2,7 @@
  * `rate`: rows made at a steady pace, for trying things out. Mirrors Spark's RateStreamMicroBatchStream: the offset is the number of
  * seconds since the source was created, the moment of creation is kept in the source's log. Main thread.
  */
-import { IllegalArgumentError } from "../../base/errors.ts";
+import { ConnectorError, IllegalArgumentError } from "../../base/errors.ts";
 import type { Clock } from "../../base/ports.ts";
 import { sealText, unsealText } from "../../base/sealed-text.ts";
 import { durationOption, integerOption, type OptionSpecs } from "../options.ts";
@@ -39,7 +39,7 @@ async function creationTime(log: LogStore, clock: Clock): Promise<number> {
   const unsealed = unsealText(text);
   // Version 0.1.0 wrote no checksum; it did not run before 2001.
   const match = (unsealed?.isSealed ? /^v1\n(\d+)\n/ : /^v1\n(\d{13})$/).exec(unsealed?.text ?? "");
-  if (!match) throw new IllegalArgumentError("DATA_SOURCE_LOG_MALFORMED", { file: `${log.directory}/0`, content: text.slice(0, 80) });
+  if (!match) throw new ConnectorError("DATA_SOURCE_LOG_MALFORMED", { file: `${log.directory}/0`, content: text.slice(0, 80) });
   return Number(match[1]);
 }
 

@@ -1,6 +1,7 @@
 /** `spark.read.format("state-metadata")`: the stateful operators of a checkpoint, one row per store. Columns are Spark's. Main thread. */
 import { encodeColumnBatch } from "../../columnar/column-batch.ts";
 import { type DataType, IntegerType, LongType, StringType, type StructField, structType } from "../../columnar/types.ts";
+import type { RowLayout } from "../../columnar/row-layout.ts";
 import { memoryReader } from "../memory/memory-reader.ts";
 import type { SourceProvider, SplitReader } from "../source.ts";
 import { refuseSchema, stateMetadataOptions } from "./state-options.ts";
@@ -32,13 +33,20 @@ export const stateMetadataSource: SourceProvider = {
     const operators = (await reader.stateSchemas(record)).at(-1)?.operators ?? [];
     const batches = await reader.commits.list();
     const [first, last] = [batches[0], batches.at(-1)].map((id) => (id === undefined ? null : BigInt(id)));
-    const rows = operators.map(({ operatorId, operatorName, partitionCount }) => {
-      return [BigInt(operatorId), operatorName, "default", partitionCount, first!, last!, null];
+    const rows = operators.map(({ operatorId, operatorName, partitionCount, layout }) => {
+      return [BigInt(operatorId), operatorName, "default", partitionCount, first!, last!, panesJson(layout)];
     });
     const batch = Buffer.from(encodeColumnBatch(schema, rows)).toString("base64");
     return rows.length === 0 ? [] : [{ reader: "state-metadata", batch, firstRow: 0, rows: rows.length }];
   },
 };
+
+/** Of sliding windows that share partial aggregates: a row of the state is a pane, `paneMicros` long. Else null. */
+function panesJson({ panes }: RowLayout): string | null {
+  if (!panes) return null;
+  const { paneMicros, windowMicros, slideMicros } = panes;
+  return JSON.stringify({ paneMicros: Number(paneMicros), windowMicros: Number(windowMicros), slideMicros: Number(slideMicros) });
+}
 
 export const stateMetadataReader: SplitReader = {
   name: "state-metadata",

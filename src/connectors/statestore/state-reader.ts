@@ -5,6 +5,7 @@
 import { CheckpointError } from "../../base/errors.ts";
 import type { SyncFile } from "../../base/ports.ts";
 import { BLOCK_ROWS_MAX, PADDING_BYTES } from "../../columnar/memory-layout.ts";
+import type { RowPanes } from "../../columnar/row-layout.ts";
 import { physicalWidthBytes } from "../../columnar/types.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import { outOfMemory } from "../../kernels/out-of-memory.ts";
@@ -57,6 +58,7 @@ class PartitionState {
   readonly #store: StateStore;
   readonly #buffer: StateBuffer;
   readonly #parts: { readonly key: RowPart; readonly value: RowPart };
+  readonly #panes: RowPanes | undefined;
   readonly #targets: ReadonlyMap<number, FrameTarget>;
   readonly #schemas: readonly number[];
   readonly #metrics = { rows: 0, bytes: 0, malformed: 0 };
@@ -75,6 +77,7 @@ class PartitionState {
     const [workerIndex, workerCount] = [plan.partition, partitionCount];
     this.#store = new StateStore(kernels, { operatorId, layout, partitionCount, workerIndex, workerCount, dropsLateRows: false });
     this.#buffer = new StateBuffer(kernels);
+    this.#panes = layout.panes;
     this.#parts = { key: keyPart(layout), value: valuePart(layout) };
     const other: FrameTarget = { ownsPartition: () => false, applyFrame: () => 0 };
     const own: FrameTarget = {
@@ -208,9 +211,17 @@ class PartitionState {
     if (field.isVariable || inlineBytes > 0) {
       const isDone = this.#call("gather_views", pairs, count, field.offset, inlineBytes, values);
       if (!isDone) throw outOfMemory(kernels);
-    } else this.#call("gather_values", pairs, count, field.offset, width, values);
+    } else if (field.offset === this.#panes?.endOffset) this.#paneEnds(this.#panes, pairs, count, values);
+    else this.#call("gather_values", pairs, count, field.offset, width, values);
     const nulls = this.#call("gather_validity", pairs, count, field.nullsOffset, field.nullBit, validity);
     setColumn(kernels, block, leaf, values, nulls === 0 ? 0 : validity);
+  }
+
+  /** The row of a pane has the end of a window, and values of the pane alone: it is shown as long as it is. */
+  #paneEnds({ startOffset, paneMicros }: RowPanes, pairs: number, count: number, values: number): void {
+    this.#call("gather_values", pairs, count, startOffset, 8, values);
+    const ends = new BigInt64Array(this.#context.kernels.bytes().buffer, values, count);
+    for (let row = 0; row < count; row++) ends[row]! += paneMicros;
   }
 
   #call(name: string, ...args: number[]): number {

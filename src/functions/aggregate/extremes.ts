@@ -53,6 +53,7 @@ function extremeByPlan(direction: Direction, valueType: DataType, orderingType: 
     merge: choose,
     evaluate: ([value]) => value!,
     isMostlyKept: true,
+    choice: { by: (args) => args[1]!, keepsOld },
   };
 }
 

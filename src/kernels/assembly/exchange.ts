@@ -1,7 +1,7 @@
 // Exchange blocks: rows on their way from the worker that made them to the one that owns their partition.
 //
 // A block is a run of self-contained rows: fixed part, then its variable bytes, slots relative to the row's own start; the total
-// length of a row stands in ROW_NEXT. Blocks live in ARENA_BATCH of the sender until the batch ends; a receiver copies them
+// length of a row stands in ROW_NEXT. Blocks live in ARENA_BATCH of the sender until the batch ends, or are rewound; a receiver copies them
 // as they are.
 //
 // Where the receiver's state is larger than the cache, each destination has several lanes, by the top bits of the remixed hash: the receiver
@@ -50,24 +50,45 @@ function seal(lane: usize): void {
   if (last != 0) store<u32>(last, load<u32>(lane, 8) - last - BLOCK_HEADER, 4);
 }
 
+/** The next block of the lane: one that is there since `exchange_rewind`, or a new one. */
 function newBlock(lane: usize, bytes: u32): bool {
   const last = load<u32>(lane, 4);
+  const following: usize = last == 0 ? 0 : load<u32>(last);
+  if (following != 0 && load<u32>(following, 12) >= bytes) {
+    seal(lane);
+    enterBlock(lane, following);
+    return true;
+  }
   let capacity: u32 = (last == 0 ? FIRST_BLOCK_BYTES : (load<u32>(last, 12) + BLOCK_HEADER) * 4 - 192) - BLOCK_HEADER;
   if (capacity > BLOCK_BYTES - BLOCK_HEADER) capacity = BLOCK_BYTES - BLOCK_HEADER;
   if (capacity < bytes) capacity = bytes;
   const block = arena_alloc(ARENA_BATCH, BLOCK_HEADER + capacity);
   if (block == 0) return false;
-  store<u32>(block, 0);
+  store<u32>(block, <u32>following);
   store<u32>(block, 0, 4);
   store<u32>(block, capacity, 12);
   if (last != 0) {
     seal(lane);
     store<u32>(last, <u32>block);
   } else store<u32>(lane, <u32>block);
+  enterBlock(lane, block);
+  return true;
+}
+
+function enterBlock(lane: usize, block: usize): void {
   store<u32>(lane, <u32>block, 4);
   store<u32>(lane, <u32>block + BLOCK_HEADER, 8);
-  store<u32>(lane, <u32>block + BLOCK_HEADER + capacity, 12);
-  return true;
+  store<u32>(lane, <u32>block + BLOCK_HEADER + load<u32>(block, 12), 12);
+}
+
+/** Forgets the rows, which count as written all the same: the next ones take their place. */
+export function exchange_rewind(exchange: usize): void {
+  const lanes: u32 = load<u32>(exchange, 4) << load<u32>(exchange, 16);
+  for (let lane = exchange + HEADER; lane < exchange + HEADER + LANE * lanes; lane += LANE) {
+    const first: usize = load<u32>(lane);
+    for (let block = first; block != 0; block = load<u32>(block)) store<u32>(block, 0, 4);
+    if (first != 0) enterBlock(lane, first);
+  }
 }
 
 /** The worker that owns the row's partition; divisions are slow, and both numbers mostly powers of two. */

@@ -41,6 +41,22 @@ export function flat_first(table: usize): usize {
   return load<u32>(table, FLAT_FIRST);
 }
 
+/**
+ * Writes up to `max` pairs (row u32, 0 u32) to `out`, rows of different keys in the order of insertion, and returns how many; 0 at the end. `cursor`:
+ * 8 bytes, zero at first. Not for a table with chains.
+ */
+export function flat_scan(table: usize, cursor: usize, out: usize, max: u32): u32 {
+  let row: usize = load<u32>(cursor, 4) == 0 ? load<u32>(table, FLAT_FIRST) : load<u32>(cursor);
+  let count: u32 = 0;
+  for (; count < max && row != 0; count++) {
+    store<u64>(out + (<usize>count << 3), row);
+    row = load<u32>(row, ROW_NEXT);
+  }
+  store<u32>(cursor, <u32>row);
+  store<u32>(cursor, 1, 4);
+  return count;
+}
+
 function setIndex(table: usize, slotsLog2: u32): bool {
   const index = arena_alloc(load<u32>(table, F_ARENA), 8 << slotsLog2);
   if (index == 0) return false;

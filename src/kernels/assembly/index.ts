@@ -1,5 +1,6 @@
 // The kernels module: every export of these files is a kernel. One instance per worker.
 export * from "./memory";
+export { event_times } from "./event-time";
 export * from "./exchange";
 export * from "./flat-table";
 export * from "./hash-table";

@@ -1,14 +1,13 @@
 // Panes of sliding windows: rows of a state store or table whose key holds a pane where the query has a window. The key has the
 // pane's start, and the end of the newest window that the pane belongs to (columnar/row-layout.ts). Here: hashes that keep all
-// panes of a key in one partition, rows of windows and of neighbouring panes from the row of a pane, and the counting of windows
-// without having them. Called by generated code (compile/panes.ts) and by worker/pane-windows.ts, on the worker that owns the memory.
+// panes of a key in one partition, the neighbouring panes of a pane, and the counting of windows without having them. Called by generated code (compile/panes.ts) and by worker/pane-windows.ts, on the worker that owns the memory.
 import { ROW_EPOCH, ROW_FLAGS, ROW_HASH } from "./memory-layout";
-import { table_find, table_upsert } from "./hash-table";
+import { table_find } from "./hash-table";
 import { store_find } from "./state-store";
 import { P_COUNT, S_BUCKET_MICROS, S_BUCKET_OFFSET, S_EPOCH, S_LATE_GROUPS, S_PARTITIONS, partitionEntry, tableAt } from "./store-tables";
 import { ROW_INSERTED, T_BUCKET } from "./table-layout";
 
-// Description of an operator's panes, 64 bytes, then a row to look up neighbours with, then one for generated code.
+// Description of an operator's panes, 80 bytes, then a row to look up neighbours with, then one for generated code.
 const PANE_START: u32 = 0; // u32: offset of the key that is the pane's start
 const PANE_END: u32 = 4; // u32: offset of the key that is the newest window's end
 const PANE_PARTITIONS: u32 = 8;
@@ -18,7 +17,10 @@ const PANE_SLIDE: u32 = 24;
 const PANE_LENGTH: u32 = 32;
 const PANE_NEWEST: u32 = 40; // i64: no pane starts later
 const PANE_OLDEST: u32 = 48; // i64: no pane that was touched in this batch starts earlier
-const PANE_PROBE: u32 = 64;
+const PANE_NEWEST_BEFORE: u32 = 56; // i64: no pane that was there before this batch starts later
+const PANE_TOUCHED: u32 = 64; // u64: windows that `pane_count_changes` has found
+const PANE_INSERTED: u32 = 72; // u64
+const PANE_PROBE: u32 = 80;
 
 /** Bytes of a description for rows of `rowBytes`. */
 export function pane_description_bytes(rowBytes: u32): u32 {
@@ -45,6 +47,7 @@ export function pane_describe(
   store<i64>(pane, length, PANE_LENGTH);
   store<i64>(pane, i64.MAX_VALUE, PANE_NEWEST);
   store<i64>(pane, i64.MAX_VALUE, PANE_OLDEST);
+  store<i64>(pane, i64.MAX_VALUE, PANE_NEWEST_BEFORE);
 }
 
 @inline function mix(start: i64): u32 {
@@ -81,15 +84,6 @@ export function pane_copy(pane: usize, probe: usize, row: usize): void {
   for (let i: usize = 0; i < rowBytes; i += 8) store<u64>(probe + i, load<u64>(row + i));
 }
 
-/**
- * The row of the window that begins at `start` in `table`, for the keys of the row copied to `probe` (a pane's or a window's). A new one is a copy
- * of that row, with its buffers.
- */
-export function pane_window(pane: usize, table: usize, probe: usize, base: usize, start: i64): usize {
-  rekey(pane, probe, start, start + load<i64>(pane, PANE_WINDOW));
-  return table_upsert(table, probe, base);
-}
-
 /** Prepares `pane_sibling` for the rows of `state`, before the panes that were touched are told to `pane_bound_touched`. */
 export function pane_bound(pane: usize, state: usize): void {
   let newest: i64 = i64.MAX_VALUE;
@@ -106,6 +100,14 @@ export function pane_bound(pane: usize, state: usize): void {
   }
   store<i64>(pane, newest, PANE_NEWEST);
   store<i64>(pane, i64.MAX_VALUE, PANE_OLDEST);
+}
+
+/** Begins a batch, whose panes are not there yet. */
+export function pane_begin(pane: usize, state: usize): void {
+  pane_bound(pane, state);
+  store<i64>(pane, load<i64>(pane, PANE_NEWEST), PANE_NEWEST_BEFORE);
+  store<u64>(pane, 0, PANE_TOUCHED);
+  store<u64>(pane, 0, PANE_INSERTED);
 }
 
 /** Tells the panes that were touched in this batch, as pairs (row, base), to `pane_count`. */
@@ -194,6 +196,75 @@ function windowsFirstAt(pane: usize, state: usize, row: usize, base: usize, low:
     }
   }
   return last <= after ? 0 : <u64>((last - after + slide - 1) / slide);
+}
+
+/**
+ * Counts what COUNT_TOUCHED and COUNT_INSERTED count, windows with low < end, in one go, for the panes in `count` pairs, which were touched in this
+ * batch: all of these must be given in some call, after `pane_bound_touched`, and no group of the batch may be late.
+ */
+export function pane_count_changes(pane: usize, state: usize, pairs: usize, count: u32, low: i64): void {
+  let touched = load<u64>(pane, PANE_TOUCHED);
+  let inserted = load<u64>(pane, PANE_INSERTED);
+  const window = load<i64>(pane, PANE_WINDOW);
+  const slide = load<i64>(pane, PANE_SLIDE);
+  const length = load<i64>(pane, PANE_LENGTH);
+  const oldestTouched = load<i64>(pane, PANE_OLDEST);
+  const newestBefore = load<i64>(pane, PANE_NEWEST_BEFORE);
+  const epoch = load<u32>(state, S_EPOCH);
+  const probe = pane + PANE_PROBE;
+  for (let i: u32 = 0; i < count; i++) {
+    const row: usize = load<u32>(pairs + 8 * i);
+    const base: usize = load<u32>(pairs + 8 * i, 4);
+    const start = load<i64>(row + load<u32>(pane, PANE_START));
+    // Windows start in (after, last].
+    let last = load<i64>(row + load<u32>(pane, PANE_END)) - window;
+    let after = start - window;
+    if (low != i64.MIN_VALUE && low - window > after) after = low - window;
+    if (last <= after) continue;
+    pane_copy(pane, probe, row);
+    let afterTouched = after;
+    let afterAny = after;
+    let isTouchedOpen = true;
+    let isAnyOpen = isInserted(state, row);
+    const isNew = isAnyOpen;
+    for (let left = start - length; left > after; left -= length) {
+      if (left < oldestTouched) isTouchedOpen = false;
+      if (!isTouchedOpen && !isAnyOpen) break;
+      const found = neighbour(pane, state, base, left);
+      if (found == 0) continue;
+      if (isAnyOpen) afterAny = left;
+      isAnyOpen = false;
+      if (isTouchedOpen && load<u32>(found, ROW_EPOCH) == epoch) {
+        afterTouched = left;
+        isTouchedOpen = false;
+      }
+    }
+    if (last > afterTouched) touched += <u64>((last - afterTouched + slide - 1) / slide);
+    if (!isNew || last <= afterAny) continue;
+    for (let right = start + length; right < last + window && right <= newestBefore; right += length) {
+      const found = neighbour(pane, state, base, right);
+      if (found == 0 || isInserted(state, found)) continue;
+      last -= ((last + window - right + slide - 1) / slide) * slide;
+      break;
+    }
+    if (last > afterAny) inserted += <u64>((last - afterAny + slide - 1) / slide);
+  }
+  store<u64>(pane, touched, PANE_TOUCHED);
+  store<u64>(pane, inserted, PANE_INSERTED);
+}
+
+/** The windows that `pane_count_changes` has counted in this batch: touched ones, or those that came into being. */
+export function pane_changes(pane: usize, ofInserted: bool): f64 {
+  return <f64>load<u64>(pane + (ofInserted ? PANE_INSERTED : PANE_TOUCHED));
+}
+
+/** The pane at `start` with the other keys of the pane whose copy is the probe, or 0. The probe becomes that pane's. */
+@inline function neighbour(pane: usize, state: usize, base: usize, start: i64): usize {
+  const probe = pane + PANE_PROBE;
+  const end = load<i64>(probe + load<u32>(pane, PANE_END));
+  const isSlide = load<i64>(pane, PANE_LENGTH) == load<i64>(pane, PANE_SLIDE);
+  rekey(pane, probe, start, isSlide ? start - load<i64>(probe + load<u32>(pane, PANE_START)) + end : newestEnd(pane, start, end));
+  return store_find(state, probe, base);
 }
 
 /** Whether the sibling at `start` is there and counts. */

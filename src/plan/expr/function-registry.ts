@@ -85,6 +85,12 @@ export interface DeclarativeAggregate {
   evaluate(buffer: readonly Expression[]): Expression;
   /** Most rows leave the buffers as they are. */
   readonly isMostlyKept?: boolean;
+  /** An update by rows in turn leaves what an update by one of them does, a row without a null here and the last that is not worse. */
+  readonly choice?: {
+    by(args: readonly Expression[]): Expression;
+    /** Whether, of two rows, the later one is worse by these values. */
+    keepsOld(old: Expression, next: Expression): Expression;
+  };
 }
 
 /**

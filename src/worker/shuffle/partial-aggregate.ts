@@ -76,6 +76,15 @@ export class PartialAggregate {
     return this.#kernels.exports["exchange_rows"]!(this.#exchange) as number;
   }
 
+  /** What waits for the one worker that there is; `rewind` when it has been dealt with. */
+  waiting(): LaneBlock[] {
+    return this.#lane(0);
+  }
+
+  rewind(): void {
+    this.#kernels.exports["exchange_rewind"]!(this.#exchange);
+  }
+
   finish(): LaneBlock[][] {
     if (!this.direct) this.#flushTable();
     return Array.from({ length: this.#destinations }, (_, destination) => this.#lane(destination));
@@ -105,7 +114,8 @@ export class PartialAggregate {
     for (let group = 0; group < 1 << groupsLog2; group++) {
       let block = (this.#kernels.exports["exchange_first"]!(this.#exchange, destination, group) as number) >>> 0;
       while (block !== 0) {
-        blocks.push({ address: block + 16, bytes: view.getUint32(block + 4, true), group, groupsLog2 });
+        const bytes = view.getUint32(block + 4, true);
+        if (bytes > 0) blocks.push({ address: block + 16, bytes, group, groupsLog2 });
         block = view.getUint32(block, true);
       }
     }

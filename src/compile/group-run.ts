@@ -1,0 +1,169 @@
+/**
+ * Rows that come one after the other and belong to one group of a partial aggregate. While the group stays the same its buffers are in
+ * locals; of aggregates that take over one row (`max_by`) only that row is looked for, and they are updated by it when the run ends. Main
+ * thread, while a stage is compiled (`segment.ts`).
+ */
+import type { RowField } from "../columnar/row-layout.ts";
+import { physicalKind } from "../columnar/types.ts";
+import type { Attribute, Expression } from "../plan/expr/expression.ts";
+import { expressionKey } from "../plan/expr/expression-key.ts";
+import { typeOf } from "../plan/expr/expression-type.ts";
+import type { DeclarativeAggregate } from "../plan/expr/function-registry.ts";
+import type { AggregateOperator, PlannedAggregate } from "../plan/physical/program.ts";
+import { AggregateCode, type VariableWriter } from "./aggregate.ts";
+import type { FunctionBuilder, Local } from "./emitter.ts";
+import type { HeldField, RowPlace } from "./rows.ts";
+import type { Bindings, StageTools } from "./segment.ts";
+import { canFail } from "./tier.ts";
+import { wasmTypeOf } from "./value.ts";
+
+/** The row at hand: its number in the block, and how its columns are bound once more when the local holds another row's. */
+export interface RowCursor {
+  readonly row: Local;
+  readonly rebind: (use: (bindings: Bindings) => void) => void;
+}
+
+/** What some aggregates look for in a run: the best row by one expression. */
+interface Search {
+  readonly by: Expression;
+  readonly choice: NonNullable<DeclarativeAggregate["choice"]>;
+  readonly aggregates: PlannedAggregate[];
+  readonly best: Local;
+  readonly bestRow: Local;
+  /** i32, 1 = there is a best row. */
+  readonly found: Local;
+}
+
+const BEST_ID = -2_000_000;
+const NEXT_ID = -2_000_001;
+
+export class GroupRun {
+  readonly #stage: StageTools;
+  readonly #f: FunctionBuilder;
+  readonly #cursor: RowCursor;
+  readonly #writer: VariableWriter;
+  readonly #operator: AggregateOperator;
+  readonly #searches: readonly Search[];
+  readonly #steady: AggregateCode;
+  /** The group's row, and what `#steady` updates of it in locals. */
+  readonly #place: RowPlace;
+
+  /** `row`: the group's row in a flat table; 0: there is none yet. */
+  constructor(stage: StageTools, f: FunctionBuilder, operator: AggregateOperator, row: Local, writer: VariableWriter, cursor: RowCursor) {
+    this.#stage = stage;
+    this.#f = f;
+    this.#cursor = cursor;
+    this.#writer = writer;
+    this.#operator = operator;
+    const searches = new Map<string, Search>();
+    const steady: PlannedAggregate[] = [];
+    for (const aggregate of operator.aggregates) {
+      const choice = this.#choiceOf(aggregate);
+      if (!choice) {
+        steady.push(aggregate);
+        continue;
+      }
+      const by = choice.by(aggregate.args);
+      const key = `${aggregate.name} ${expressionKey(by)}`;
+      const search = searches.get(key);
+      if (search) search.aggregates.push(aggregate);
+      else {
+        const best = f.local(wasmTypeOf(physicalKind(typeOf(by))));
+        searches.set(key, { by, choice, aggregates: [aggregate], best, bestRow: f.local("i32"), found: f.local("i32") });
+      }
+    }
+    this.#searches = [...searches.values()];
+    this.#steady = this.#codeOf(steady);
+    const held = new Map<RowField, HeldField>(
+      this.#steady.heldFields().map((field) => [field, { value: f.local(wasmTypeOf(field.physical)), nulls: f.local("i32") }]),
+    );
+    this.#place = { row, base: f.local("i32"), held };
+  }
+
+  /** Emits what the row at hand does to its group, which is that of the run. */
+  update(bindings: Bindings): void {
+    const f = this.#f;
+    this.#steady.update(this.#place, bindings, this.#writer);
+    for (const { by, choice, best, bestRow, found } of this.#searches) {
+      const next = this.#stage.compileWith(f)(by, bindings);
+      f.block((kept) => {
+        if (next.isNull) {
+          next.isNull();
+          f.brIf(kept);
+        }
+        f.get(found);
+        f.if(() => {
+          const [old, candidate] = [BEST_ID, NEXT_ID].map((id): Attribute => ({
+            kind: "attribute",
+            id,
+            name: "ordering",
+            dataType: typeOf(by),
+            nullable: false,
+          }));
+          const values: Bindings = new Map([
+            [BEST_ID, { ...next, isNull: null, push: () => f.get(best) }],
+            [NEXT_ID, { ...next, isNull: null }],
+          ]);
+          this.#stage.compileWith(f)(choice.keepsOld(old!, candidate!), values).push();
+          f.brIf(kept);
+        });
+        next.push();
+        f.set(best);
+        f.get(this.#cursor.row);
+        f.set(bestRow);
+        f.i32(1);
+        f.set(found);
+      });
+    }
+  }
+
+  /** Emits the end of a run, if there is one: what is known of it goes to the group's row. */
+  end(): void {
+    const f = this.#f;
+    f.get(this.#place.row);
+    f.if(() => {
+      this.#steady.moveHeld(this.#place, "out");
+      for (const search of this.#searches) this.#take(search);
+    });
+  }
+
+  /** Emits the begin of a run of the group whose row has been found. */
+  begin(): void {
+    this.#steady.moveHeld(this.#place, "in");
+  }
+
+  /** Updates the aggregates of a search by the row that was found. */
+  #take({ aggregates, bestRow, found }: Search): void {
+    const f = this.#f;
+    const { row, rebind } = this.#cursor;
+    f.get(found);
+    f.if(() => {
+      const current = f.local("i32");
+      f.get(row);
+      f.set(current);
+      f.get(bestRow);
+      f.set(row);
+      rebind((bindings) => this.#codeOf(aggregates).update({ row: this.#place.row, base: this.#place.base }, bindings, this.#writer));
+      f.get(current);
+      f.set(row);
+      f.i32(0);
+      f.set(found);
+    });
+  }
+
+  /** Null: the aggregate has to see every row. What it takes over is computed for one row only, so it must not be able to fail. */
+  #choiceOf({ name, args, argumentTypes, result, ignoreNulls, filter }: PlannedAggregate): DeclarativeAggregate["choice"] | null {
+    const { functions, program } = this.#stage;
+    const plan = functions.aggregate(name).plan(argumentTypes, result.dataType, { ignoreNulls });
+    if (plan.form !== "declarative" || !plan.choice || filter) return null;
+    const by = plan.choice.by(args);
+    if (physicalKind(typeOf(by)) === "struct") return null;
+    const options = { registry: functions, timeZone: program.timeZone };
+    return args.some((arg) => arg !== by && canFail(arg, options)) ? null : plan.choice;
+  }
+
+  #codeOf(aggregates: readonly PlannedAggregate[]): AggregateCode {
+    const { module, functions } = this.#stage;
+    return new AggregateCode(module.builder, this.#f, { ...this.#operator, aggregates }, this.#stage.compileWith(this.#f), functions);
+  }
+}
