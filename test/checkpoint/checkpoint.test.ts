@@ -74,16 +74,6 @@ test("of twenty concurrent starts exactly one wins, the others fail at once", as
   await winners[0]!.value.close();
 });
 
-test("who is overtaken while a record gets its name hears that, and not what became of the file", async () => {
-  const files = new MemoryFileSystem();
-  const owner = await Checkpoint.open(testPorts(files), "/checkpoint");
-  files.link = async (from) => {
-    await files.remove(`/checkpoint/epoch/${owner.epoch}`);
-    throw Object.assign(new Error(`ENOENT: ${from}`), { code: "ENOENT", syscall: "link" });
-  };
-  await expect(owner.addOffsets(offsetsOf(0))).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
-});
-
 test("files made ready for a batch become its records, or go with the end of the run; those of a dead run are swept", async () => {
   const files = new MemoryFileSystem();
   const hidden = () => files.paths().filter((path) => /\/(offsets|commits)\/\./.test(path));
@@ -313,6 +303,15 @@ test("a commit record stays short however many batches follow a snapshot, and st
   expect(newest.indexes.map(({ lastBatch }) => lastBatch)).toEqual([127, 255]);
   const start = await checkpoint.stateStart(299);
   expect(start.changes.map(({ batchId }) => batchId)).toEqual(Array.from({ length: 300 }, (_, i) => i));
+  for (const path of ["state/index/127-0", "state/changes/5", "state/changes/299"]) {
+    const bytes = await files.readFile(`/c/${path}`);
+    files.removeSync(`/c/${path}`);
+    await expect(checkpoint.stateStart(299)).rejects.toMatchObject({
+      condition: "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED",
+      messageParameters: { fileName: `/c/${path}`, reason: "the file is missing" },
+    });
+    await files.writeNew(`/c/${path}`, bytes);
+  }
 
   for (const batchId of [299, 319]) {
     await runTo(batchId === 299 ? 300 : 310, batchId === 299 ? 310 : 320);
