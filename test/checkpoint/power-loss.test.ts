@@ -64,6 +64,16 @@ test("so do the offsets that a start has found", async () => {
   expect(again.inventory.offsetBatches).toEqual([0]);
 });
 
+test("a power loss does not bring back the epoch of an earlier owner", async () => {
+  const { disk, start, losePower, finish } = world();
+  const earlier = start();
+  await finish(Checkpoint.open(earlier.ports, "/data/checkpoint"));
+  earlier.kill();
+  await finish(Checkpoint.open(start().ports, "/data/checkpoint"));
+  losePower();
+  expect(disk.list("/data/checkpoint/epoch").map(({ path }) => path)).toEqual(["/data/checkpoint/epoch/1"]);
+});
+
 test("a removal that the disk refuses is a typed error", async () => {
   const { start, finish } = world();
   const process = start();

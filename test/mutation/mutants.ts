@@ -22,7 +22,7 @@ export const PROTOCOL_FILES = {
   "base/node-ports.js": ["base/node-ports"],
   "base/sealed-text.js": ["connectors/compactible-log", "state/state-metadata"],
   "checkpoint/atomic-file.js": ["checkpoint/checkpoint", "checkpoint/power-loss"],
-  "checkpoint/checkpoint-lock.js": ["checkpoint/checkpoint.test"],
+  "checkpoint/checkpoint-lock.js": ["checkpoint/checkpoint.test", "checkpoint/power-loss"],
   "checkpoint/checkpoint.js": ["checkpoint/", "coordinator/crash-recovery"],
   "checkpoint/copy-checkpoint.js": ["checkpoint/backup"],
   "checkpoint/log-file.js": ["checkpoint/checkpoint.test", "checkpoint/log-file"],
