@@ -375,7 +375,10 @@ export class LocalExecutor implements Executor {
 
   async #schemaOf(read: Read): Promise<StructType> {
     const provider = this.connectors.source(read.format);
-    return provider.schema(this.sourceContext(read), read.isStreaming);
+    const context = this.sourceContext(read);
+    if (context.schema !== null && !provider.takesSchema)
+      throw new IllegalArgumentError("USER_SPECIFIED_SCHEMA_UNSUPPORTED", { operation: `The source ${provider.name}` });
+    return provider.schema(context, read.isStreaming);
   }
 
   #findRelation(nameParts: readonly string[]): LogicalPlan | undefined {

@@ -67,6 +67,8 @@ export interface SourceProvider {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly options: OptionSpecs;
+  /** Whether the reader may be given a schema; else one is refused (`USER_SPECIFIED_SCHEMA_UNSUPPORTED`) before `schema` is called. */
+  readonly takesSchema?: true;
   /** The schema rows will have; throws if one is required and not given. Also the place to check options. */
   schema(context: SourceContext, isStreaming: boolean): Promise<StructType>;
   createStream?(context: SourceContext): Promise<StreamSource>;

@@ -249,3 +249,16 @@ test("a failing function of the program ends its query only", async () => {
   await next.awaitTermination();
   expect(seen.sort()).toEqual([0n, 1n, 2n]);
 });
+
+test.each([
+  ["rate", {}],
+  ["rate-micro-batch", { rowsPerBatch: 5 }],
+  ["nexmark", { table: "bid" }],
+  ["socket", { host: "127.0.0.1", port: 9 }],
+])("%s has a schema of its own: another one is refused", async (format, options) => {
+  const frame = spark.readStream.schema("a INT").format(format).options(options).load();
+  await expect(frame.schema()).rejects.toMatchObject({
+    condition: "USER_SPECIFIED_SCHEMA_UNSUPPORTED",
+    messageParameters: { operation: `The source ${format}` },
+  });
+});

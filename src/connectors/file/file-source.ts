@@ -16,6 +16,7 @@ import { inferPartitionType } from "./partition-values.ts";
 export function fileSource(format: FileFormat): SourceProvider {
   return {
     name: format.name,
+    takesSchema: true,
     options: { ...fileReadOptions, ...format.readOptions },
     async schema(given, isStreaming) {
       const context = withPaths(given);

@@ -24,8 +24,7 @@ const socketSchema = (includesTimestamp: boolean): StructType => structType(incl
 export const socketSource: SourceProvider = {
   name: "socket",
   options: socketOptions,
-  async schema({ options, schema }) {
-    if (schema !== null) throw new IllegalArgumentError("USER_SPECIFIED_SCHEMA_UNSUPPORTED", { operation: "The socket source" });
+  async schema({ options }) {
     for (const option of ["host", "port"]) {
       if (options.get(option) === null)
         throw new IllegalArgumentError("DATA_SOURCE_OPTION_MISSING", { option, format: "socket", reason: `it says where to connect to` });

@@ -4,7 +4,7 @@ import { type DataType, IntegerType, LongType, StringType, type StructField, str
 import type { RowLayout } from "../../columnar/row-layout.ts";
 import { memoryReader } from "../memory/memory-reader.ts";
 import type { SourceProvider, SplitReader } from "../source.ts";
-import { refuseSchema, stateMetadataOptions } from "./state-options.ts";
+import { stateMetadataOptions } from "./state-options.ts";
 import { openCheckpoint, recordAt } from "./state-source.ts";
 
 const column = (name: string, dataType: DataType): StructField => ({ name, dataType, nullable: true });
@@ -23,7 +23,6 @@ export const stateMetadataSource: SourceProvider = {
   name: "state-metadata",
   options: stateMetadataOptions,
   async schema(context) {
-    refuseSchema(context, "state-metadata");
     await openCheckpoint(context);
     return schema;
   },

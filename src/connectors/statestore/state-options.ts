@@ -44,11 +44,6 @@ export function checkpointPath({ paths, options }: SourceContext): string {
   return path;
 }
 
-/** State has the columns that it has. */
-export function refuseSchema({ schema }: SourceContext, format: string): void {
-  if (schema !== null) throw new IllegalArgumentError("USER_SPECIFIED_SCHEMA_UNSUPPORTED", { operation: `The format ${format}` });
-}
-
 /** Throws for options that exclude or need one another. */
 export function checkConflicts({ options }: SourceContext): void {
   const isSet = (name: string): boolean => options.has(name) && !UNSET.includes(options.get(name));

@@ -8,7 +8,7 @@ import type { BatchFiles, CommitRecord } from "../../checkpoint/commit-log.ts";
 import { type StateOperatorMetadata, type StateSchema, stateSchemaJson } from "../../state/state-metadata.ts";
 import { localPath } from "../file/file-listing.ts";
 import type { SourceContext, SourceProvider, Split } from "../source.ts";
-import { checkConflicts, checkpointPath, DEFAULT_STORE, invalidOption, refuseSchema, stateStoreOptions } from "./state-options.ts";
+import { checkConflicts, checkpointPath, DEFAULT_STORE, invalidOption, stateStoreOptions } from "./state-options.ts";
 import { changeFeedSchema, stateSchema } from "./state-schema.ts";
 
 /** A state file and the batch that it belongs to. */
@@ -32,7 +32,6 @@ export const stateStoreSource: SourceProvider = {
   name: "statestore",
   options: stateStoreOptions,
   async schema(context) {
-    refuseSchema(context, "statestore");
     const { layout } = (await openState(context)).operator;
     return context.options.get<boolean>("readChangeFeed") ? changeFeedSchema(layout) : stateSchema(layout);
   },
