@@ -20,7 +20,8 @@ const RATE = 100_000;
 const POOL_EVENTS_MAX = 1_000_000;
 const POOL_FILES = 4;
 const POOL_SPAN_MS = 10_000;
-const WARM_UP_PASSES = 2;
+/** Until nothing is compiled any more. */
+const warmUpOf = (passes) => Math.min(10, 2 * passes);
 /** With a multiple of this many events the ids move on by whole hundreds, and the hot ones stay hot. */
 const EVENTS_STEP = 5000;
 const WITH_NATIVE = ["q0", "q1", "q2", "q5", "q7", "q8"];
@@ -38,7 +39,7 @@ function overColumns(query) {
     group: "nexmark",
     title: `Nexmark ${query.name}, ${query.title}`,
     kind: "throughput",
-    events: query.events ?? 5 * POOL_EVENTS_MAX,
+    events: query.events ?? 10 * POOL_EVENTS_MAX,
     waitsFor: query.waitsFor,
     about: {
       source: `columns in memory (${query.reads?.join(", ")}), about 200 bytes an event`,
@@ -59,10 +60,11 @@ function overColumns(query) {
       const poolEvents = Math.min(POOL_EVENTS_MAX, Math.ceil(wanted / EVENTS_STEP) * EVENTS_STEP);
       const passes = Math.max(1, Math.round(wanted / poolEvents));
       const pool = await writeSet("nexmark", { directory, form: "columns", events: poolEvents, files: POOL_FILES, rate: RATE });
-      return { pool, passes, expected: await answerOf(query, pool, WARM_UP_PASSES + passes), generatorSeconds: pool.seconds };
+      const warmUp = warmUpOf(passes);
+      return { pool, warmUp, passes, expected: await answerOf(query, pool, warmUp + passes), generatorSeconds: pool.seconds };
     },
 
-    async run({ pool, passes }, { workers }) {
+    async run({ pool, warmUp, passes }, { workers }) {
       return await withSession(workers, async (spark, directory) => {
         const run = new QueryRun(spark, directory, { ...query, isRowWise: query.line !== undefined });
         if (query.line) {
@@ -84,13 +86,13 @@ function overColumns(query) {
           ),
         );
         const cost = { seconds: 0, cpuSeconds: 0, events: 0 };
-        for (let pass = 0; pass < WARM_UP_PASSES + passes; pass++) {
+        for (let pass = 0; pass < warmUp + passes; pass++) {
           if (pass > 0) for (const table of query.reads) moveOn(batches[table], table, pool.events);
           const { seconds, cpuSeconds } = await timed(async () => {
             for (const table of query.reads) streams[table].addPool();
             await running.processAllAvailable();
           });
-          if (pass < WARM_UP_PASSES) continue;
+          if (pass < warmUp) continue;
           cost.seconds += seconds;
           cost.cpuSeconds += cpuSeconds;
           cost.events += rowCount(batches);
@@ -101,7 +103,7 @@ function overColumns(query) {
     },
 
     native: WITH_NATIVE.includes(query.name)
-      ? ({ pool, passes }) => [`nexmark-${query.name}`, dirname(pool.files.bid[0]), WARM_UP_PASSES, passes]
+      ? ({ pool, warmUp, passes }) => [`nexmark-${query.name}`, dirname(pool.files.bid[0]), warmUp, passes]
       : undefined,
   };
 }
