@@ -99,9 +99,7 @@ function expectedOf(data: readonly Row[], startsOf: (t: bigint) => readonly bigi
     const state = group
       .filter((each) => keeps?.(each) ?? true)
       .reduce((before, each) => oracle.update(before, args(each)), oracle.initial());
-    const value = oracle.evaluate(state);
-    // What is added to nothing is added to 0.0.
-    return sql === "sum(d)" && Object.is(value, -0) ? 0 : value;
+    return oracle.evaluate(state);
   };
   return new Map([...groups].map(([start, group]) => [start, cases.map((each) => answer(each, group))]));
 }

@@ -130,8 +130,9 @@ function sumOracle(argument: DataType, type: DataType, finish: (state: SumState)
       throw type.kind === "long" ? arithmeticOverflow("long overflow", "try_sum") : intervalOverflow("try_add");
     return type.kind === "year_month_interval" ? Number(result) : result;
   };
+  // What is added to nothing is added to 0: -0.0 becomes 0.0.
   const convert = (value: Value): number | bigint =>
-    type.kind === "double" ? Number(value) : isIntegral(argument) ? BigInt(value as number | bigint) : (value as number | bigint);
+    type.kind === "double" ? 0 + Number(value) : isIntegral(argument) ? BigInt(value as number | bigint) : (value as number | bigint);
   return {
     initial: () => ({ sum: null, count: 0n }),
     update: (state, [value]) =>
