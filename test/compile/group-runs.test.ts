@@ -127,8 +127,11 @@ test.each(Object.keys(GROUPINGS) as (keyof typeof GROUPINGS)[])("aggregates of %
               .agg(...aggregates)
               .withColumn("start", F.expr("unix_micros(window.start)"));
       const found = await grouped.collect();
-      const answers = new Map(found.map((each) => [each["start"] as bigint, cases.map((_, index) => each[`c${index}`] as Value)]));
-      expect(answers).toEqual(expectedOf(timed, grouping.startsOf, cases));
+      // Of 0.0 and -0.0, which are equal, the first one stays.
+      const known = (value: Value): Value => (name === "sliding windows" && value === 0 ? 0 : value);
+      const answers = new Map(found.map((each) => [each["start"] as bigint, cases.map((_, index) => known(each[`c${index}`] as Value))]));
+      const expected = [...expectedOf(timed, grouping.startsOf, cases)].map(([start, values]) => [start, values.map(known)] as const);
+      expect(answers).toEqual(new Map(expected));
     }),
     { numRuns },
   );

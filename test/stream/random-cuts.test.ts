@@ -11,6 +11,7 @@ import { testSession } from "../support/test-session.ts";
 const { col, count, window } = F;
 const spark = testSession();
 const numRuns = process.env["MILLRACE_LONG"] ? 500 : 15;
+const options = { timeout: process.env["MILLRACE_LONG"] ? 1_800_000 : 60_000 };
 
 const workers = fc.constantFrom(1, 2, 4);
 /** What comes before a batch: nothing, or a restart with so many workers. */
@@ -35,7 +36,7 @@ const keyedBatch = fc.record({
   adds: fc.array(fc.array(keyedRow, { maxLength: 25 }), { minLength: 1, maxLength: 3 }),
 });
 
-test("keyed counts, sums and extremes", async () => {
+test("keyed counts, sums and extremes", options, async () => {
   await fc.assert(
     fc.asyncProperty(
       workers,
@@ -125,7 +126,7 @@ const timedBatch = fc.record({
   rows: fc.array(fc.tuple(fc.integer({ min: -25, max: 5 }), fc.constantFrom("a", "b", "c")), { minLength: 1, maxLength: 30 }),
 });
 
-test("overlapping windows under a watermark, append mode", async () => {
+test("overlapping windows under a watermark, append mode", options, async () => {
   await fc.assert(
     fc.asyncProperty(workers, fc.array(timedBatch, { minLength: 1, maxLength: 10 }), async (first, batches) => {
       const input = memoryStream(spark(), "value INT, key STRING");

@@ -22,6 +22,7 @@ import { testSession } from "../support/test-session.ts";
 const { col } = F;
 const spark = testSession();
 const numRuns = process.env["MILLRACE_LONG"] ? 300 : 12;
+const options = { timeout: process.env["MILLRACE_LONG"] ? 1_800_000 : 60_000 };
 
 const workers = fc.constantFrom(1, 2, 4);
 const restart = (wanted: number | null): Step[] => (wanted === null ? [] : [stopStream(), startStream({ workers: wanted })]);
@@ -133,7 +134,7 @@ const frameOf = (input: MemoryInput<any>, delay: number, kind: Kind): DataFrame<
     )
     .select("second", "key", "carried");
 
-test.each(kinds)("$name", async (kind) => {
+test.each(kinds)("$name", options, async (kind) => {
   await fc.assert(
     fc.asyncProperty(
       workers,
@@ -164,7 +165,7 @@ test.each(kinds)("$name", async (kind) => {
   );
 });
 
-test("limits", async () => {
+test("limits", options, async () => {
   const batch = fc.record({
     restartWorkers: fc.option(workers, { freq: 2 }),
     rows: fc.array(fc.string({ maxLength: 20 }), { minLength: 1, maxLength: 30 }),
