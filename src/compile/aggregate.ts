@@ -2,29 +2,21 @@
  * Aggregates in generated code: first buffers, update by a row, merge of two buffers, result. Declarative aggregates are compiled
  * from their own expressions; sketches and lists call kernels. Main thread, while a stage is compiled.
  */
-import { TABLE_BASE } from "../columnar/memory-layout.ts";
 import type { RowField } from "../columnar/row-layout.ts";
-import { type DataType, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
+import { physicalKind } from "../columnar/types.ts";
 import { type Attribute, type Expression, literal } from "../plan/expr/expression.ts";
 import { expressionKey } from "../plan/expr/expression-key.ts";
 import { nullableOf, typeOf } from "../plan/expr/expression-type.ts";
 import type { DeclarativeAggregate, FunctionRegistry, KernelAggregate } from "../plan/expr/function-registry.ts";
 import type { AggregateOperator, PlannedAggregate } from "../plan/physical/program.ts";
-import type { FunctionBuilder, Local, ModuleBuilder } from "./emitter.ts";
-import { type HeldField, type RowPlace, rowField } from "./rows.ts";
+import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
+import { BufferWriter, listElementWidth, type VariableWriter } from "./buffer-writer.ts";
+import { type RowPlace, rowField } from "./rows.ts";
 import { alwaysEvaluates } from "./tier.ts";
-import { type CompiledValue, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
+import { type CompiledValue, pushZero, wasmTypeOf } from "./value.ts";
 
 /** Compiles an expression whose attributes are found in `bindings`. */
 export type Compile = (expression: Expression, bindings: ReadonlyMap<number, CompiledValue>) => CompiledValue;
-
-/** How variable-length buffer values get into a row: kernel exports taking (container, row, fieldOffset, …) and returning the row. */
-export interface VariableWriter {
-  /** Pushes the container: a table or a store. */
-  readonly pushContainer: () => void;
-  readonly setKernel: string;
-  readonly appendKernel: string;
-}
 
 /** Values of arguments in locals, by the keys of their expressions. */
 type SharedArguments = Map<string, { readonly attribute: Attribute; readonly value: CompiledValue }>;
@@ -35,6 +27,7 @@ export class AggregateCode {
   readonly #operator: AggregateOperator;
   readonly #compile: Compile;
   readonly #functions: FunctionRegistry;
+  readonly #buffers: BufferWriter;
   #nextBufferId = -1_000_000;
 
   constructor(module: ModuleBuilder, f: FunctionBuilder, operator: AggregateOperator, compile: Compile, functions: FunctionRegistry) {
@@ -43,6 +36,7 @@ export class AggregateCode {
     this.#operator = operator;
     this.#compile = compile;
     this.#functions = functions;
+    this.#buffers = new BufferWriter(module, f);
   }
 
   /** Emits the buffers before the first update into the row at `place`. */
@@ -61,7 +55,7 @@ export class AggregateCode {
       plan.fields.forEach((field, i) => {
         if (plan.plan.form === "declarative") {
           const { initial, dataType } = plan.plan.buffer[i]!;
-          this.#writeField(place, field, this.#compile(literal(initial, dataType), new Map()), true, null);
+          this.#buffers.write(place, field, this.#compile(literal(initial, dataType), new Map()), true, null);
         } else if (plan.plan.form === "sketch") {
           f.get(place.row);
           f.i32(field.offset);
@@ -127,12 +121,12 @@ export class AggregateCode {
           input.push();
           f.call(this.#module.importFunction("kernels", plan.updateKernel, ["i32", "i64"], []));
         };
-        this.#unlessNull(input, emit);
+        this.#buffers.unlessNull(input, emit);
         return;
       }
       case "list": {
         const input = this.#compile(aggregate.args[0]!, bindings);
-        this.#unlessNull(input, () => this.#appendToList(place, fields[0]!, input, writer));
+        this.#buffers.unlessNull(input, () => this.#buffers.append(place, fields[0]!, input, writer));
         return;
       }
     }
@@ -163,7 +157,7 @@ export class AggregateCode {
           break;
         case "list": {
           const source = rowField(f, right, fields[0]!, { kind: "binary" }, false);
-          this.#callVariable(left, fields[0]!, source, writer, writer.appendKernel);
+          this.#buffers.callVariable(left, fields[0]!, source, writer, writer.appendKernel);
           break;
         }
       }
@@ -268,21 +262,11 @@ export class AggregateCode {
       if (!value) return;
       const { nullable } = plan.buffer[i]!;
       const held = place.held?.get(fields[i]!);
-      if (held) return this.#setHeld(held, value, nullable);
-      const write = (): void => this.#writeField(place, fields[i]!, value, nullable, writer);
-      if (plan.isMostlyKept && !fields[i]!.isVariable) this.#ifChanged(place, fields[i]!, value, nullable, write);
+      if (held) return this.#buffers.hold(held, value, nullable);
+      const write = (): void => this.#buffers.write(place, fields[i]!, value, nullable, writer);
+      if (plan.isMostlyKept && !fields[i]!.isVariable) this.#buffers.ifChanged(place, fields[i]!, value, nullable, write);
       else write();
     });
-  }
-
-  #setHeld(held: HeldField, value: CompiledValue, nullable: boolean): void {
-    const f = this.#f;
-    value.push();
-    f.set(held.value);
-    if (!nullable) return;
-    if (value.isNull) value.isNull();
-    else f.i32(0);
-    f.set(held.nulls);
   }
 
   /** Fields that may be held in locals while rows update them. */
@@ -303,35 +287,10 @@ export class AggregateCode {
         const held = place.held!.get(field);
         if (!held) return;
         const { dataType, nullable } = plan.buffer[i]!;
-        if (direction === "in") this.#setHeld(held, rowField(this.#f, memory, field, dataType, nullable), nullable);
-        else this.#writeField(memory, field, rowField(this.#f, place, field, dataType, nullable), nullable, null);
+        if (direction === "in") this.#buffers.hold(held, rowField(this.#f, memory, field, dataType, nullable), nullable);
+        else this.#buffers.write(memory, field, rowField(this.#f, place, field, dataType, nullable), nullable, null);
       });
     }
-  }
-
-  /** Null bits of a row share a byte, and a store of it waits for the one before: it is left out where it changes nothing. */
-  #ifChanged(place: RowPlace, field: RowField, value: CompiledValue, nullable: boolean, write: () => void): void {
-    const f = this.#f;
-    const current = rowField(f, place, field, value.dataType, nullable);
-    const type = wasmTypeOf(value.physical);
-    const pushBits = ({ push }: CompiledValue): void => {
-      push();
-      if (type === "f32") f.op("i32.reinterpret_f32");
-      else if (type === "f64") f.op("i64.reinterpret_f64");
-    };
-    // Null is stored as zero.
-    pushBits(value);
-    pushBits(current);
-    f.op(type === "i64" || type === "f64" ? "i64.ne" : "i32.ne");
-    if (current.isNull) {
-      current.isNull();
-      if (value.isNull) {
-        value.isNull();
-        f.op("i32.ne");
-      }
-      f.op("i32.or");
-    }
-    f.if(write);
   }
 
   #inLocals(value: CompiledValue): CompiledValue {
@@ -354,94 +313,4 @@ export class AggregateCode {
     f.set(local);
     return { ...value, push: () => f.get(local), isNull: () => f.get(nullFlag) };
   }
-
-  #writeField(place: RowPlace, field: RowField, value: CompiledValue, nullable: boolean, writer: VariableWriter | null): void {
-    const f = this.#f;
-    if (nullable) {
-      const mask = 1 << (field.nullBit & 7);
-      const offset = field.nullsOffset + (field.nullBit >> 3);
-      f.get(place.row);
-      f.get(place.row);
-      f.memory("i32.load8_u", offset);
-      f.i32(~mask & 0xff);
-      f.op("i32.and");
-      if (value.isNull) {
-        value.isNull();
-        f.i32(field.nullBit & 7);
-        f.op("i32.shl", "i32.or");
-      }
-      f.memory("i32.store8", offset);
-    }
-    if (!field.isVariable || !place.base || !writer) {
-      f.get(place.row);
-      if (value.isNull) {
-        value.isNull();
-        f.if(
-          () => pushZero(f, wasmTypeOf(value.physical)),
-          () => value.push(),
-          wasmTypeOf(value.physical),
-        );
-      } else value.push();
-      f.memory(STORE_OPS[field.physical], field.offset);
-      return;
-    }
-    // An unchanged value is the very view that the row holds: nothing to copy then.
-    const current = rowField(f, place, field, value.dataType, false);
-    const emit = (): void => {
-      current.push();
-      value.push();
-      f.op("i64.ne");
-      f.if(() => this.#callVariable(place, field, value, writer, writer.setKernel));
-    };
-    this.#unlessNull(value, emit);
-  }
-
-  #appendToList(place: RowPlace, field: RowField, value: CompiledValue, writer: VariableWriter | null): void {
-    const f = this.#f;
-    const encoded = f.local("i64");
-    value.push();
-    if (value.physical === "f32") f.op("i32.reinterpret_f32", "i64.extend_i32_u");
-    else if (value.physical === "f64") f.op("i64.reinterpret_f64");
-    else if (wasmTypeOf(value.physical) === "i32") f.op("i64.extend_i32_s");
-    f.i32(listElementWidth(value.dataType));
-    f.call(this.#module.importFunction("kernels", "list_element", ["i64", "i32"], ["i64"]));
-    f.set(encoded);
-    const element: CompiledValue = { dataType: { kind: "binary" }, physical: "view", isNull: null, push: () => f.get(encoded) };
-    if (place.base && writer) this.#callVariable(place, field, element, writer, writer.appendKernel);
-    else {
-      f.get(place.row);
-      f.get(encoded);
-      f.memory("i64.store", field.offset);
-    }
-  }
-
-  #callVariable(place: RowPlace, field: RowField, value: CompiledValue, writer: VariableWriter, kernel: string): void {
-    const f = this.#f;
-    writer.pushContainer();
-    f.get(place.row);
-    f.i32(field.offset);
-    value.push();
-    f.op("i32.wrap_i64");
-    value.push();
-    f.i64(32);
-    f.op("i64.shr_u", "i32.wrap_i64");
-    f.call(this.#module.importFunction("kernels", kernel, ["i32", "i32", "i32", "i32", "i32"], ["i32"]));
-    f.set(place.row);
-    f.i32(0);
-    f.memory("i32.load", TABLE_BASE);
-    f.set(place.base as Local);
-  }
-
-  #unlessNull(value: CompiledValue, emit: () => void): void {
-    if (!value.isNull) return emit();
-    value.isNull();
-    this.#f.op("i32.eqz");
-    this.#f.if(emit);
-  }
-}
-
-/** Bytes per element of a collected list; 0 for variable-length elements. */
-function listElementWidth(type: DataType): number {
-  const physical = physicalKind(type);
-  return physical === "view" || physical === "wide" || physical === "list" ? 0 : physicalWidthBytes[physical];
 }

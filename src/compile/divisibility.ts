@@ -1,12 +1,14 @@
 /**
  * Whether an integer is a multiple of a constant, without dividing. Main thread, while an expression is compiled (`inline-comparison.ts`).
  */
+import { BooleanType } from "../columnar/types.ts";
 import type { Call, Expression } from "../plan/expr/expression.ts";
 import type { FunctionBuilder } from "./emitter.ts";
+import type { InlineFunction } from "./inline-function.ts";
 import type { CompiledValue } from "./value.ts";
 
 /** `value % divisor` compared with 0; the divisor is at least 2. */
-export interface Divisibility {
+interface Divisibility {
   readonly value: Expression;
   readonly divisor: bigint;
   readonly bits: 32 | 64;
@@ -14,8 +16,24 @@ export interface Divisibility {
 
 const BITS: Readonly<Record<string, 32 | 64>> = { byte: 32, short: 32, integer: 32, long: 64 };
 
+/** `general`, a comparison for equality or (`negated`) its opposite, that computes no remainder where it compares one with 0. */
+export function withDivisibility(general: InlineFunction, negated: boolean): InlineFunction {
+  return {
+    ...general,
+    compile(compiler, call) {
+      const asked = divisibilityOf(call);
+      if (!asked) return general.compile(compiler, call);
+      const value = compiler.compile(asked.value);
+      return compiler.strictSafe(BooleanType, [value], () => {
+        pushIsMultiple(compiler.f, value, asked);
+        if (negated) compiler.f.op("i32.eqz");
+      });
+    },
+  };
+}
+
 /** What a comparison of two values asks, if it is that. */
-export function divisibilityOf({ args }: Call): Divisibility | null {
+function divisibilityOf({ args }: Call): Divisibility | null {
   const [remainder, zero] = args;
   if (remainder?.kind !== "call" || (remainder.name !== "%" && remainder.name !== "pmod") || zero?.kind !== "literal") return null;
   const [value, constant] = remainder.args;
@@ -31,7 +49,7 @@ export function divisibilityOf({ args }: Call): Divisibility | null {
  * Pushes i32 1 if the value is a multiple, else 0. Multiplying by the inverse of the divisor's odd part maps its multiples, and nothing else,
  * to the numbers from -limit to limit; those of a power of two besides have as many zero bits at their end.
  */
-export function pushIsMultiple(f: FunctionBuilder, value: CompiledValue, { divisor, bits }: Divisibility): void {
+function pushIsMultiple(f: FunctionBuilder, value: CompiledValue, { divisor, bits }: Divisibility): void {
   const type = bits === 64 ? "i64" : "i32";
   const constant = (number: bigint): void => (bits === 64 ? f.i64(number) : f.i32(Number(BigInt.asIntN(32, number))));
   let zeros = 0n;

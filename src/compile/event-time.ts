@@ -114,18 +114,16 @@ export class EventTimes {
       };
       keep(max, 0, "i64.gt_s");
       keep(min, 8, "i64.lt_s");
-      f.i32(cell);
-      f.i32(cell);
-      f.memory("f64.load", 16);
-      f.get(sum);
-      f.op("f64.add");
-      f.memory("f64.store", 16);
-      f.i32(cell);
-      f.i32(cell);
-      f.memory("i64.load", 24);
-      f.get(count);
-      f.op("i64.add");
-      f.memory("i64.store", 24);
+      const add = (local: Local, offset: number, type: "f64" | "i64"): void => {
+        f.i32(cell);
+        f.i32(cell);
+        f.memory(`${type}.load`, offset);
+        f.get(local);
+        f.op(`${type}.add`);
+        f.memory(`${type}.store`, offset);
+      };
+      add(sum, 16, "f64");
+      add(count, 24, "i64");
     }
   }
 }

@@ -338,22 +338,21 @@ export function emitFind(f: FunctionBuilder, module: ModuleContext, table: Local
   });
 }
 
+/** Pushes the null bits of the keys in the row at `row`, as an i64. */
+export function pushKeyNulls(f: FunctionBuilder, row: Local, { keys, inHeader }: Pick<KeyLocals, "keys" | "inHeader">): void {
+  f.get(row);
+  if (!inHeader) return f.memory("i64.load", ROW_FIELDS);
+  f.memory("i64.load32_u", ROW_FLAGS);
+  f.i64(2 ** keys.length - 1);
+  f.op("i64.and");
+}
+
 /** Pushes, and has `branch` consume, an i32 for each part of the keys that may differ. */
-function emitCompare(
-  f: FunctionBuilder,
-  module: ModuleContext,
-  { nulls, keys, inHeader }: KeyLocals,
-  row: Local,
-  branch: () => void,
-): void {
+function emitCompare(f: FunctionBuilder, module: ModuleContext, compared: KeyLocals, row: Local, branch: () => void): void {
+  const { nulls, keys } = compared;
   if (keys.length > 0) {
     // Keys that cannot be null here may be null in the table.
-    f.get(row);
-    if (inHeader) {
-      f.memory("i64.load32_u", ROW_FLAGS);
-      f.i64(2 ** keys.length - 1);
-      f.op("i64.and");
-    } else f.memory("i64.load", ROW_FIELDS);
+    pushKeyNulls(f, row, compared);
     if (nulls) f.get(nulls);
     else f.i64(0);
     f.op("i64.ne");

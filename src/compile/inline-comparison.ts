@@ -2,10 +2,10 @@
  * Comparisons, `in`, `greatest`, `least`. NaN equals NaN and is greater than every number, -0.0 equals 0.0, strings and
  * binaries compare by unsigned bytes, structs are equal field by field with nulls equal to each other.
  */
-import { type DataType, sameType } from "../columnar/types.ts";
+import { BooleanType, type DataType, sameType } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
 import type { Call, Expression } from "../plan/expr/expression.ts";
-import { divisibilityOf, pushIsMultiple } from "./divisibility.ts";
+import { withDivisibility } from "./divisibility.ts";
 import type { FunctionBuilder, Label } from "./emitter.ts";
 import type { ExpressionCompiler } from "./expression.ts";
 import { type InlineConditions, type InlineFunction, type InlineFunctions } from "./inline-function.ts";
@@ -220,7 +220,6 @@ function pushOrdered(compiler: ExpressionCompiler, a: CompiledValue, b: Compiled
   }
 }
 
-const BooleanResult: DataType = { kind: "boolean" };
 /** Kinds whose comparison reads memory: not to be done on the undefined bits of a null. */
 const readsMemory = (value: CompiledValue): boolean =>
   value.physical === "view" || value.physical === "wide" || value.physical === "struct";
@@ -241,40 +240,24 @@ function comparison(
 
 /** A comparison's value: null if a side is; `emit` pushes it for two values that are not. */
 function compare(compiler: ExpressionCompiler, name: string, a: CompiledValue, b: CompiledValue, emit: () => void): CompiledValue {
-  if (!readsMemory(a)) return compiler.strictSafe(BooleanResult, [a, b], emit);
-  return compiler.strictFallible({ name, operands: [a, b], resultType: BooleanResult }, [a, b], "raise", emit);
+  if (!readsMemory(a)) return compiler.strictSafe(BooleanType, [a, b], emit);
+  return compiler.strictFallible({ name, operands: [a, b], resultType: BooleanType }, [a, b], "raise", emit);
 }
 
 const literalsOf = (call: Call): (Value | undefined)[] =>
   call.args.map((argument) => (argument.kind === "literal" ? argument.value : undefined));
 
-const equality = divisibility(
+const equality = withDivisibility(
   comparison(isComparable, (compiler, a, b, call) => pushEqual(compiler, a, b, literalsOf(call))),
   false,
 );
-const inequality = divisibility(
+const inequality = withDivisibility(
   comparison(isComparable, (compiler, a, b, call) => {
     pushEqual(compiler, a, b, literalsOf(call));
     compiler.f.op("i32.eqz");
   }),
   true,
 );
-
-/** A comparison that computes no remainder where it compares one with 0. */
-function divisibility(general: InlineFunction, negated: boolean): InlineFunction {
-  return {
-    ...general,
-    compile(compiler, call) {
-      const asked = divisibilityOf(call);
-      if (!asked) return general.compile(compiler, call);
-      const value = compiler.compile(asked.value);
-      return compiler.strictSafe(BooleanResult, [value], () => {
-        pushIsMultiple(compiler.f, value, asked);
-        if (negated) compiler.f.op("i32.eqz");
-      });
-    },
-  };
-}
 
 const ordering = (order: Order): InlineFunction => comparison(isOrderable, (compiler, a, b) => pushOrdered(compiler, a, b, order));
 
@@ -284,7 +267,7 @@ const nullSafeEquality: InlineFunction = {
   compile(compiler, call) {
     const [a, b] = call.args.map((argument) => compiler.compile(argument));
     pushNullSafeEqual(compiler, a!, b!, literalsOf(call));
-    return compiler.store(BooleanResult);
+    return compiler.store(BooleanType);
   },
 };
 
@@ -301,7 +284,7 @@ const between: InlineFunction = {
     above.push();
     below.push();
     f.op("i32.and");
-    const result = compiler.store(BooleanResult);
+    const result = compiler.store(BooleanType);
     if (!anyNull) return result;
     // A side that is surely false decides.
     const isNull = f.local("i32");
@@ -361,7 +344,7 @@ const membership: InlineFunction = {
         });
       }
     });
-    return compiler.localValue(BooleanResult, result, isNull);
+    return compiler.localValue(BooleanType, result, isNull);
   },
 };
 

@@ -1,12 +1,11 @@
 /** `and`, `or`, `not`, null tests and the conditional functions. Untaken alternatives are not evaluated. */
-import { type DataType, sameType } from "../columnar/types.ts";
+import { BooleanType, type DataType, sameType } from "../columnar/types.ts";
 import type { Expression } from "../plan/expr/expression.ts";
 import { isComparable, pushEqual } from "./inline-comparison.ts";
 import { type InlineFunction, type InlineFunctions, strictFunction } from "./inline-function.ts";
 import { isFractional } from "../plan/expr/type-coercion.ts";
 import type { CompiledValue } from "./value.ts";
 
-const BooleanResult: DataType = { kind: "boolean" };
 const always = (): boolean => true;
 
 /** Three-valued `and` (`decisive` 0) and `or` (`decisive` 1): an operand that is surely decisive decides, the right one is then not evaluated. */
@@ -54,7 +53,7 @@ function connective(decisive: 0 | 1): InlineFunction {
           f.op("i32.or", "i32.and");
           f.set(isNull);
         });
-        return compiler.localValue(BooleanResult, result, isNull);
+        return compiler.localValue(BooleanType, result, isNull);
       }
     },
   };
@@ -79,7 +78,7 @@ function nullTest(wanted: boolean): InlineFunction {
       if (value.isNull) value.isNull();
       else f.i32(0);
       if (!wanted) f.op("i32.eqz");
-      return compiler.store(BooleanResult);
+      return compiler.store(BooleanType);
     },
   };
 }
@@ -98,7 +97,7 @@ const nanTest: InlineFunction = {
       value.isNull();
       f.op("i32.eqz", "i32.and");
     }
-    return compiler.store(BooleanResult);
+    return compiler.store(BooleanType);
   },
 };
 

@@ -6,6 +6,7 @@ import { type DataType, physicalKind } from "../columnar/types.ts";
 import type { Attribute, Call, Expression } from "../plan/expr/expression.ts";
 import type { CompileOptions } from "./expression.ts";
 import { nullableOf, typeOf } from "../plan/expr/expression-type.ts";
+import { isIntegral } from "../plan/expr/type-coercion.ts";
 import { isInlineCast, isSafeCast } from "./inline-cast.ts";
 import { hasKernel } from "./kernel-names.ts";
 import type { InlineFunction } from "./inline-function.ts";
@@ -34,10 +35,8 @@ function mayFailItself(expression: Expression, options: CompileOptions): boolean
 
 /** A remainder can fail only by its divisor. */
 function dividesByConstant({ name, args: [, divisor], dataType }: Call): boolean {
-  const isInteger = dataType.kind === "long" || dataType.kind === "integer" || dataType.kind === "short" || dataType.kind === "byte";
-  return (
-    (name === "%" || name === "pmod") && isInteger && divisor?.kind === "literal" && divisor.value !== null && Number(divisor.value) !== 0
-  );
+  const isRemainder = (name === "%" || name === "pmod") && isIntegral(dataType);
+  return isRemainder && divisor?.kind === "literal" && divisor.value !== null && Number(divisor.value) !== 0;
 }
 
 /** `fused` if generated code can compute all of the expression. */

@@ -20,8 +20,6 @@ export { state_bytes, state_reclaim, state_set_limit, store_chunk_counts } from 
 export { rows_copy, rows_count, rows_place, rows_starts, store_shape } from "./group-rows";
 export * from "./crc32c";
 export { frame_crc } from "./state-frame";
-export * from "./hash-table";
-export * from "./memory";
 export { frame_migrate } from "./migrate-frame";
 export * from "./state-store";
 export * from "./store-scan";

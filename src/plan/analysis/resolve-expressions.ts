@@ -366,7 +366,6 @@ function argumentInfo(resolved: Expression, written: Expression): ArgumentInfo {
   };
 }
 
-/** Names inside an expression do not show in its text. */
 /** Refused by ANSI, taken without it. */
 function isLegacyCast(from: DataType, to: DataType): boolean {
   if (to.kind === "binary") return isIntegral(from);
@@ -374,6 +373,7 @@ function isLegacyCast(from: DataType, to: DataType): boolean {
   return from.kind === "boolean" && to.kind === "timestamp";
 }
 
+/** Names inside an expression do not show in its text. */
 function withoutInnerAliases(expression: Expression): Expression {
   const stripped = expression.kind === "alias" ? expression.child : expression;
   const keepsNames = stripped.kind === "unresolved_function" && stripped.name.toLowerCase() === "struct";
