@@ -205,7 +205,7 @@ export class LoadedQuery {
     this.#memorySet = null;
   }
 
-  /** Makes the change files of the batch durable. Resolves to the milliseconds that the slowest worker took for its own. */
+  /** Waits until the change files of the batch are durable. Resolves to the milliseconds that the slowest worker took for its own. */
   async sync(): Promise<number> {
     return Math.max(...(await this.#synced));
   }

@@ -113,15 +113,6 @@ test("an owner that was overtaken publishes nothing", async () => {
   await expect(zombie.offsets.add(offsetsOf(0))).rejects.toMatchObject({ condition: "CONCURRENT_STREAM_LOG_UPDATE" });
 });
 
-test("no loss of power brings back what tells an earlier owner that it still is the owner", async () => {
-  const files = new MemoryFileSystem();
-  const away = await Checkpoint.open(testPorts(files), "/checkpoint");
-  files.restart();
-  await Checkpoint.open(testPorts(files), "/checkpoint");
-  files.powerLoss();
-  await expect(away.checkOwner()).rejects.toMatchObject({ condition: "CONCURRENT_CHECKPOINT_USE" });
-});
-
 test("an owner that was away for several starts knows it", async () => {
   const away = await Checkpoint.open(nodePorts(), directory);
   await away.close();
