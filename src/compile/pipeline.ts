@@ -181,7 +181,7 @@ class StageCompiler implements StageTools {
     const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const segmentCode = new SegmentCode(this, f, context, steps, outBlock, this.#groups[pipeline]!, { block: f.param(0), input });
-      emitRowLoop(f, context, f.param(0), input, needed, (row, bindings) => segmentCode.emitRow(row, bindings));
+      emitRowLoop(f, context, f.param(0), input, needed, (row, bindings) => segmentCode.emitRow(row, () => new Map(bindings)));
       segmentCode.end();
     });
   }
@@ -219,12 +219,15 @@ class StageCompiler implements StageTools {
           f.get(pairs);
           f.memory("i32.load", 4);
           f.set(place.base!);
-          f.block((nextRow) => {
+          const bind = (): Bindings => {
             const bindings: Bindings = new Map();
             if (operator.kind === "aggregate") this.#bindGroup(f, place, operator, bindings);
             else bindShuffledRow(f, place, operator, bindings);
-            segmentCode.emit(0, bindings, nextRow);
-          });
+            return bindings;
+          };
+          // A row with text is more than its address.
+          if (operator.kind === "aggregate" && operator.layout.variableOffsets.length === 0) segmentCode.emitRow(place.row, bind);
+          else f.block((nextRow) => segmentCode.emit(0, bind(), nextRow));
           f.get(pairs);
           f.i32(8);
           f.op("i32.add");

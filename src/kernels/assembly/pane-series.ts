@@ -14,7 +14,7 @@ import {
   isInserted, rehash,
 } from "./panes";
 import { boundOfScan, scanPartition } from "./store-scan";
-import { S_PARTITIONS, tableOf } from "./store-tables";
+import { S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, tableOf } from "./store-tables";
 import { ROW_INSERTED, copyVariable, remix } from "./table-layout";
 
 // Series, in ARENA_BATCH, and behind it room for what a scan gives.
@@ -44,9 +44,17 @@ const ENTRY_BYTES: u32 = 32;
 
 const DIGIT_BITS: u32 = 11;
 
-// Tables of the panes before the pane at hand, by their distance; ~0: not looked for yet.
+// Of the panes so and so far before the pane at hand: their table (~0: not looked for yet), and the end of their newest window.
 const DISTANCES: u32 = 64;
-const TABLES: usize = memory.data(4 * 64, 8);
+const DISTANCE_BYTES: u32 = 16;
+const D_TABLE: u32 = 0;
+const D_END: u32 = 8; // i64
+const BEFORE: usize = memory.data(16 * 64, 8);
+
+// Where it costs less than looking for them, what panes there are is put into a bit set by their hashes first.
+const FILTER_BITS_PER_PANE: u32 = 16;
+let filter: usize = 0;
+let filterShift: u32 = 0;
 
 /** A series over panes that `pane` describes, rows of `layout`. */
 export function series_new(pane: usize, layout: usize): usize {
@@ -313,6 +321,7 @@ export function series_changes(series: usize, state: usize, low: i64): void {
   const newestBefore = load<i64>(pane, PANE_NEWEST_BEFORE);
   let touched: u64 = 0;
   let inserted: u64 = 0;
+  fillFilter(series, state);
   let tablesFor = i64.MIN_VALUE;
   let last: i64 = 0;
   const end: usize = load<u32>(series, S_END);
@@ -320,7 +329,7 @@ export function series_changes(series: usize, state: usize, low: i64): void {
     const start = load<i64>(entry, SERIES_START);
     if (start != tablesFor) {
       tablesFor = start;
-      memory.fill(TABLES, 0xff, 4 * DISTANCES);
+      memory.fill(BEFORE, 0xff, DISTANCE_BYTES * DISTANCES);
       // Windows start in (after, last].
       last = firstWindowAfter(series, start + size) - slide;
     }
@@ -331,11 +340,11 @@ export function series_changes(series: usize, state: usize, low: i64): void {
     touched += <u64>((last - after + slide - 1) / slide);
     if ((load<u32>(load<u32>(entry, SERIES_ROW), ROW_FLAGS) & ROW_INSERTED) == 0) continue;
     let left = start - length;
+    let distance: u32 = 1;
     // No pane that was there before starts later than the newest of them.
-    if (newestBefore <= after) left = after;
-    else if (left > newestBefore) left -= ((left - newestBefore + length - 1) / length) * length;
-    for (; left > after; left -= length) {
-      if (find(series, state, entry, left, <u32>((start - left) / length)) == 0) continue;
+    for (; left > newestBefore && left > after; left -= length) distance++;
+    for (; left > after; left -= length, distance++) {
+      if (find(series, state, entry, left, distance) == 0) continue;
       after = left;
       break;
     }
@@ -354,18 +363,63 @@ export function series_changes(series: usize, state: usize, low: i64): void {
   if (load<i64>(series, S_OLDEST) < load<i64>(pane, PANE_OLDEST)) store<i64>(pane, load<i64>(series, S_OLDEST), PANE_OLDEST);
 }
 
-/** The group's pane at `start` in `state`, or 0; `distance`: how many panes before the entry's, 0: behind it. The entry's copy gets the times of that pane. */
+/** Fills the bit set with the panes that were there before the batch and may be looked for, if there are few of them and all are in memory; else there is none. */
+function fillFilter(series: usize, state: usize): void {
+  filter = 0;
+  if (load<u32>(state, S_BUCKET_OFFSET) == 0 || load<u32>(state, S_COLD_CHUNKS) != 0) return;
+  const pane: usize = load<u32>(series, S_PANE);
+  const size = load<i64>(pane, PANE_WINDOW);
+  const partition = load<u32>(series, S_NEXT_PARTITION) - 1;
+  const low = load<i64>(series, S_OLDEST) - size;
+  const high = load<i64>(pane, PANE_NEWEST_BEFORE) + size;
+  if (high <= low) return;
+  const bound = boundOfScan(state, partition, false, low, high);
+  const lookUps = <u64>((load<u32>(series, S_END) - load<u32>(series, S_ENTRIES)) / ENTRY_BYTES) * <u64>(size / load<i64>(pane, PANE_LENGTH) - 1);
+  if (<u64>bound > lookUps) return;
+  const bitsLog2 = 32 - clz<u32>(FILTER_BITS_PER_PANE * bound | 64);
+  const bytes: u32 = 1 << (bitsLog2 - 3);
+  const bits = arena_alloc(ARENA_PANES, bytes);
+  // Without memory for it the state is asked, and the error is not one.
+  if (bits == 0) return store<u32>(ERROR_CODE, 0);
+  memory.fill(bits, 0, bytes);
+  filter = bits;
+  filterShift = 32 - bitsLog2;
+  memory.fill(series + S_CURSOR, 0, 16);
+  store<u32>(series + S_CURSOR, partition);
+  while (true) {
+    const count = scanPartition(state, partition, series + S_CURSOR, series + S_PAIRS, PAIRS_MAX, false, low, high);
+    if (count == 0) break;
+    for (let i: u32 = 0; i < count; i++) {
+      const bit = remix(load<u32>(load<u32>(series + 8 * i, S_PAIRS), ROW_HASH)) >> filterShift;
+      const word = filter + (bit >> 5 << 2);
+      store<u32>(word, load<u32>(word) | (1 << (bit & 31)));
+    }
+  }
+}
+
+/** The group's pane at `start` in `state`, or 0; `distance`: how many panes before the entry's, 0: behind it. The entry's copy gets the keys of that pane. */
 @inline function find(series: usize, state: usize, entry: usize, start: i64, distance: u32): usize {
   const pane: usize = load<u32>(series, S_PANE);
   const row: usize = load<u32>(entry, SERIES_ROW);
-  store<u32>(row, rehash(load<u32>(entry, E_HASH), 0, start, load<u32>(pane, PANE_PARTITIONS)), ROW_HASH);
+  const before = BEFORE + DISTANCE_BYTES * distance;
+  const hash = rehash(load<u32>(entry, E_HASH), 0, start, load<u32>(pane, PANE_PARTITIONS));
+  if (filter != 0) {
+    const bit = remix(hash) >> filterShift;
+    if ((load<u32>(filter + (bit >> 5 << 2)) & (1 << (bit & 31))) == 0) return 0;
+  }
+  store<u32>(row, hash, ROW_HASH);
   store<i64>(row + load<u32>(pane, PANE_START), start);
-  const end = firstWindowAfter(series, start + load<i64>(pane, PANE_WINDOW)) - load<i64>(pane, PANE_SLIDE) + load<i64>(pane, PANE_WINDOW);
-  store<i64>(row + load<u32>(pane, PANE_END), end);
-  let table = load<u32>(TABLES + 4 * distance);
-  if (table == ~0) {
+  let table = load<u32>(before, D_TABLE);
+  if (table != ~0) store<i64>(row + load<u32>(pane, PANE_END), load<i64>(before, D_END));
+  else {
+    const size = load<i64>(pane, PANE_WINDOW);
+    const end = firstWindowAfter(series, start + size) - load<i64>(pane, PANE_SLIDE) + size;
+    store<i64>(row + load<u32>(pane, PANE_END), end);
     table = <u32>tableOf(state, row, false);
-    if (distance != 0) store<u32>(TABLES + 4 * distance, table);
+    if (distance != 0) {
+      store<u32>(before, table, D_TABLE);
+      store<i64>(before, end, D_END);
+    }
   }
   return table == 0 ? 0 : table_find(table, row, 0);
 }
