@@ -37,9 +37,12 @@ export const suite = {
     const ndjson = await writeSet("ysb-b", { ...settings, form: "ndjson" });
     const parquet = await writeSet("ysb-b", { ...settings, form: "parquet" });
     const csv = await writeSet("measurements", { ...settings, form: "csv" });
-    const views = await keptAnswer(`${dirname(parquet.files.events[0])}-views`, async () =>
-      String(await duckLines(`SELECT count(*) FROM read_parquet(${duckFiles(parquet.files.events)}) WHERE event_type = 'view'`)),
-    );
+    const counted = (name, sql) =>
+      keptAnswer(`${dirname(parquet.files.events[0])}-${name}`, async () =>
+        String(await duckLines(`SELECT ${sql} FROM read_parquet(${duckFiles(parquet.files.events)})`)),
+      );
+    const views = await counted("views", "count(*) FILTER (event_type = 'view')");
+    const groups = await counted("groups", "count(DISTINCT ad_id || event_type)");
     const folders = {
       ndjson: dirname(ndjson.files.events[0]),
       parquet: dirname(parquet.files.events[0]),
@@ -48,7 +51,7 @@ export const suite = {
     return {
       rows,
       folders,
-      expected: expectedAnswers(rows, views).join(),
+      expected: expectedAnswers(rows, views, groups).join(),
       generatorSeconds: ndjson.seconds + parquet.seconds + csv.seconds,
     };
   },
@@ -95,6 +98,10 @@ function tasksOf(spark, rows, folders, directory) {
     { name: "scan NDJSON", answer: () => count(spark.read.schema(textSchema).json(folders.ndjson).filter(isView)) },
     { name: "scan Parquet", answer: () => count(spark.read.schema(columnSchema).parquet(folders.parquet).filter(isView)) },
     {
+      name: "groups by two texts, Parquet",
+      answer: () => count(spark.read.schema(columnSchema).parquet(folders.parquet).groupBy("ad_id", "event_type").count()),
+    },
+    {
       name: "scan CSV",
       answer: () => count(spark.read.schema("station STRING, t DOUBLE").option("sep", ";").csv(folders.csv).filter("t IS NOT NULL")),
     },
@@ -104,12 +111,12 @@ function tasksOf(spark, rows, folders, directory) {
   ];
 }
 
-function expectedAnswers(rows, views) {
+function expectedAnswers(rows, views, groups) {
   const sums = EXPRESSIONS.map(([, , value]) => {
     let sum = 0n;
     for (let id = 0n; id < rows; id++) sum += value(id);
     return sum;
   });
   const filtered = Math.floor((rows - 4) / 7) + 1;
-  return [...sums, filtered, Math.min(1000, rows), rows, views, views, rows, rows, rows, rows];
+  return [...sums, filtered, Math.min(1000, rows), rows, views, views, groups, rows, rows, rows, rows];
 }

@@ -4,7 +4,7 @@
  */
 import type { Kernels } from "../kernels/load.ts";
 import { variableBytes, variableValue } from "./list-encoding.ts";
-import { ARENA_BLOCK, BLOCK_COLUMN_BYTES, BLOCK_COLUMNS, PADDING_BYTES } from "./memory-layout.ts";
+import { ARENA_BLOCK, BLOCK_COLUMN_BYTES, BLOCK_COLUMN_DICTIONARY, BLOCK_COLUMNS, PADDING_BYTES } from "./memory-layout.ts";
 import { type DataType, leafCount, physicalKind, physicalWidthBytes, type StructType } from "./types.ts";
 import type { Value } from "./values.ts";
 
@@ -97,6 +97,7 @@ export function writeValues(
     const descriptor = address + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * leaf++;
     view.setUint32(descriptor, data, true);
     view.setUint32(descriptor + 4, validity, true);
+    view.setUint32(descriptor + BLOCK_COLUMN_DICTIONARY, 0, true);
     let end = heap;
     for (let row = 0; row < rows; row++) {
       const value = values[row]!;

@@ -31,6 +31,8 @@ export const EVICT_WATERMARK = 120; // i64
 export const BATCH_EPOCH = 128; // u32
 /** 64 KiB pages of the newest request for memory that was refused. */
 export const MEMORY_REFUSED = 132; // u32
+/** The newest number in `BLOCK_COLUMN_DICTIONARY`. */
+export const DICTIONARIES = 136; // u32
 /** Arena descriptors, 32 bytes each (see `kernels/assembly/memory.ts`), which begin with the next free address and the end of what is free there. */
 export const ARENAS = 192;
 /** Row counters, i64 each; which is which is decided by the planner. */
@@ -73,14 +75,21 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /**
  * A block: up to `BLOCK_ROWS_MAX` rows as columns. Header, then one descriptor per leaf (`columnar/types.ts` `leavesOf`):
- * values address u32, validity address u32 (0: every row is valid; otherwise one byte per row, 1 = valid).
+ * values address u32, validity address u32 (0: every row is valid; otherwise one byte per row, 1 = valid), dictionary u32.
  */
 export const BLOCK_ROW_COUNT = 0; // u32
 export const BLOCK_COLUMN_COUNT = 4; // u32
 /** Next block of a chain, or 0. */
 export const BLOCK_NEXT = 8; // u32
 export const BLOCK_COLUMNS = 16;
-export const BLOCK_COLUMN_BYTES = 8;
+export const BLOCK_COLUMN_BYTES = 12;
+/**
+ * Not 0: all values of the column are entries of a dictionary. In columns with the same number, of whatever block, views that are equal
+ * are on the same bytes.
+ */
+export const BLOCK_COLUMN_DICTIONARY = 8;
+/** Columns with larger dictionaries have no number: few rows would profit. */
+export const DICTIONARY_ENTRIES_MAX = 4096;
 export const BLOCK_ROWS_MAX = 8192;
 
 /** The text of `kernels/assembly/memory-layout.ts`. */
@@ -113,6 +122,7 @@ export function assemblyLayoutSource(): string {
     BLOCK_NEXT,
     BLOCK_COLUMNS,
     BLOCK_COLUMN_BYTES,
+    BLOCK_COLUMN_DICTIONARY,
     BLOCK_ROWS_MAX,
     ROW_HASH,
     ROW_EPOCH,
@@ -137,6 +147,7 @@ export function assemblyLayoutSource(): string {
     FLAT_MASK,
     FLAT_ROWS,
     FLAT_FIRST,
+    FLAT_MEMO,
   };
   for (const [name, code] of Object.entries(ERROR_CODES)) numbers[`ERROR_${name.toUpperCase()}`] = code;
   const lines = Object.entries(numbers).map(([name, value]) => `export const ${name}: u32 = ${value};`);
@@ -185,3 +196,4 @@ export const FLAT_SHIFT = 4; // u32: hash >> this is the pair to begin with
 export const FLAT_MASK = 8; // u32: bytes of all pairs - 1
 const FLAT_ROWS = 12; // u32
 export const FLAT_FIRST = 16; // u32: the oldest row, or 0
+export const FLAT_MEMO = 20; // u32: see `flat_memo`; 0 before its first call

@@ -2,7 +2,7 @@
  * Columns of blocks in generated code: reading the input block's columns as values, and appending rows to an out-block.
  * Main thread, while a stage is compiled.
  */
-import { BLOCK_COLUMNS, BLOCK_COLUMN_BYTES, BLOCK_ROWS_MAX } from "../columnar/memory-layout.ts";
+import { BLOCK_COLUMN_BYTES, BLOCK_COLUMN_DICTIONARY, BLOCK_COLUMNS, BLOCK_ROWS_MAX } from "../columnar/memory-layout.ts";
 import { type DataType, leafCount, leavesOf, physicalKind, physicalWidthBytes } from "../columnar/types.ts";
 import { type Attribute, schemaOf } from "../plan/expr/expression.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
@@ -29,6 +29,7 @@ export class InputColumns {
   readonly #leaves;
   readonly #values: (Local | null)[];
   readonly #validity: (Local | null)[];
+  readonly #dictionaries: (Local | null)[];
 
   /** Emits the loading of column addresses from `block`; only `needed` leaves are readable afterwards. */
   constructor(f: FunctionBuilder, block: Local, context: Local, row: Local, input: readonly Attribute[], needed: readonly boolean[]) {
@@ -37,15 +38,16 @@ export class InputColumns {
     this.#context = context;
     this.#row = row;
     this.#leaves = leavesOf(schemaOf(input));
-    const address = (leaf: number, part: number): Local => {
+    const part = (leaf: number, offset: number): Local => {
       const local = f.local("i32");
       f.get(block);
-      f.memory("i32.load", BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * leaf + part);
+      f.memory("i32.load", BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * leaf + offset);
       f.set(local);
       return local;
     };
-    this.#values = this.#leaves.map((leaf, i) => (needed[i] && leaf.physical !== "struct" ? address(i, 0) : null));
-    this.#validity = this.#leaves.map((leaf, i) => (needed[i] && leaf.nullable ? address(i, 4) : null));
+    this.#values = this.#leaves.map((leaf, i) => (needed[i] && leaf.physical !== "struct" ? part(i, 0) : null));
+    this.#validity = this.#leaves.map((leaf, i) => (needed[i] && leaf.nullable ? part(i, 4) : null));
+    this.#dictionaries = this.#leaves.map((leaf, i) => (needed[i] && leaf.physical === "view" ? part(i, BLOCK_COLUMN_DICTIONARY) : null));
   }
 
   /** Pushes 1 if no needed column has a validity buffer in this block. */
@@ -88,6 +90,7 @@ export class InputColumns {
     const physical = physicalKind(dataType);
     const values = this.#values[leaf]!;
     const validity = this.#validity[leaf]!;
+    const dictionary = this.#dictionaries[leaf];
     const isNull =
       assumeValid || !validity
         ? null
@@ -115,6 +118,7 @@ export class InputColumns {
         pushElement(f, values, this.#row, physicalWidthBytes[physical]);
         f.memory(LOAD_OPS[physical]);
       },
+      ...(dictionary && { dictionary }),
     };
   }
 }

@@ -10,7 +10,13 @@ import type { ModuleContext } from "./module-context.ts";
 import { type CompiledValue, LOAD_OPS, pushCanonical, pushZero, STORE_OPS, wasmTypeOf } from "./value.ts";
 
 /** Odd constants for one word each; the golden ratio and what multiplying it by itself gives. */
-const MULTIPLIERS = [0x9e3779b97f4a7c15n, 0xf39cc0605cedc835n, 0xc2b2ae3d27d4eb4fn, 0x165667b19e3779f9n, 0xd6e8feb86659fd93n] as const;
+export const MULTIPLIERS = [
+  0x9e3779b97f4a7c15n,
+  0xf39cc0605cedc835n,
+  0xc2b2ae3d27d4eb4fn,
+  0x165667b19e3779f9n,
+  0xd6e8feb86659fd93n,
+] as const;
 
 /** Keys of the row at hand: canonical (`pushCanonical`), nulls as zero. */
 export interface KeyLocals {
@@ -26,6 +32,8 @@ interface KeyLocal {
   readonly local: Local;
   /** Follows from the other keys, as a window's end from its start: is stored, and never looked at. */
   readonly isImplied: boolean;
+  /** `CompiledValue.dictionary`. */
+  readonly dictionary?: Local;
 }
 
 /** Computes the keys, flattened as `layout` has them, once; `implied`: which of them follow from the others. */
@@ -47,7 +55,7 @@ export function keysInLocals(
       );
     } else pushCanonical(f, value);
     f.set(local);
-    return { field: layout.keys[i]!, local, isImplied: implied.has(i) };
+    return { field: layout.keys[i]!, local, isImplied: implied.has(i), ...(value.dictionary && { dictionary: value.dictionary }) };
   });
   const inHeader = layout.version !== 1;
   if (values.every(({ isNull }) => isNull === null)) return { nulls: null, keys, inHeader };
@@ -64,7 +72,7 @@ export function keysInLocals(
   return { nulls, keys, inHeader };
 }
 
-const distinguishing = (keys: readonly KeyLocal[]): readonly KeyLocal[] => keys.filter(({ isImplied }) => !isImplied);
+export const distinguishing = (keys: readonly KeyLocal[]): readonly KeyLocal[] => keys.filter(({ isImplied }) => !isImplied);
 
 /** Writes null bits and keys into the row at `row`. Null bits of values that are in the same word are clear then. */
 export function storeKeys(f: FunctionBuilder, row: Local, { nulls, keys, inHeader }: KeyLocals): void {
@@ -142,7 +150,7 @@ export function pushKeyHash(f: FunctionBuilder, module: ModuleContext, { keys }:
 }
 
 /** Turns the value of `local`, on the stack, into an i64. */
-function pushBits(f: FunctionBuilder, { type }: Local): void {
+export function pushBits(f: FunctionBuilder, { type }: Local): void {
   if (type === "f32") f.op("i32.reinterpret_f32", "i64.extend_i32_u");
   else if (type === "f64") f.op("i64.reinterpret_f64");
   else if (type === "i32") f.op("i64.extend_i32_u");

@@ -7,6 +7,7 @@ import type { RowField, RowLayout } from "../columnar/row-layout.ts";
 import type { Expression } from "../plan/expr/expression.ts";
 import type { StaticTable, Step } from "../plan/physical/program.ts";
 import { InputColumns } from "./columns.ts";
+import { emitFindByDictionary } from "./dictionary-memo.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { emitFind, hashView, type KeyLocals, keysInLocals, pushKeyHash, storeKeys } from "./flat-table.ts";
 import type { ModuleContext } from "./module-context.ts";
@@ -141,9 +142,11 @@ export function emitProbe(
     f.get(context);
     f.memory("i32.load", staticTableSlot(table.index));
     f.set(address);
-    pushKeyHash(f, module, locals);
-    f.set(hash);
-    emitFind(f, module, address, hash, locals, place.row);
+    emitFindByDictionary(f, module, address, locals, place.row, () => {
+      pushKeyHash(f, module, locals);
+      f.set(hash);
+      emitFind(f, module, address, hash, locals, place.row);
+    });
   };
   const nullable = keys.filter((key, i) => key.isNull && !step.nullSafe[i]);
   if (nullable.length === 0) find();

@@ -10,6 +10,7 @@ import type { AggregateOperator, PhysicalProgram, Stage, Step } from "../plan/ph
 import { AggregateCode } from "./aggregate.ts";
 import type { VariableWriter } from "./buffer-writer.ts";
 import { OutBlockWriter } from "./columns.ts";
+import { emitFindByDictionary } from "./dictionary-memo.ts";
 import type { FunctionBuilder, Label, Local } from "./emitter.ts";
 import { EventTimes, type InputBlock } from "./event-time.ts";
 import type { ExpressionCompiler } from "./expression.ts";
@@ -273,7 +274,7 @@ export class SegmentCode {
       return run.update(bindings);
     }
     if (staysInGroup(operator)) emitUnlessSame(f, locals, place.row, find);
-    else find();
+    else emitFindByDictionary(f, stage.module, table, locals, place.row, find);
     code.update(place, bindings, writer);
   }
 

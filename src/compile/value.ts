@@ -14,6 +14,8 @@ export interface CompiledValue {
   readonly isNull: (() => void) | null;
   /** Of wide decimals that are known to fit 64 bits: pushes them as i64. */
   readonly narrow?: () => void;
+  /** Of a column's texts, as it is: the number of their dictionary, i32, 0 in blocks where they have none (`BLOCK_COLUMN_DICTIONARY`). */
+  readonly dictionary?: Local;
   /** Of structs. Undefined bits, and undefined null tests, when the struct is null. */
   readonly fields?: readonly CompiledValue[];
 }

@@ -5,9 +5,11 @@ import {
   ARENA_SPLIT,
   BLOCK_COLUMN_BYTES,
   BLOCK_COLUMN_COUNT,
+  BLOCK_COLUMN_DICTIONARY,
   BLOCK_COLUMNS,
   BLOCK_NEXT,
   BLOCK_ROW_COUNT,
+  DICTIONARIES,
 } from "../columnar/memory-layout.ts";
 import type { Kernels } from "../kernels/load.ts";
 
@@ -30,22 +32,38 @@ export function newBlock(kernels: Kernels, columnCount: number, rowCount: number
   return block;
 }
 
-/** Addresses of column `index`: values, and one validity byte per row (0: every row is valid). */
-export function setColumn(kernels: Kernels, block: number, index: number, values: number, validity: number): void {
+/** Column `index`: addresses of the values and of one validity byte per row (0: every row is valid), and `BLOCK_COLUMN_DICTIONARY`. */
+export function setColumn(kernels: Kernels, block: number, index: number, values: number, validity: number, dictionary = 0): void {
   const view = kernels.view();
-  view.setUint32(block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * index, values, true);
-  view.setUint32(block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * index + 4, validity, true);
+  const at = block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * index;
+  view.setUint32(at, values, true);
+  view.setUint32(at + 4, validity, true);
+  view.setUint32(at + BLOCK_COLUMN_DICTIONARY, dictionary, true);
+}
+
+/** A number for dictionaries that nothing in this memory has had before. */
+export function newDictionary(kernels: Kernels): number {
+  const view = kernels.view();
+  const number = (view.getUint32(DICTIONARIES, true) % 0xffffffff) + 1;
+  view.setUint32(DICTIONARIES, number, true);
+  return number;
 }
 
 export interface BlockColumn {
   readonly values: number;
   readonly validity: number;
+  /** `BLOCK_COLUMN_DICTIONARY`, if it is not 0. */
+  readonly dictionary?: number;
 }
 
 export function getColumn(kernels: Kernels, block: number, index: number): BlockColumn {
   const view = kernels.view();
   const at = block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * index;
-  return { values: view.getUint32(at, true), validity: view.getUint32(at + 4, true) };
+  return {
+    values: view.getUint32(at, true),
+    validity: view.getUint32(at + 4, true),
+    dictionary: view.getUint32(at + BLOCK_COLUMN_DICTIONARY, true),
+  };
 }
 
 export const blockRowCount = (kernels: Kernels, block: number): number => kernels.view().getUint32(block + BLOCK_ROW_COUNT, true);

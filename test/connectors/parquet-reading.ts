@@ -17,7 +17,7 @@ export const parquetKernels = kernels;
 /** Schema and rows of a file or directory; `schema` and `wanted` (dotted paths) as in `readSplits`. */
 export async function readParquetFile(
   path: string,
-  given: Pick<Reading, "wanted" | "predicates" | "selection"> & { readonly schema?: StructType } = {},
+  given: Pick<Reading, "wanted" | "predicates" | "selection" | "onBlock"> & { readonly schema?: StructType } = {},
 ): Promise<{ schema: StructType; rows: Value[][] }> {
   const options = new ConnectorOptions("parquet", {}, source.options);
   const ports = nodePorts();

@@ -21,6 +21,8 @@ export interface Reading {
   readonly wanted?: readonly string[];
   readonly predicates?: readonly ScanPredicate[];
   readonly selection?: RowSelection;
+  /** Sees each block while its splits' memory is as it was made. */
+  readonly onBlock?: (block: number) => void;
 }
 
 /** Rows of one split after the other. Columns that are not wanted come as null. */
@@ -44,7 +46,10 @@ export function readSplits(reading: Reading, splits: readonly Split[], attachmen
       attachments[index],
     );
     const blocks: number[] = [];
-    for (let block = cursor.next(); block !== 0; block = cursor.next()) blocks.push(block);
+    for (let block = cursor.next(); block !== 0; block = cursor.next()) {
+      reading.onBlock?.(block);
+      blocks.push(block);
+    }
     const rows = toRows(kernels, schema, blocks);
     cursor.close();
     kernels.exports["arena_reset"]!(ARENA_SPLIT);

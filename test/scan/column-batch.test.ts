@@ -22,6 +22,7 @@ import {
   TimestampType,
 } from "../../src/columnar/types.ts";
 import type { Value } from "../../src/columnar/values.ts";
+import { setColumn } from "../../src/connectors/block-memory.ts";
 import { makeKernels, toBlocks, toRows } from "./kernel-fixture.ts";
 
 const simple: fc.Arbitrary<DataType> = fc.constantFrom<DataType>(
@@ -133,7 +134,7 @@ test("columns that were not read are encoded as null", () => {
     [1, "x"],
     [2, "y"],
   ]);
-  kernels.view().setUint32(block! + 16 + 8, 0, true);
+  setColumn(kernels, block!, 1, 0, 0);
   expect(toRows(kernels, schema, [block!])).toEqual([
     [1, null],
     [2, null],

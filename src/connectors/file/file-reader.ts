@@ -113,7 +113,7 @@ function withConstants(
       const block = newBlock(kernels, sources.length, blockRowCount(kernels, inner));
       sources.forEach((source, index) => {
         const column = source >= 0 ? getColumn(kernels, inner, source) : columns.get(index);
-        if (column) setColumn(kernels, block, index, column.values, column.validity);
+        if (column) setColumn(kernels, block, index, column.values, column.validity, column.dictionary);
       });
       return block;
     },

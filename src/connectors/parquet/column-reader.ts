@@ -2,7 +2,7 @@
  * One flat column of a row group (it may lie in structs, not in lists): pages in, columns of blocks out. In workers. Whole runs of values
  * are decoded by kernels; nothing here is per row.
  */
-import { BLOCK_ROWS_MAX } from "../../columnar/memory-layout.ts";
+import { BLOCK_ROWS_MAX, DICTIONARY_ENTRIES_MAX } from "../../columnar/memory-layout.ts";
 import type { BlockColumn } from "../block-memory.ts";
 import type { Conversion } from "./conversions.ts";
 import { damaged } from "./parquet-error.ts";
@@ -28,6 +28,8 @@ export class ColumnReader {
   readonly #pages: PageReader;
   readonly #conversion: Conversion;
   readonly #tools: ValueTools;
+  /** Of a column with a dictionary. */
+  readonly #dictionary: number;
   /** A level stream's state; then the levels of a block. */
   readonly #stream: number;
   readonly #levels: number;
@@ -37,8 +39,10 @@ export class ColumnReader {
   #dictionaryFlags = 0;
   #rowsLeft = 0;
 
-  constructor(split: SplitFile, leaf: LeafShape, pages: PageReader, conversion: Conversion) {
+  /** `dictionary`: a number of the row group's own (`BLOCK_COLUMN_DICTIONARY`). */
+  constructor(split: SplitFile, leaf: LeafShape, pages: PageReader, conversion: Conversion, dictionary: number) {
     this.#split = split;
+    this.#dictionary = dictionary;
     this.#leaf = leaf;
     this.#pages = pages;
     this.#conversion = conversion;
@@ -56,8 +60,10 @@ export class ColumnReader {
     const validity = definition > 0 ? pool.take(rows) : 0;
     let values = 0;
     let nulls = 0;
+    let dictionary = this.#dictionary;
     for (let done = 0; done < rows;) {
       if (this.#rowsLeft === 0) this.#nextPage();
+      if (!this.#isInDictionary) dictionary = 0;
       const count = Math.min(this.#rowsLeft, rows - done);
       const valid = this.#readLevels(done, count, validity + done);
       const whole = valid === rows ? this.#values!.inPlace(rows) : 0;
@@ -78,7 +84,7 @@ export class ColumnReader {
       this.#rowsLeft -= count;
     }
     if (validity !== 0) pool.retire(validity);
-    return { values, validity: nulls > 0 ? validity : 0 };
+    return { values, validity: nulls > 0 ? validity : 0, dictionary };
   }
 
   /** Of the next `rows` rows those that are kept. The levels are those of all rows. */
@@ -90,8 +96,10 @@ export class ColumnReader {
     const [rowValidity, validity] = isNullable ? [pool.take(rows), pool.take(kept)] : [0, 0];
     let values = 0;
     let nulls = 0;
+    let dictionary = this.#dictionary;
     for (let [done, written] = [0, 0]; done < rows;) {
       if (this.#rowsLeft === 0) this.#nextPage();
+      if (!this.#isInDictionary) dictionary = 0;
       const count = Math.min(this.#rowsLeft, rows - done);
       const wanted = count === rows ? kept : (exports["parquet_ones"]!(flags + done, count) as number);
       const picks = { positions: positions + 2 * written, base: done, picked: wanted };
@@ -124,7 +132,7 @@ export class ColumnReader {
       pool.release(rowValidity);
       pool.retire(validity);
     }
-    return { values, validity: nulls > 0 ? validity : 0 };
+    return { values, validity: nulls > 0 ? validity : 0, dictionary };
   }
 
   /**
@@ -236,6 +244,11 @@ export class ColumnReader {
     return valid === rows ? 0 : validity;
   }
 
+  /** Whether the page's values are entries of a dictionary that rows are likely to share. */
+  get #isInDictionary(): boolean {
+    return this.#values!.readMapped !== undefined && this.#tools.dictionary!.size <= DICTIONARY_ENTRIES_MAX;
+  }
+
   #nextPage(): void {
     this.#retirePage();
     for (;;) {
@@ -281,13 +294,14 @@ export class ColumnReader {
 }
 
 /** The rows of a column that are kept, in its own buffers. */
-export function narrowed({ kernels }: SplitFile, { values, validity }: BlockColumn, width: number, selected: Selected): BlockColumn {
+export function narrowed({ kernels }: SplitFile, column: BlockColumn, width: number, selected: Selected): BlockColumn {
+  const { values, validity } = column;
   const { exports } = kernels;
   const { positions, kept } = selected;
   if (values !== 0) exports["parquet_take"]!(values, values, width, positions, 0, kept);
-  if (validity === 0) return { values, validity };
+  if (validity === 0) return column;
   exports["parquet_take"]!(validity, validity, 1, positions, 0, kept);
-  return { values, validity: exports["parquet_ones"]!(validity, kept) === kept ? 0 : validity };
+  return { ...column, validity: exports["parquet_ones"]!(validity, kept) === kept ? 0 : validity };
 }
 
 /** Makes the stream at `stream` give the levels of a page. Returns a buffer that must stay as long as the page, or 0. */

@@ -5,7 +5,7 @@
 import { ConnectorError, MillraceError } from "../../base/errors.ts";
 import { BLOCK_ROW_COUNT, BLOCK_ROWS_MAX } from "../../columnar/memory-layout.ts";
 import { type DataType, leafCount, physicalWidthBytes, simpleString, type StructField } from "../../columnar/types.ts";
-import { getColumn, newBlock, setColumn } from "../block-memory.ts";
+import { getColumn, newBlock, newDictionary, setColumn } from "../block-memory.ts";
 import { fileUri } from "../file/file-listing.ts";
 import type { ReaderContext, RowSelection, Split, SplitCursor, SplitReader } from "../source.ts";
 import { BufferPool } from "../buffer-pool.ts";
@@ -131,8 +131,10 @@ class ParquetCursor implements SplitCursor {
       }
       return new PageReader(this.#split, leaf, chunk, group.index);
     };
+    const dictionary = newDictionary(this.#context.kernels);
     const open = (plan: ColumnPlan): void => {
-      if (plan.kind === "flat") this.#readers.set(plan, new ColumnReader(this.#split, plan.shape, pages(plan.shape), plan.conversion));
+      if (plan.kind === "flat")
+        this.#readers.set(plan, new ColumnReader(this.#split, plan.shape, pages(plan.shape), plan.conversion, dictionary));
       else if (plan.kind === "list") this.#readers.set(plan, new ListReader(this.#split, plan.shape, pages));
       else if (plan.kind === "struct") [...plan.fields, ...(plan.witness ? [plan.witness] : [])].forEach(open);
     };
@@ -172,8 +174,8 @@ class ParquetCursor implements SplitCursor {
       if (!wanted[leaf]) setColumn(kernels, block, leaf, 0, 0);
       else if (selected && kind !== "missing") {
         const width = physicalWidthBytes[leaves[leaf]!.physical];
-        const { values, validity } = narrowed(this.#split, getColumn(kernels, block, leaf), width, selected);
-        setColumn(kernels, block, leaf, values, validity);
+        const { values, validity, dictionary } = narrowed(this.#split, getColumn(kernels, block, leaf), width, selected);
+        setColumn(kernels, block, leaf, values, validity, dictionary);
       }
     }
     if (kept > 0) for (const plan of this.#plans) this.#load(plan, block, rows, { kind: "others", selected });
@@ -205,8 +207,8 @@ class ParquetCursor implements SplitCursor {
       case "list": {
         const reader = this.#readers.get(plan)!;
         if (!isWanted) return isTested ? reader : null;
-        const { values, validity } = selected ? reader.readSelected(rows, selected) : reader.read(rows);
-        if (plan.leaf >= 0) setColumn(kernels, block, plan.leaf, values, validity);
+        const { values, validity, dictionary } = selected ? reader.readSelected(rows, selected) : reader.read(rows);
+        if (plan.leaf >= 0) setColumn(kernels, block, plan.leaf, values, validity, dictionary);
         return reader;
       }
       case "struct": {

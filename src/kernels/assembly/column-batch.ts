@@ -1,7 +1,7 @@
 // Column batches (drawn in src/columnar/column-batch.ts) in a worker's memory: a batch that was copied in is read as blocks, and
 // blocks are encoded into a batch for the main thread or another worker.
 import {
-  ARENA_BATCH, ARENA_SPLIT, BLOCK_COLUMN_BYTES, BLOCK_COLUMN_COUNT, BLOCK_COLUMNS, BLOCK_NEXT, BLOCK_ROW_COUNT, BLOCK_ROWS_MAX,
+  ARENA_BATCH, ARENA_SPLIT, BLOCK_COLUMN_BYTES, BLOCK_COLUMN_COUNT, BLOCK_COLUMN_DICTIONARY, BLOCK_COLUMNS, BLOCK_NEXT, BLOCK_ROW_COUNT, BLOCK_ROWS_MAX,
   PADDING_BYTES,
 } from "./memory-layout";
 import { arena_alloc } from "./memory";
@@ -84,6 +84,7 @@ export function batch_block(address: usize, startRow: u32): usize {
     const column = block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * c;
     store<u32>(column, <u32>values);
     store<u32>(column, validity == 0 ? 0 : <u32>address + validity + startRow, 4);
+    store<u32>(column, 0, BLOCK_COLUMN_DICTIONARY);
   }
   return block;
 }

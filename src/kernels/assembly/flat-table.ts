@@ -3,16 +3,17 @@
 // to give it variable bytes. On the worker that owns the memory. 0 with ERROR_CODE set means out of memory.
 import {
   LAYOUT_ROW_BYTES, LAYOUT_VAR_COUNT, LAYOUT_VAR_OFFSETS, PADDING_BYTES, ROW_EPOCH, ROW_HASH, ROW_NEXT, TABLE_BASE,
-  FLAT_FIRST, FLAT_INDEX, FLAT_MASK, FLAT_ROWS, FLAT_SHIFT,
+  FLAT_FIRST, FLAT_INDEX, FLAT_MASK, FLAT_MEMO, FLAT_ROWS, FLAT_SHIFT,
 } from "./memory-layout";
 import { arena_alloc } from "./memory";
 import { copyVariable } from "./table-layout";
 
 // What generated code does not read; the other members are FLAT_… in the memory layout.
-const F_LAST: u32 = 20;
-const F_LAYOUT: u32 = 24;
-const F_ARENA: u32 = 28;
-const FLAT_BYTES: u32 = 32;
+const F_LAST: u32 = 24;
+const F_LAYOUT: u32 = 28;
+const F_ARENA: u32 = 32;
+const F_MEMO_DICTIONARY: u32 = 36;
+const FLAT_BYTES: u32 = 40;
 const SLOTS_LOG2_FIRST: u32 = 6;
 
 // Before the bytes of a value that was set: how many there is room for, u32, and 4 unused bytes.
@@ -55,6 +56,22 @@ export function flat_scan(table: usize, cursor: usize, out: usize, max: u32): u3
   store<u32>(cursor, <u32>row);
   store<u32>(cursor, 1, 4);
   return count;
+}
+
+/**
+ * Memory beside the table where generated code keeps which keys it has found in which row, keys being views on entries of a dictionary
+ * (BLOCK_COLUMN_DICTIONARY). Of another dictionary than at the last call: all ones. `bytes` is the same at every call. False: out of memory.
+ */
+export function flat_memo(table: usize, dictionary: u32, bytes: u32): bool {
+  if (load<u32>(table, F_MEMO_DICTIONARY) == dictionary) return true;
+  if (load<u32>(table, FLAT_MEMO) == 0) {
+    const memo = arena_alloc(load<u32>(table, F_ARENA), bytes);
+    if (memo == 0) return false;
+    store<u32>(table, <u32>memo, FLAT_MEMO);
+  }
+  memory.fill(load<u32>(table, FLAT_MEMO), 0xff, bytes);
+  store<u32>(table, dictionary, F_MEMO_DICTIONARY);
+  return true;
 }
 
 function setIndex(table: usize, slotsLog2: u32): bool {

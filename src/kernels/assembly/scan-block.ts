@@ -4,7 +4,7 @@
 // "deferred": it gets a row of nulls and an entry in the list of deferred lines; the reader then parses that line with its plain
 // twin in TypeScript, which alone decides what becomes of it, and stores the row.
 import {
-  ARENA_SPLIT, BLOCK_COLUMN_BYTES, BLOCK_COLUMN_COUNT, BLOCK_COLUMNS, BLOCK_NEXT, BLOCK_ROW_COUNT, BLOCK_ROWS_MAX, PADDING_BYTES,
+  ARENA_SPLIT, BLOCK_COLUMN_BYTES, BLOCK_COLUMN_COUNT, BLOCK_COLUMN_DICTIONARY, BLOCK_COLUMNS, BLOCK_NEXT, BLOCK_ROW_COUNT, BLOCK_ROWS_MAX, PADDING_BYTES,
 } from "./memory-layout";
 import { arena_alloc } from "./memory";
 import { kindWidth } from "./column-batch";
@@ -185,6 +185,7 @@ export function scan_block_finish(scan: usize, block: usize, keep: usize): u32 {
     const descriptor = block + BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * c;
     store<u32>(descriptor, load<u32>(column, 8));
     store<u32>(descriptor, validity != 0 && !allOnes(validity, kept) ? <u32>validity : 0, 4);
+    store<u32>(descriptor, 0, BLOCK_COLUMN_DICTIONARY);
   }
   return kept;
 }
@@ -224,6 +225,7 @@ export function scan_block_slice(scan: usize, block: usize, from: u32, rows: u32
     const validity = load<u32>(source, 4);
     store<u32>(target, values == 0 ? 0 : values + kindWidth(load<u32>(table + COLUMN_BYTES * c)) * from);
     store<u32>(target, validity == 0 ? 0 : validity + from, 4);
+    store<u32>(target, 0, BLOCK_COLUMN_DICTIONARY);
   }
   return slice;
 }
