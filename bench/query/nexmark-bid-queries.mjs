@@ -14,6 +14,7 @@ export const bidQueries = [
   {
     name: "q0",
     title: "pass through",
+    uses: 4,
     reads: ["bid"],
     mode: "append",
     frame: ({ bid }) => bid.select("auction", "bidder", "price", "dateTime", "extra"),
@@ -22,6 +23,7 @@ export const bidQueries = [
   {
     name: "q1",
     title: "currency",
+    uses: 4,
     reads: ["bid"],
     mode: "append",
     frame: ({ bid }) => bid.selectExpr("auction", "bidder", "0.908 * price AS price", "dateTime", "extra"),
@@ -30,6 +32,7 @@ export const bidQueries = [
   {
     name: "q2",
     title: "selection",
+    uses: 4,
     reads: ["bid"],
     mode: "append",
     frame: ({ bid }) => bid.filter("auction % 123 = 0").select("auction", "price"),
@@ -103,6 +106,7 @@ export const bidQueries = [
   {
     name: "q21",
     title: "channel id",
+    events: 2_000_000,
     reads: ["bid"],
     mode: "append",
     differs: "locate and substring in place of the regular expression: channel_id is the last parameter of every url",

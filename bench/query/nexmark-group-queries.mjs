@@ -72,6 +72,7 @@ export const groupQueries = [
   {
     name: "q7",
     title: "highest bid",
+    uses: 4,
     reads: ["bid"],
     mode: "append",
     differs: "one aggregate in place of a join with the maximum: of equal prices the bid with the largest auction",

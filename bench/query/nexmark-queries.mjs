@@ -4,6 +4,7 @@
  *
  * ```
  * events    measured, where the usual number would take long
+ * uses      how often `nexmark.mjs` reads its pool in a micro-batch, where a row costs little; to the answer it is as if it read it once
  * reads     tables that the query reads
  * frame     the query over frames of these tables
  * mode      output mode

@@ -1,7 +1,7 @@
 /**
  * Runs the queries of `nexmark-queries.mjs` over columns in memory: the answers are loops over the same rows. A
- * micro-batch is the whole pool, a million events or ten seconds of event time, and before the next one all its times and ids move on, so that
- * the stream never repeats itself.
+ * micro-batch is the whole pool, four million events or forty seconds of event time, and before the next one all its times and ids move on.
+ * Queries that do little for a row (`uses`) read the pool several times in a micro-batch, which then holds as much as one of YSB.
  */
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -17,11 +17,14 @@ import { START_MS, WATERMARK_DELAY_MS } from "./nexmark-group-queries.mjs";
 import { queries, sinkOf } from "./nexmark-queries.mjs";
 
 const RATE = 100_000;
-const POOL_EVENTS_MAX = 1_000_000;
-const POOL_FILES = 4;
-const POOL_SPAN_MS = 10_000;
+const POOL_EVENTS_MAX = 4_000_000;
+/** The lines of the first file are checked, so files are not large. */
+const FILES_MIN = 4;
+const FILE_EVENTS = 250_000;
+/** Small pools move on by a window. */
+const SPAN_MS_MIN = 10_000;
 /** Until nothing is compiled any more. */
-const warmUpOf = (passes) => Math.min(10, 2 * passes);
+const warmUpOf = (passes) => Math.max(2, Math.min(4, passes));
 /** With a multiple of this many events the ids move on by whole hundreds, and the hot ones stay hot. */
 const EVENTS_STEP = 5000;
 const WITH_NATIVE = ["q0", "q1", "q2", "q5", "q7", "q8"];
@@ -39,12 +42,12 @@ function overColumns(query) {
     group: "nexmark",
     title: `Nexmark ${query.name}, ${query.title}`,
     kind: "throughput",
-    events: query.events ?? 10 * POOL_EVENTS_MAX,
+    events: measuredEvents(query),
     waitsFor: query.waitsFor,
     about: {
       source: `columns in memory (${query.reads?.join(", ")}), about 200 bytes an event`,
       sink: sinkOf(query),
-      checkpoint: "every batch of 1 M events",
+      checkpoint: `every batch of ${batchEvents(query) / 1e6} M events`,
       rate: "100,000/s",
     },
     /** The query over streams without data, for those that wait. */
@@ -58,13 +61,16 @@ function overColumns(query) {
 
     async prepare({ directory, events: wanted }) {
       const poolEvents = Math.min(POOL_EVENTS_MAX, Math.ceil(wanted / EVENTS_STEP) * EVENTS_STEP);
-      const passes = Math.max(1, Math.round(wanted / poolEvents));
-      const pool = await writeSet("nexmark", { directory, form: "columns", events: poolEvents, files: POOL_FILES, rate: RATE });
+      const uses = Math.max(1, Math.min(query.uses ?? 1, Math.round(wanted / poolEvents)));
+      const passes = Math.max(1, Math.round(wanted / (uses * poolEvents)));
+      const files = Math.max(FILES_MIN, poolEvents / FILE_EVENTS);
+      const pool = await writeSet("nexmark", { directory, form: "columns", events: poolEvents, files, rate: RATE });
       const warmUp = warmUpOf(passes);
-      return { pool, warmUp, passes, expected: await answerOf(query, pool, warmUp + passes), generatorSeconds: pool.seconds };
+      const expected = await answerOf(query, pool, warmUp + passes, uses);
+      return { pool, warmUp, passes, uses, expected, generatorSeconds: pool.seconds };
     },
 
-    async run({ pool, warmUp, passes }, { workers }) {
+    async run({ pool, warmUp, passes, uses }, { workers }) {
       return await withSession(workers, async (spark, directory) => {
         const run = new QueryRun(spark, directory, { ...query, isRowWise: query.line !== undefined });
         if (query.line) {
@@ -89,13 +95,13 @@ function overColumns(query) {
         for (let pass = 0; pass < warmUp + passes; pass++) {
           if (pass > 0) for (const table of query.reads) moveOn(batches[table], table, pool.events);
           const { seconds, cpuSeconds } = await timed(async () => {
-            for (const table of query.reads) streams[table].addPool();
+            for (const table of query.reads) streams[table].addPool(uses);
             await running.processAllAvailable();
           });
           if (pass < warmUp) continue;
           cost.seconds += seconds;
           cost.cpuSeconds += cpuSeconds;
-          cost.events += rowCount(batches);
+          cost.events += uses * rowCount(batches);
         }
         await running.stop();
         return { ...cost, digest: await run.digest(running) };
@@ -103,13 +109,23 @@ function overColumns(query) {
     },
 
     native: WITH_NATIVE.includes(query.name)
-      ? ({ pool, warmUp, passes }) => [`nexmark-${query.name}`, dirname(pool.files.bid[0]), warmUp, passes]
+      ? ({ pool, warmUp, passes, uses }) => [`nexmark-${query.name}`, dirname(pool.files.bid[0]), warmUp, passes, uses, spanMs(pool.events)]
       : undefined,
   };
 }
 
 export const nexmarkSuites = queries.map(overColumns);
 
+/** By default two micro-batches, six of the short ones. */
+function measuredEvents({ events, uses = 1 }) {
+  return events ?? (uses > 1 ? 6 : 2) * uses * POOL_EVENTS_MAX;
+}
+
+function batchEvents(query) {
+  return (query.uses ?? 1) * Math.min(POOL_EVENTS_MAX, measuredEvents(query));
+}
+
+const spanMs = (poolEvents) => Math.max(SPAN_MS_MIN, (poolEvents * 1000) / RATE);
 /** A value for each table that the query reads. */
 const framesOf = ({ reads }, make) => Object.fromEntries(reads.map((table) => [table, make(table)]));
 const poolStream = (table, batches) => new PoolStream(NEXMARK_SCHEMAS[table], batches);
@@ -120,7 +136,7 @@ const rowCount = (batches) =>
     .reduce((sum, batch) => sum + columnBatchRowCount(batch), 0);
 
 /** How far ids and times move from one pass of so many events to the next. */
-const strides = (poolEvents) => ({ people: poolEvents / 50, auctions: (poolEvents * 3) / 50, time: POOL_SPAN_MS });
+const strides = (poolEvents) => ({ people: poolEvents / 50, auctions: (poolEvents * 3) / 50, time: spanMs(poolEvents) });
 
 function moveOn(batches, table, poolEvents) {
   for (const batch of batches)
@@ -128,26 +144,29 @@ function moveOn(batches, table, poolEvents) {
       shiftColumn(batch, NEXMARK_SCHEMAS[table], column, strides(poolEvents)[kind]);
 }
 
-/** The answer to `passes` passes of the pool. */
-async function answerOf(query, pool, passes) {
+/** The answer to `passes` passes of the pool, each read `uses` times: that makes more rows, and changes no other answer of queries that have `uses`. */
+async function answerOf(query, pool, passes, uses) {
   if (query.waitsFor) return null;
-  return await keptAnswer(`${dirname(pool.files.bid[0])}-${query.name}-${passes}`, () =>
-    query.line ? rowAnswer(query, pool, passes) : digestOfLines([...query.expected(eventsOf(query, pool, passes))]),
+  return await keptAnswer(`${dirname(pool.files.bid[0])}-${query.name}-${passes}-${uses}`, () =>
+    query.line ? rowAnswer(query, pool, passes, uses) : digestOfLines([...query.expected(eventsOf(query, pool, passes))]),
   );
 }
 
-function rowAnswer({ keeps = () => true, line }, pool, passes) {
-  const bids = (paths, pass) => rowsOf(readBatches(paths), NEXMARK_SCHEMAS.bid, shiftsOf("bid", pool.events, pass));
+function rowAnswer({ keeps, line }, pool, passes, uses) {
+  const batches = readBatches(pool.files.bid);
   let kept = 0;
-  for (let pass = 0; pass < passes; pass++) for (const bid of bids(pool.files.bid, pass)) if (keeps(bid)) kept++;
+  for (let pass = 0; pass < passes; pass++) {
+    if (!keeps) kept += rowCount({ batches });
+    else for (const bid of rowsOf(batches, NEXMARK_SCHEMAS.bid, shiftsOf("bid", pool.events, pass))) if (keeps(bid)) kept++;
+  }
   const lines = [];
-  for (const bid of bids(pool.files.bid.slice(0, 1), 0)) if (keeps(bid)) lines.push(line(bid));
-  return `${kept} rows, ${digestOfLines(lines)}`;
+  for (const bid of rowsOf(readBatches(pool.files.bid.slice(0, 1)), NEXMARK_SCHEMAS.bid)) if (keeps?.(bid) ?? true) lines.push(line(bid));
+  return `${uses * kept} rows, ${digestOfLines(lines)}`;
 }
 
 function eventsOf({ reads }, pool, passes) {
   const batches = framesOf({ reads }, (table) => readBatches(pool.files[table]));
-  const lastMs = START_MS + Math.floor(((pool.events - 1) * 1000) / RATE) + (passes - 1) * POOL_SPAN_MS;
+  const lastMs = START_MS + Math.floor(((pool.events - 1) * 1000) / RATE) + (passes - 1) * spanMs(pool.events);
   return {
     *rows(table) {
       for (let pass = 0; pass < passes; pass++) yield* rowsOf(batches[table], NEXMARK_SCHEMAS[table], shiftsOf(table, pool.events, pass));

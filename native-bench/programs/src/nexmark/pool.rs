@@ -3,8 +3,6 @@
 use crate::columns::{Batch, Strings};
 use std::fs;
 
-const SPAN_MICROS: i64 = 10_000_000;
-
 #[derive(Clone, Copy, PartialEq)]
 pub enum Table {
     Person,
@@ -92,23 +90,23 @@ impl Pool {
         persons + auctions + self.bids.iter().map(|bids| bids.times.len()).sum::<usize>()
     }
 
-    /// Makes the pool the next ten seconds of the stream.
-    pub fn move_on(&mut self) {
+    /// Makes the pool the next part of the stream, so many microseconds later.
+    pub fn move_on(&mut self, span: i64) {
         let people = self.blocks * Table::Person.per_block();
         let auctions = self.blocks * Table::Auction.per_block();
         let add = |values: &mut Vec<i64>, step: i64| values.iter_mut().for_each(|value| *value += step);
         for persons in &mut self.persons {
             add(&mut persons.ids, people);
-            add(&mut persons.times, SPAN_MICROS);
+            add(&mut persons.times, span);
         }
         for table in &mut self.auctions {
             add(&mut table.sellers, people);
-            add(&mut table.times, SPAN_MICROS);
+            add(&mut table.times, span);
         }
         for bids in &mut self.bids {
             add(&mut bids.auctions, auctions);
             add(&mut bids.bidders, people);
-            add(&mut bids.times, SPAN_MICROS);
+            add(&mut bids.times, span);
         }
     }
 }

@@ -113,10 +113,10 @@ pub fn run(pool: Pool, passes: &Passes, thread_count: usize, query: &impl RowQue
     let lines = digest::of_lines(first.iter().flat_map(|bids| (0..bids.times.len()).filter_map(|row| query.line(bids, row))).collect());
     let kept = AtomicU64::new(0);
     let pass = |pool: &Pool| {
-        threads::run(thread_count, pool.bids.len(), |claims| {
+        threads::run(thread_count, pool.bids.len() * passes.uses, |claims| {
             let mut block = Block::default();
             while let Some(part) = claims.claim() {
-                let bids = &pool.bids[part];
+                let bids = &pool.bids[part % pool.bids.len()];
                 let mut rows = 0;
                 for from in (0..bids.times.len()).step_by(BLOCK_ROWS) {
                     rows += query.fill(bids, from..bids.times.len().min(from + BLOCK_ROWS), &mut block);

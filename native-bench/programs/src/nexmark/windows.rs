@@ -18,11 +18,11 @@ pub fn highest_bid(pool: Pool, passes: &Passes, thread_count: usize) -> String {
     let mut newest = i64::MIN;
     let mut closed: Vec<String> = Vec::new();
     let pass = |pool: &Pool| {
-        let found = threads::run(thread_count, pool.bids.len(), |claims| {
+        let found = threads::run(thread_count, pool.bids.len() * passes.uses, |claims| {
             let mut windows: BTreeMap<i64, Bid> = BTreeMap::new();
             let mut newest = i64::MIN;
             while let Some(part) = claims.claim() {
-                let bids = &pool.bids[part];
+                let bids = &pool.bids[part % pool.bids.len()];
                 let mut at = 0;
                 while at < bids.times.len() {
                     let window = bids.times[at].div_euclid(WINDOW_MICROS);
