@@ -201,7 +201,7 @@ const shapes: fc.Arbitrary<Shape> = fc
       offset: (offset % step) * unit,
       delay: delay === null ? null : delay * unit,
       mode: delay === null && mode === "append" ? "update" : (mode as Shape["mode"]),
-      strings: strings && mode !== "update" && delay !== null,
+      strings,
     };
   });
 
