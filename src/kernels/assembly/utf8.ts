@@ -171,6 +171,45 @@ export function utf8_instr(text: i64, wanted: i64): i32 {
   return found == 0 ? 0 : <i32>countPoints(start, found) + 1;
 }
 
+export function utf8_locate(wanted: i64, text: i64): i32 {
+  return utf8_instr(text, wanted);
+}
+
+/** Looks from character `first` on, from 1; 0 for what is before the text. */
+export function utf8_locate_from(wanted: i64, text: i64, first: i32): i32 {
+  if (first < 1) return 0;
+  const start = addressOf(text);
+  const end = start + lengthOf(text);
+  const from = skipPoints(start, end, <u32>first - 1);
+  const length = lengthOf(wanted);
+  const found = length == 0 ? from : find(from, end, addressOf(wanted), length);
+  return found == 0 ? 0 : <i32>countPoints(start, found) + 1;
+}
+
+/** The text in upper (1) or lower case (0), itself if it is; -1 if not all of it is ASCII. Without memory the error cell is set. */
+export function ascii_case(text: i64, isUpper: i32): i64 {
+  const from = addressOf(text);
+  const length = lengthOf(text);
+  const last = i8x16.splat(isUpper ? 0x7a : 0x5a);
+  const first = i8x16.splat(isUpper ? 0x61 : 0x41);
+  let to: usize = 0;
+  for (let i: usize = 0; i < <usize>length; i += 16) {
+    const chunk = v128.load(from + i);
+    // What lies behind the text does not count.
+    const own: u32 = length - <u32>i >= 16 ? 0xffff : (1 << (length - <u32>i)) - 1;
+    if ((i8x16.bitmask(chunk) & own) != 0) return -1;
+    const letters = v128.and(i8x16.ge_s(chunk, first), i8x16.le_s(chunk, last));
+    if (to == 0) {
+      if ((i8x16.bitmask(letters) & own) == 0) continue;
+      to = allocateText(length);
+      if (to == 0) return 0;
+      memory.copy(to, from, i);
+    }
+    v128.store(to + i, v128.xor(chunk, v128.and(letters, i8x16.splat(0x20))));
+  }
+  return to == 0 ? text : viewOf(to, length);
+}
+
 /** LIKE with the escape character \. An escape before another character, or at the end, is an invalid argument. */
 export function utf8_like(text: i64, pattern: i64): i32 {
   const patternStart = addressOf(pattern);
