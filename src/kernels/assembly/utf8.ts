@@ -1,6 +1,7 @@
 // Text functions on UTF-8 bytes, one row at a time; the meaning of each is in functions/string/*.ts. Results lie in the
 // block's arena or are views into the argument. Arguments are well-formed UTF-8 and never null.
 import { ERROR_INVALID_ARGUMENT, ERROR_OUT_OF_MEMORY } from "./memory-layout";
+import { copyVariable } from "./table-layout";
 import { addressOf, allocateText, lengthOf, raise, viewOf } from "./view";
 
 const EMPTY: i64 = 0;
@@ -275,9 +276,9 @@ function joined(a: i64, b: i64, c: i64): i64 {
   const total = <u64>lengthA + lengthB + lengthOf(c);
   const result = reserve(total);
   if (result == 0) return EMPTY;
-  memory.copy(result, addressOf(a), lengthA);
-  memory.copy(result + lengthA, addressOf(b), lengthB);
-  memory.copy(result + lengthA + lengthB, addressOf(c), lengthOf(c));
+  copyVariable(result, addressOf(a), lengthA);
+  copyVariable(result + lengthA, addressOf(b), lengthB);
+  copyVariable(result + lengthA + lengthB, addressOf(c), lengthOf(c));
   return viewOf(result, <u32>total);
 }
 
@@ -296,7 +297,7 @@ export function utf8_repeat(text: i64, times: i32): i64 {
   const total = <u64>length * <u64>times;
   const result = reserve(total);
   if (result == 0) return EMPTY;
-  for (let at: u64 = 0; at < total; at += length) memory.copy(result + <usize>at, addressOf(text), length);
+  for (let at: u64 = 0; at < total; at += length) copyVariable(result + <usize>at, addressOf(text), length);
   return viewOf(result, <u32>total);
 }
 
@@ -309,7 +310,7 @@ export function utf8_reverse(text: i64): i64 {
   for (let at = start; at < start + length; ) {
     const next = skipPoints(at, start + length, 1);
     to -= next - at;
-    memory.copy(to, at, next - at);
+    for (let i: usize = 0; i < next - at; i++) store<u8>(to + i, load<u8>(at + i));
     at = next;
   }
   return viewOf(result, length);
@@ -335,40 +336,41 @@ function padded(text: i64, length: i32, pad: i64, left: bool): i64 {
   const textBytes = lengthOf(text);
   const result = reserve(fillBytes + textBytes);
   if (result == 0) return EMPTY;
+  // In order: what is copied may run over its end.
   let fill = left ? result : result + textBytes;
-  memory.copy(left ? result + <usize>fillBytes : result, addressOf(text), textBytes);
+  if (!left) copyVariable(result, addressOf(text), textBytes);
   for (let count = missing / padPoints; count > 0; count--) {
-    memory.copy(fill, padStart, padBytes);
+    copyVariable(fill, padStart, padBytes);
     fill += padBytes;
   }
-  memory.copy(fill, padStart, restBytes);
+  copyVariable(fill, padStart, restBytes);
+  if (left) copyVariable(result + <usize>fillBytes, addressOf(text), textBytes);
   return viewOf(result, <u32>(fillBytes + textBytes));
 }
 
 export function utf8_replace(text: i64, search: i64, replacement: i64): i64 {
   const length = lengthOf(search);
   if (length == 0) return text;
-  const start = addressOf(text);
-  const end = start + lengthOf(text);
+  let from = addressOf(text);
+  const end = from + lengthOf(text);
   const wanted = addressOf(search);
-  let count: u64 = 0;
-  for (let at = find(start, end, wanted, length); at != 0; at = find(at + length, end, wanted, length)) count++;
-  if (count == 0) return text;
+  let at = find(from, end, wanted, length);
+  if (at == 0) return text;
   const inserted = lengthOf(replacement);
-  const total = <u64>lengthOf(text) - count * length + count * inserted;
-  const result = reserve(total);
+  let room = <u64>lengthOf(text);
+  if (inserted > length) for (let next = at; next != 0; next = find(next + length, end, wanted, length)) room += inserted - length;
+  const result = reserve(room);
   if (result == 0) return EMPTY;
-  let from = start;
   let to = result;
-  for (let at = find(start, end, wanted, length); at != 0; at = find(from, end, wanted, length)) {
-    memory.copy(to, from, at - from);
+  for (; at != 0; at = find(from, end, wanted, length)) {
+    copyVariable(to, from, <u32>(at - from));
     to += at - from;
-    memory.copy(to, addressOf(replacement), inserted);
+    copyVariable(to, addressOf(replacement), inserted);
     to += inserted;
     from = at + length;
   }
-  memory.copy(to, from, end - from);
-  return viewOf(result, <u32>total);
+  copyVariable(to, from, <u32>(end - from));
+  return viewOf(result, <u32>(to + (end - from) - result));
 }
 
 /** Part `index` counts from 1, or from the end if negative; 0 is an invalid argument. */
