@@ -6,7 +6,7 @@
  * take a loop that was compiled without null tests. An `interpret` step cuts a pipeline into segments: the rows so far go to an
  * out-block, the worker computes the columns, and the next segment takes that block.
  *
- * Exports: `pipeline<p>_<segment>(block)`, where the reader runs the filter in front also, for each of its tests, `select<p>_<t>(block, flags)`, and what blocks that are not copied still need `compute<p>(block)`, for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs, count)`; for each
+ * Exports: `pipeline<p>_<segment>(block)`, where the reader runs the filter in front also, for each of its tests, `select<p>_<t>(block, flags)`, and what blocks that are not copied still need `compute<p>(block)`, for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs or found, count)`; for each
  * static table that it probes `build<t>(block)`; for a stage that shuffles, per pipeline `flush<p>(table)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
@@ -25,7 +25,7 @@ import { emitCompute, type Forward, forwardOf } from "./forward.ts";
 import { pushMurmur3 } from "./murmur3.ts";
 import { emitFlush, groupingValues } from "./group-flush.ts";
 import { pushPaneHash } from "./pane-hash.ts";
-import { emitTouchedWindows, emitWindowsOfPanes } from "./panes.ts";
+import { emitDueWindows, emitTouchedWindows } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { partialLayout, staticLayout } from "./interned-columns.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
@@ -181,7 +181,7 @@ class StageCompiler implements StageTools {
     const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const segmentCode = new SegmentCode(this, f, context, steps, outBlock, this.#groups[pipeline]!, { block: f.param(0), input });
-      emitRowLoop(f, context, f.param(0), input, needed, (row, bindings) => segmentCode.emitRow(row, bindings));
+      emitRowLoop(f, context, f.param(0), input, needed, (row, bindings) => segmentCode.emitRow(row, () => new Map(bindings)));
       segmentCode.end();
     });
   }
@@ -219,12 +219,15 @@ class StageCompiler implements StageTools {
           f.get(pairs);
           f.memory("i32.load", 4);
           f.set(place.base!);
-          f.block((nextRow) => {
+          const bind = (): Bindings => {
             const bindings: Bindings = new Map();
             if (operator.kind === "aggregate") this.#bindGroup(f, place, operator, bindings);
             else bindShuffledRow(f, place, operator, bindings);
-            segmentCode.emit(0, bindings, nextRow);
-          });
+            return bindings;
+          };
+          // A row with text is more than its address.
+          if (operator.kind === "aggregate" && operator.layout.variableOffsets.length === 0) segmentCode.emitRow(place.row, bind);
+          else f.block((nextRow) => segmentCode.emit(0, bind(), nextRow));
           f.get(pairs);
           f.i32(8);
           f.op("i32.add");
@@ -326,7 +329,7 @@ class StageCompiler implements StageTools {
           new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
         const tools = { f, module: this.#module, context, operator, newAggregateCode };
         if (operator.state?.emit === "update") emitTouchedWindows(tools);
-        else emitWindowsOfPanes(tools);
+        else emitDueWindows(tools);
       });
     }
     if (operator.layout.keys.length > 0) return;

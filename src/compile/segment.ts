@@ -53,8 +53,8 @@ export class SegmentCode {
   readonly #outIndex: number;
   readonly #groups: RowLayout | null;
   readonly #steps: readonly Step[];
-  /** Where the loop over a block is; null: rows come from elsewhere. */
-  #rows: { readonly row: Local; readonly columns: Bindings } | null = null;
+  /** Where a loop over rows is whose numbers, or addresses, alone tell them apart; null: rows come from elsewhere. */
+  #rows: { readonly row: Local; readonly bind: () => Bindings } | null = null;
   readonly #runs: GroupRun[] = [];
   readonly #eventTimes: EventTimes;
   /** Rows of the block behind a step. */
@@ -87,10 +87,10 @@ export class SegmentCode {
     }
   }
 
-  /** Emits what becomes of a row of a block; `row` is its number, `columns` its columns. */
-  emitRow(row: Local, columns: Bindings): void {
-    this.#rows = { row, columns: new Map(columns) };
-    this.#f.block((nextRow) => this.emit(0, columns, nextRow));
+  /** Emits what becomes of a row that `row` tells from the others; `bind` gives its columns, anew when `row` is another's. */
+  emitRow(row: Local, bind: () => Bindings): void {
+    this.#rows = { row, bind };
+    this.#f.block((nextRow) => this.emit(0, bind(), nextRow));
   }
 
   /** Emits what remains after the block: counts and event-time statistics go to their cells. */
@@ -176,7 +176,7 @@ export class SegmentCode {
     const rows = this.#rows;
     const isOneToOne = this.#steps.every((step) => step.kind !== "join" && !(step.kind === "expand_window" && expandsRows(step)));
     if (!rows || !isOneToOne) return null;
-    return { row: rows.row, rebind: (use) => this.#rebind(0, new Map(rows.columns), use) };
+    return { row: rows.row, rebind: (use) => this.#rebind(0, rows.bind(), use) };
   }
 
   #count(step: Step): void {
