@@ -89,7 +89,7 @@ describe("npm run bench", () => {
   });
 
   test.each([
-    [["no-such-suite"], /there is no suite no-such-suite; there are ysb-columns/],
+    [["no-such-suite"], /there is no suite no-such-suite; did you mean ysb-columns/],
     [["--events", "many"], /--events must be a positive whole number, not many/],
     [["compare"], /compare takes a commit/],
   ])("refuses %j", async (args, message) => {
