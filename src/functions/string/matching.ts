@@ -87,6 +87,8 @@ export const matchingFunctions: readonly ScalarFunction[] = [
     args: [STRING, STRING, INTEGER],
     optional: 1,
     returns: IntegerType,
+    kernel: (types) => (types.length === 2 ? "utf8_locate" : "utf8_locate_from"),
+    cannotFail: () => true,
     evaluate: ([wanted, text, start = 1]) => (start < 1 ? 0 : positionOf(text, wanted, start - 1)),
   }),
 ];
