@@ -4,6 +4,7 @@
 import {
   ARENA_PANES, ERROR_CODE, LAYOUT_ROW_BYTES, ROW_FLAGS, ROW_HASH, SERIES_NEXT, SERIES_ROW, SERIES_START, TABLE_BASE,
 } from "./memory-layout";
+import { isOverLimit, reclaim } from "./cold-chunk";
 import { table_find } from "./hash-table";
 import { arena_alloc } from "./memory";
 import {
@@ -50,6 +51,7 @@ export function series_add_neighbours(series: usize, state: usize): bool {
   addedCount = 0;
   const end: usize = load<u32>(series, S_END);
   for (let entry: usize = load<u32>(series, S_ENTRIES); entry < end; entry += ENTRY_BYTES) {
+    if (isOverLimit()) reclaim();
     const start = load<i64>(entry, SERIES_START);
     if (start != tablesFor) {
       tablesFor = start;
@@ -135,6 +137,7 @@ export function series_changes(series: usize, state: usize, low: i64): void {
   let last: i64 = 0;
   const end: usize = load<u32>(series, S_END);
   for (let entry: usize = load<u32>(series, S_ENTRIES); entry < end; entry += ENTRY_BYTES) {
+    if (isOverLimit()) reclaim();
     const start = load<i64>(entry, SERIES_START);
     if (start != tablesFor) {
       tablesFor = start;
