@@ -2,6 +2,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { suggest } from "../../dist/base/errors.js";
 
 /** Settings; prints what is wrong and ends the process with 2 when something is. */
 export function readArguments(args, suites) {
@@ -51,17 +52,19 @@ export function readArguments(args, suites) {
   }
 }
 
-/** Suites by their names or their groups' names; all if none is named. */
-function find(suites, names) {
-  if (names.length === 0) return suites;
-  return names.flatMap((name) => {
-    const found = suites.filter((suite) => suite.name === name || suite.group === name);
-    if (found.length > 0) return found;
-    const groups = [...new Set(suites.map(({ group }) => group))];
+/** Suites by their names or their groups' names, each once; all if none is named. */
+function find(suites, wanted) {
+  if (wanted.length === 0) return suites;
+  const [names, groups] = [suites.map(({ name }) => name), [...new Set(suites.map(({ group }) => group))]];
+  const found = wanted.flatMap((name) => {
+    const some = suites.filter((suite) => suite.name === name || suite.group === name);
+    if (some.length > 0) return some;
+    const [closest] = suggest(name, [...names, ...groups], 1);
     throw new Error(
-      `there is no suite ${name}; there are ${suites.map((each) => each.name).join(", ")}, and the groups ${groups.join(", ")}`,
+      `there is no suite ${name}; did you mean ${closest}? There are ${names.join(", ")}, and the groups ${groups.join(", ")}`,
     );
   });
+  return [...new Set(found)];
 }
 
 function count(name, text) {

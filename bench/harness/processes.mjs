@@ -1,12 +1,13 @@
 /** Runs suites and native programs, each time in a fresh process. */
 import { execFile, fork, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const NATIVE = fileURLToPath(new URL("../../native-bench/programs/target/release/native-bench", import.meta.url));
+const PROGRAMS = join(ROOT, "native-bench/programs");
+const NATIVE = join(PROGRAMS, "target/release/native-bench");
 
 /** Result of one run of the suite `name`, on the engine below `root`. Rejects when the process fails. */
 export function runInProcess(name, data, settings, { root = ROOT, execArgv = [] } = {}) {
@@ -31,9 +32,14 @@ export async function runHere(suite, data, settings) {
   return { peakBytes: process.resourceUsage().maxRSS * 1024, ...result };
 }
 
-/** Whether the native programs are built. */
-export function hasNative() {
-  return existsSync(NATIVE);
+/** Whether the native programs are built. Throws if they are not those of the sources. */
+export function hasNative(programs = PROGRAMS, built = NATIVE) {
+  if (!existsSync(built)) return false;
+  const sources = readdirSync(join(programs, "src"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = [join(programs, "Cargo.lock"), ...sources.map(({ parentPath, name }) => join(parentPath, name))];
+  const newer = paths.find((path) => statSync(path).mtimeMs > statSync(built).mtimeMs);
+  if (newer) throw new Error(`${newer} is newer than the native programs: npm run bench:native, or --no-native`);
+  return true;
 }
 
 /** Result of one run of a native program, in the form that suites give. */

@@ -51,7 +51,8 @@ export const ARENA_BATCH = 1; // reset when the batch has ended: exchange blocks
 export const ARENA_QUERY = 2; // never reset: descriptors
 export const ARENA_BLOCK = 3; // reset after each block: temporary strings of expressions
 export const ARENA_TABLES = 4; // reset before static join tables are loaded again
-export const ARENA_COUNT = 5;
+export const ARENA_PANES = 5; // reset after each partition whose panes are taken together (`kernels/assembly/pane-series.ts`)
+export const ARENA_COUNT = 6;
 
 /** Strings read 8 bytes at a time may read this far past their end: every buffer that holds string bytes is padded so. */
 export const PADDING_BYTES = 16;
@@ -118,6 +119,7 @@ export function assemblyLayoutSource(): string {
     ARENA_QUERY,
     ARENA_BLOCK,
     ARENA_TABLES,
+    ARENA_PANES,
     ARENA_COUNT,
     PADDING_BYTES,
     BLOCK_ROW_COUNT,
@@ -151,6 +153,9 @@ export function assemblyLayoutSource(): string {
     FLAT_ROWS,
     FLAT_FIRST,
     FLAT_MEMO,
+    SERIES_START,
+    SERIES_ROW,
+    SERIES_NEXT,
   };
   for (const [name, code] of Object.entries(ERROR_CODES)) numbers[`ERROR_${name.toUpperCase()}`] = code;
   const lines = Object.entries(numbers).map(([name, value]) => `export const ${name}: u32 = ${value};`);
@@ -200,3 +205,8 @@ export const FLAT_MASK = 8; // u32: bytes of all pairs - 1
 const FLAT_ROWS = 12; // u32
 export const FLAT_FIRST = 16; // u32: the oldest row, or 0
 export const FLAT_MEMO = 20; // u32: see `flat_memo`; 0 before its first call
+
+/** A pane in a series (`kernels/assembly/pane-series.ts`): what generated code reads of it. */
+export const SERIES_START = 0; // i64: the pane's start
+export const SERIES_ROW = 8; // u32: copy of its row, whose slots are views
+export const SERIES_NEXT = 12; // u32: the next pane of the group in time, or 0

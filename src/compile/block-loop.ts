@@ -1,11 +1,10 @@
-/** Loops over the rows of a block in generated code, and the one that says which rows a filter keeps. Main thread, while a stage is compiled. */
+/** Loops over the rows of a block in generated code. Main thread, while a stage is compiled. */
 import { BLOCK_ROW_COUNT } from "../columnar/memory-layout.ts";
 import { leavesOf } from "../columnar/types.ts";
 import { type Attribute, schemaOf } from "../plan/expr/expression.ts";
-import type { ScanSelection } from "../plan/physical/scan-selection.ts";
 import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
-import type { Bindings, StageTools } from "./segment.ts";
+import type { Bindings } from "./segment.ts";
 
 /** A loop over the rows of a block: number of the row at hand, number of rows, and whether it is the loop over blocks without nulls. */
 export interface RowLoop {
@@ -58,30 +57,4 @@ export function emitRowLoop(
       loop(false);
     },
   );
-}
-
-/** The body of `select(block, flags)`: a byte for each row, 1 if it passes the filter. */
-export function emitSelect(
-  stage: StageTools,
-  f: FunctionBuilder,
-  context: Local,
-  input: readonly Attribute[],
-  { filter, tested }: ScanSelection,
-): void {
-  const [block, flags] = [f.param(0), f.param(1)];
-  const flag = f.local("i32");
-  emitRowLoop(f, context, block, input, tested, ({ row }, bindings) => {
-    f.i32(0);
-    f.set(flag);
-    f.block((dropped) => {
-      stage.compiler(f, bindings).compileCondition(filter.condition, dropped);
-      f.i32(1);
-      f.set(flag);
-    });
-    f.get(flags);
-    f.get(row);
-    f.op("i32.add");
-    f.get(flag);
-    f.memory("i32.store8");
-  });
 }

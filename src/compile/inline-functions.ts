@@ -6,6 +6,7 @@ import { datetimeFunctions } from "./inline-datetime.ts";
 import type { InlineFunctions } from "./inline-function.ts";
 import { logicFunctions } from "./inline-logic.ts";
 import { mathFunctions } from "./inline-math.ts";
+import { textFunctions } from "./inline-text.ts";
 
 export const inlineFunctions: InlineFunctions = {
   ...arithmeticFunctions,
@@ -14,4 +15,5 @@ export const inlineFunctions: InlineFunctions = {
   ...hashFunctions,
   ...logicFunctions,
   ...mathFunctions,
+  ...textFunctions,
 };

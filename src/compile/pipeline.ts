@@ -6,7 +6,7 @@
  * take a loop that was compiled without null tests. An `interpret` step cuts a pipeline into segments: the rows so far go to an
  * out-block, the worker computes the columns, and the next segment takes that block.
  *
- * Exports: `pipeline<p>_<segment>(block)`, where the reader runs the filter in front also `select<p>(block, flags)`, and what blocks that are not copied still need `compute<p>(block)`, for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs, count)`; for each
+ * Exports: `pipeline<p>_<segment>(block)`, where the reader runs the filter in front also, for each of its tests, `select<p>_<t>(block, flags)`, and what blocks that are not copied still need `compute<p>(block)`, for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs or found, count)`; for each
  * static table that it probes `build<t>(block)`; for a stage that shuffles, per pipeline `flush<p>(table)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
@@ -17,16 +17,15 @@ import { type Attribute, type Expression, schemaOf } from "../plan/expr/expressi
 import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import { countedSteps } from "../plan/physical/counted-steps.ts";
 import type { AggregateOperator, KeyedOperator, PhysicalProgram, Pipeline, Stage, Step } from "../plan/physical/program.ts";
-import { type ScanSelection, scanSelection } from "../plan/physical/scan-selection.ts";
 import { AggregateCode } from "./aggregate.ts";
 import type { VariableWriter } from "./buffer-writer.ts";
-import { emitRowLoop, emitSelect } from "./block-loop.ts";
+import { emitRowLoop } from "./block-loop.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import { emitCompute, type Forward, forwardOf } from "./forward.ts";
 import { pushMurmur3 } from "./murmur3.ts";
 import { emitFlush, groupingValues } from "./group-flush.ts";
 import { pushPaneHash } from "./pane-hash.ts";
-import { emitTouchedWindows, emitWindowsOfPanes } from "./panes.ts";
+import { emitDueWindows, emitTouchedWindows } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { partialLayout, staticLayout } from "./interned-columns.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
@@ -36,7 +35,7 @@ import { clearSlots, flattenValue, type RowPlace, writeKeys } from "./rows.ts";
 import { CONTEXT_PROBE_ROW, CONTEXT_STORE, stepRowsSlot } from "./stage-context.ts";
 import type { CompiledValue } from "./value.ts";
 import { type Bindings, SegmentCode, type StageTools } from "./segment.ts";
-import { canFail } from "./tier.ts";
+import { emitSelect, type Selection, selectionOf } from "./selection.ts";
 import { printWat } from "./wat.ts";
 
 /** A compiled stage; plain data but for nothing: crosses threads once `bytes` has become a module. */
@@ -60,9 +59,9 @@ export interface CompiledStage {
   readonly countedSteps: number;
 }
 
-export interface CompiledSelection extends Pick<ScanSelection, "tested" | "kept"> {
-  /** Whether the filter may be asked about values that no row has: it cannot fail. */
-  readonly isSafe: boolean;
+export interface CompiledSelection extends Pick<Selection, "kept" | "isSafe"> {
+  /** Per test the leaves that it looks at. */
+  readonly tested: readonly (readonly boolean[])[];
   /** Offset in the context of the count of rows that pass; null: they are not counted. */
   readonly counter: number | null;
 }
@@ -94,14 +93,14 @@ class StageCompiler implements StageTools {
   readonly #groups: readonly (RowLayout | null)[];
   readonly #counted: readonly Step[];
   readonly #forwards: (Forward | null)[] = [];
-  readonly #selections: readonly (ScanSelection | null)[];
+  readonly #selections: readonly (Selection | null)[];
 
   constructor(program: PhysicalProgram, stage: Stage, functions: FunctionRegistry) {
     this.#program = program;
     this.#stage = stage;
     this.#functions = functions;
     this.#counted = countedSteps(stage);
-    this.#selections = stage.pipelines.map((pipeline) => scanSelection(program, stage, pipeline));
+    this.#selections = stage.pipelines.map((pipeline) => selectionOf(program, stage, pipeline, functions));
     this.#groups = stage.pipelines.map((pipeline) => partialLayout(program, stage, pipeline));
   }
 
@@ -131,9 +130,8 @@ class StageCompiler implements StageTools {
     };
   }
 
-  #compiledSelection({ filter, tested, kept }: ScanSelection): CompiledSelection {
-    const options = { registry: this.#functions, timeZone: this.#program.timeZone };
-    return { tested, kept, isSafe: !canFail(filter.condition, options), counter: this.rowCounter(filter) };
+  #compiledSelection({ filter, tests, kept, isSafe }: Selection): CompiledSelection {
+    return { tested: tests.map(({ tested }) => tested), kept, isSafe, counter: this.rowCounter(filter) };
   }
 
   /** A function of i32 parameters that returns a status; `context` holds the context's address. */
@@ -153,7 +151,9 @@ class StageCompiler implements StageTools {
   #pipeline(pipeline: Pipeline, index: number): number {
     const cuts: { input: readonly Attribute[]; steps: Step[] }[] = [{ input: pipeline.input, steps: [] }];
     const selection = this.#selections[index];
-    if (selection) this.#function(`select${index}`, 2, (f, context) => emitSelect(this, f, context, pipeline.input, selection));
+    selection?.tests.forEach((test, number) => {
+      this.#function(`select${index}_${number}`, 2, (f, context) => emitSelect(this, f, context, pipeline.input, test));
+    });
     for (const step of pipeline.steps.slice(selection ? 1 : 0)) {
       cuts.at(-1)!.steps.push(step);
       if (step.kind === "interpret") cuts.push({ input: [...step.carried, ...step.columns.map(({ attribute }) => attribute)], steps: [] });
@@ -181,7 +181,9 @@ class StageCompiler implements StageTools {
     const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const segmentCode = new SegmentCode(this, f, context, steps, outBlock, this.#groups[pipeline]!, { block: f.param(0), input });
-      emitRowLoop(f, context, f.param(0), input, needed, (loop, bindings) => segmentCode.emitRow(loop, bindings));
+      emitRowLoop(f, context, f.param(0), input, needed, (loop, bindings) =>
+        segmentCode.emitRow(loop.row, () => new Map(bindings), loop),
+      );
       segmentCode.end();
     });
   }
@@ -219,12 +221,15 @@ class StageCompiler implements StageTools {
           f.get(pairs);
           f.memory("i32.load", 4);
           f.set(place.base!);
-          f.block((nextRow) => {
+          const bind = (): Bindings => {
             const bindings: Bindings = new Map();
             if (operator.kind === "aggregate") this.#bindGroup(f, place, operator, bindings);
             else bindShuffledRow(f, place, operator, bindings);
-            segmentCode.emit(0, bindings, nextRow);
-          });
+            return bindings;
+          };
+          // A row with text is more than its address.
+          if (operator.kind === "aggregate" && operator.layout.variableOffsets.length === 0) segmentCode.emitRow(place.row, bind);
+          else f.block((nextRow) => segmentCode.emit(0, bind(), nextRow));
           f.get(pairs);
           f.i32(8);
           f.op("i32.add");
@@ -326,7 +331,7 @@ class StageCompiler implements StageTools {
           new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
         const tools = { f, module: this.#module, context, operator, newAggregateCode };
         if (operator.state?.emit === "update") emitTouchedWindows(tools);
-        else emitWindowsOfPanes(tools);
+        else emitDueWindows(tools);
       });
     }
     if (operator.layout.keys.length > 0) return;

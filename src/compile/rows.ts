@@ -205,17 +205,26 @@ export function copyValues(f: FunctionBuilder, from: Local, to: Local, layout: R
     f.memory("i32.load", ROW_FLAGS);
     f.memory("i32.store", ROW_FLAGS);
   }
-  if (rowBytes - start > UNROLLED_BYTES_MAX) {
+  copyBytes(f, from, to, start, rowBytes);
+}
+
+/** Copies the whole row; slots are copied as they are. */
+export function copyRow(f: FunctionBuilder, from: Local, to: Local, { rowBytes }: RowLayout): void {
+  copyBytes(f, from, to, 0, rowBytes);
+}
+
+function copyBytes(f: FunctionBuilder, from: Local, to: Local, start: number, end: number): void {
+  if (end - start > UNROLLED_BYTES_MAX) {
     for (const row of [to, from]) {
       f.get(row);
       f.i32(start);
       f.op("i32.add");
     }
-    f.i32(rowBytes - start);
+    f.i32(end - start);
     f.memoryCopy();
     return;
   }
-  for (let offset = start; offset < rowBytes; offset += 8) {
+  for (let offset = start; offset < end; offset += 8) {
     f.get(to);
     f.get(from);
     f.memory("i64.load", offset);

@@ -54,8 +54,11 @@ export class SegmentCode {
   readonly #outIndex: number;
   readonly #groups: RowLayout | null;
   readonly #steps: readonly Step[];
-  /** Where the loop over a block is; null: rows come from elsewhere. */
-  #rows: { readonly loop: RowLoop; readonly columns: Bindings } | null = null;
+  /**
+   * Where a loop over rows is whose numbers, or addresses, alone tell them apart, and whether the rows are those of a block; null: rows come from
+   * elsewhere.
+   */
+  #rows: { readonly row: Local; readonly bind: () => Bindings; readonly block: RowLoop | null } | null = null;
   /** i32, 1 = all rows of the block are of one group, if it has no nulls; null: that is not known before they are looked at. */
   readonly #isOneGroup: Local | null;
   /** While the loop over such rows is emitted: the run that they belong to, and the window that they are in. */
@@ -93,10 +96,10 @@ export class SegmentCode {
     }
   }
 
-  /** Emits what becomes of a row of a block with these columns. */
-  emitRow(loop: RowLoop, columns: Bindings): void {
-    this.#rows = { loop, columns: new Map(columns) };
-    this.#f.block((nextRow) => this.emit(0, columns, nextRow));
+  /** Emits what becomes of a row that `row` tells from the others; `bind` gives its columns, anew when `row` is another's. */
+  emitRow(row: Local, bind: () => Bindings, block: RowLoop | null = null): void {
+    this.#rows = { row, bind, block };
+    this.#f.block((nextRow) => this.emit(0, bind(), nextRow));
   }
 
   /** Emits what remains after the block: counts and event-time statistics go to their cells. */
@@ -187,7 +190,7 @@ export class SegmentCode {
     const rows = this.#rows;
     const isOneToOne = this.#steps.every((step) => step.kind !== "join" && !(step.kind === "expand_window" && expandsRows(step)));
     if (!rows || !isOneToOne) return null;
-    return { row: rows.loop.row, rebind: (use) => this.#rebind(0, new Map(rows.columns), use) };
+    return { row: rows.row, rebind: (use) => this.#rebind(0, rows.bind(), use) };
   }
 
   #count(step: Step): void {
@@ -311,18 +314,18 @@ export class SegmentCode {
   /** Emits a loop over the rows behind the one at hand, for blocks whose rows are all of its group: nobody looks for it any more. */
   #restOfBlock(run: GroupRun, bindings: Bindings): void {
     const f = this.#f;
-    const { loop, columns } = this.#rows!;
-    if (!this.#isOneGroup || !loop.isValid) return;
+    const { row, bind, block } = this.#rows!;
+    if (!this.#isOneGroup || !block?.isValid) return;
     const window = this.#steps.find((step) => step.kind === "expand_window");
     this.#rest = { run, window: window && bindings.get(window.window.id) };
     const pushNext = (): void => {
-      f.get(loop.row);
+      f.get(row);
       f.i32(1);
       f.op("i32.add");
     };
     const isLast = (): void => {
       pushNext();
-      f.get(loop.rows);
+      f.get(block.rows);
       f.op("i32.ge_u");
     };
     f.get(this.#isOneGroup);
@@ -331,8 +334,8 @@ export class SegmentCode {
     f.if(() =>
       run.settledLoop(isLast, () => {
         pushNext();
-        f.set(loop.row);
-        f.block((nextRow) => this.emit(0, new Map(columns), nextRow));
+        f.set(row);
+        f.block((nextRow) => this.emit(0, bind(), nextRow));
       }),
     );
     this.#rest = null;

@@ -27,17 +27,17 @@ export const CONTEXT_JOIN_ROW = 20;
 export const CONTEXT_ALL_VALID = 24;
 /** Description of the panes that the stage merges into windows (u32 address). */
 export const CONTEXT_PANES = 28;
-/** Table of these windows (u32 address). */
+/** Table of these windows (u32 address); of windows that are due only the bytes of variable length go there. */
 export const CONTEXT_WINDOWS = 32;
+/** Room for the rows of windows that are due (u32 address). */
+export const CONTEXT_WINDOW_ROWS = 36;
 /** Only windows that end after this (i64, µs). */
 export const CONTEXT_WINDOW_LOW = 40;
-/** Only windows that end at or before this (i64, µs). */
-export const CONTEXT_WINDOW_HIGH = 48;
 /** Rows that the stage dropped in this batch because they were late for the operator behind it (u32). */
-export const CONTEXT_LATE_ROWS = 56;
+export const CONTEXT_LATE_ROWS = 48;
 /** Pool of interned strings (u32 address). */
-export const CONTEXT_POOL = 60;
-const OUT_BLOCKS = 64;
+export const CONTEXT_POOL = 52;
+const OUT_BLOCKS = 56;
 const OUT_BLOCK_BYTES = 8;
 const STATIC_TABLES = OUT_BLOCKS + OUT_BLOCK_BYTES * SLOTS_MAX;
 const OBSERVED = STATIC_TABLES + 4 * SLOTS_MAX;

@@ -30,7 +30,11 @@ export function canFail(expression: Expression, options: CompileOptions): boolea
 
 function mayFailItself(expression: Expression, options: CompileOptions): boolean {
   if (expression.kind === "cast") return expression.mode === "ansi" && !isSafeCast(typeOf(expression.child), expression.to as DataType);
-  return expression.kind === "call" && !dividesByConstant(expression) && inlineFor(expression, options)?.isSafe !== true;
+  if (expression.kind !== "call" || dividesByConstant(expression)) return false;
+  const inline = inlineFor(expression, options);
+  if (inline) return inline.isSafe !== true;
+  const definition = options.registry.find(expression.name);
+  return definition?.kind !== "scalar" || kernelOf(expression, options) === null || !definition.cannotFail?.(expression.args);
 }
 
 /** A remainder can fail only by its divisor. */

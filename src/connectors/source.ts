@@ -131,16 +131,21 @@ export interface ReaderContext {
 
 /** The filter in front of everything else, for readers that decode columns one by one: first those that it looks at, then of the others what it keeps. */
 export interface RowSelection {
-  /** Leaves that the filter looks at. */
-  readonly tested: readonly boolean[];
+  /** Conditions that a row passes all of to be kept. */
+  readonly tests: readonly RowTest[];
   /** Leaves that are looked at in the rows that are kept. */
   readonly kept: readonly boolean[];
   /** The filter cannot fail: it may be asked about values that no row has. */
   readonly isSafe: boolean;
-  /** Writes a byte of 1 (kept) or 0 to `flags` for each row of the block, whose tested columns are set. Throws what the condition throws. */
-  select(block: number, flags: number): void;
   /** To be told how many rows of each block are kept. */
   count(rows: number): void;
+}
+
+export interface RowTest {
+  /** Leaves that it looks at; no other test does. */
+  readonly tested: readonly boolean[];
+  /** Writes a byte of 1 (passes) or 0 to `flags` for each row of the block, whose tested columns are set. Throws what the condition throws. */
+  select(block: number, flags: number): void;
 }
 
 /** The worker's half. Synchronous: workers block. */

@@ -16,6 +16,7 @@ import {
   type DataType,
 } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
+import type { Expression } from "../plan/expr/expression.ts";
 import type { ArgumentInfo, EvaluationContext, Resolution, ScalarFunction } from "../plan/expr/function-registry.ts";
 import { implicitCast, isNumeric } from "../plan/expr/type-coercion.ts";
 
@@ -72,6 +73,7 @@ interface StrictFunction {
   /** True if non-null arguments may still give null. */
   readonly mayReturnNull?: boolean;
   readonly kernel?: string | ((argumentTypes: readonly DataType[]) => string | undefined);
+  readonly cannotFail?: (args: readonly Expression[]) => boolean;
   readonly usesTimeZone?: boolean;
   /** Arguments are never null and have the coerced types. */
   readonly evaluate: Evaluate;

@@ -69,18 +69,24 @@ export class MergeTask {
       this.#instance.output = (block) => output.write(block);
       const { sink } = this.#stage;
       const partial = sink.kind === "shuffle" ? partialAggregate(this.#context, this.#instance, 0, sink.operator, false) : null;
-      const windows = this.#context.panes(operator.index)?.emit(this.#instance, store);
-      const [scan, emitted] = windows === undefined ? [scanKernel(operator), store] : ["flat_scan", windows];
-      forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {
-        const count = kernels.exports[scan]!(emitted, cursor, pairs, max) as number;
-        if (count === 0) return 0;
+      const emit = (pairs: number, count: number): void => {
         this.#instance.call("emit", pairs, count);
         emittedRows += count;
         partial?.afterBlock(count);
-        // Text of rows that wait in out-blocks lies in chunks, which may make room for the next ones.
-        if (isPartlyCold) this.#instance.drain();
-        return count;
-      });
+      };
+      const panes = this.#context.panes(operator.index);
+      if (panes) panes.emit(this.#instance, store, emit);
+      else {
+        const scan = scanKernel(operator);
+        forEachPairs(kernels, ARENA_BATCH, (cursor, pairs, max) => {
+          const count = kernels.exports[scan]!(store, cursor, pairs, max) as number;
+          if (count === 0) return 0;
+          emit(pairs, count);
+          // Text of rows that wait in out-blocks lies in chunks, which may make room for the next ones.
+          if (isPartlyCold) this.#instance.drain();
+          return count;
+        });
+      }
       this.#instance.drain();
       const emissionEnd = ports.clock.monotonicMs();
       const state = stateful ? this.#state!.evict(kernels, operator.index, operator.state!.watermarked, merged - started) : null;

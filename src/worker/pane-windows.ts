@@ -3,12 +3,12 @@
  * and counts windows where Spark's metrics count rows. On the worker's thread.
  */
 import { assert } from "../base/assert.ts";
-import { ARENA_BATCH, ARENA_QUERY, EVICT_WATERMARK, LATE_WATERMARK } from "../columnar/memory-layout.ts";
-import { CONTEXT_PANES, CONTEXT_WINDOW_HIGH, CONTEXT_WINDOW_LOW, CONTEXT_WINDOWS } from "../compile/stage-context.ts";
+import { ARENA_BATCH, ARENA_PANES, ARENA_QUERY, EVICT_WATERMARK, LATE_WATERMARK } from "../columnar/memory-layout.ts";
+import { CONTEXT_PANES, CONTEXT_WINDOW_LOW, CONTEXT_WINDOW_ROWS, CONTEXT_WINDOWS } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { AggregateOperator } from "../plan/physical/program.ts";
-import { forEachPairs } from "./shuffle/partial-aggregate.ts";
+import { forEachPairs, PAIRS } from "./shuffle/partial-aggregate.ts";
 import type { StageInstance } from "./stage-instance.ts";
 
 const ALWAYS = -(2n ** 63n);
@@ -19,7 +19,15 @@ const COUNT_TOUCHED = 1;
 const COUNT_INSERTED = 2;
 const COUNT_LATE = 3;
 
+/** What `series_windows` gives for a window. */
+const FOUND_BYTES = 16;
+/** Panes with text stay until they take more than this, so that rows of several partitions leave together. */
+const KEPT_BYTES_MAX = 8 << 20;
+
 type Scan = (cursor: number, pairs: number, max: number) => number;
+type Use = (pairs: number, count: number) => void;
+/** Fills a series; how many panes, 0: there are no more, negative: no memory. */
+type NextSeries = (series: number) => number;
 
 /** Numbers of windows, as `StateStoreMetrics` of an aggregate that keeps them one by one. */
 export interface WindowCounts {
@@ -74,52 +82,114 @@ export class PaneWindows {
     this.#live = this.#liveNext ?? this.#live;
   }
 
-  /** A flat table with the windows that leave the operator in this batch, from the panes in a state store (or table, in a batch query). */
-  emit(instance: StageInstance, store: number): number {
-    const windows = (this.#kernels.exports["flat_new"]!(this.#layout, ARENA_BATCH) as number) >>> 0;
-    if (windows === 0) throw outOfMemory(this.#kernels);
-    const merge = (scan: Scan, low: bigint, high: bigint): void => {
-      instance.setContext(CONTEXT_PANES, this.#description);
-      instance.setContext(CONTEXT_WINDOWS, windows);
-      instance.setContextMicros(CONTEXT_WINDOW_LOW, low);
-      instance.setContextMicros(CONTEXT_WINDOW_HIGH, high);
-      forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
-        const count = scan(cursor, pairs, max);
-        if (count > 0) instance.call("windows", pairs, count);
-        return count;
-      });
+  /**
+   * Gives `use` the windows that leave the operator in this batch, as pairs (row, base), which are there until it returns, from the panes in a state
+   * store (or table, in a batch query).
+   */
+  emit(instance: StageInstance, store: number, use: Use): void {
+    instance.setContext(CONTEXT_PANES, this.#description);
+    this.#emitted = 0;
+    const counted: Use = (pairs, count) => {
+      this.#emitted += count;
+      use(pairs, count);
     };
     switch (this.#operator.state?.emit) {
       case undefined:
-        merge(this.#kernel("table_scan", store), ALWAYS, NEVER);
+        this.#emitSeries(instance, (series) => this.#kernels.exports["series_of_table"]!(series, store) as number, ALWAYS, NEVER, counted);
         break;
       case "complete":
-        merge(this.#kernel("store_scan_all", store), ALWAYS, NEVER);
+        this.#emitSeries(instance, this.#partitions(store, 0, ALWAYS, NEVER), ALWAYS, NEVER, counted);
         break;
       case "update":
-        this.#bound(store);
-        merge(this.#kernel("store_scan_dirty", store), this.#late(), NEVER);
+        this.#emitTouched(instance, store, counted);
         break;
       case "append": {
-        const due = this.#due(store);
-        if (due) merge(due.scan, due.low, due.high);
+        const due = this.#due();
+        if (due) this.#emitSeries(instance, this.#partitions(store, 0, due.low, due.newest), due.low, due.high, counted);
       }
     }
-    this.#emitted = this.#kernels.exports["flat_row_count"]!(windows) as number;
-    return windows;
+  }
+
+  /** The windows of series of panes, series after series. */
+  #emitSeries(instance: StageInstance, nextSeries: NextSeries, low: bigint, high: bigint, use: Use): void {
+    const { exports } = this.#kernels;
+    const { rowBytes, variableOffsets, values } = this.#operator.layout;
+    const hasVariables = variableOffsets.length > 0;
+    const hasVariableValues = values.some(({ isVariable }) => isVariable);
+    const found = this.#allocate(ARENA_BATCH, FOUND_BYTES * PAIRS);
+    instance.setContext(CONTEXT_WINDOW_ROWS, this.#allocate(ARENA_BATCH, rowBytes * PAIRS));
+    this.#forEachSeries(nextSeries, (series) => {
+      if (hasVariableValues) instance.setContext(CONTEXT_WINDOWS, this.#newTable(ARENA_PANES));
+      for (;;) {
+        const count = exports["series_windows"]!(series, low, high, found, PAIRS) as number;
+        if (count === 0) break;
+        instance.call("windows", found, count);
+        use(found, count);
+      }
+      if (!hasVariables) return true;
+      // Text of rows that wait in out-blocks lies beside the panes.
+      if ((exports["arena_bytes"]!(ARENA_PANES) as number) <= KEPT_BYTES_MAX) return false;
+      instance.drain();
+      return true;
+    });
+    if (hasVariables) instance.drain();
+    exports["arena_reset"]!(ARENA_PANES);
+  }
+
+  /** The windows that have changed, from a table with all of them. */
+  #emitTouched(instance: StageInstance, store: number, use: Use): void {
+    const { exports } = this.#kernels;
+    const windows = this.#newTable(ARENA_BATCH);
+    this.#bound(store);
+    instance.setContext(CONTEXT_WINDOWS, windows);
+    instance.setContextMicros(CONTEXT_WINDOW_LOW, this.#late());
+    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
+      const count = exports["store_scan_dirty"]!(store, cursor, pairs, max) as number;
+      if (count > 0) instance.call("windows", pairs, count);
+      return count;
+    });
+    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
+      const count = exports["flat_scan"]!(windows, cursor, pairs, max) as number;
+      if (count > 0) use(pairs, count);
+      return count;
+    });
+  }
+
+  #partitions(store: number, isDirty: 0 | 1, low: bigint, high: bigint): NextSeries {
+    return (series) => this.#kernels.exports["series_of_partition"]!(series, store, isDirty, low, high) as number;
+  }
+
+  /** `use` says whether what it was given may go. */
+  #forEachSeries(next: NextSeries, use: (series: number) => boolean): void {
+    const { exports } = this.#kernels;
+    const series = (exports["series_new"]!(this.#description, this.#layout) as number) >>> 0;
+    if (series === 0) throw outOfMemory(this.#kernels);
+    exports["arena_reset"]!(ARENA_PANES);
+    for (;;) {
+      const panes = next(series);
+      if (panes < 0) throw outOfMemory(this.#kernels);
+      if (panes === 0) return;
+      if (use(series)) exports["arena_reset"]!(ARENA_PANES);
+    }
+  }
+
+  #allocate(arena: number, bytes: number): number {
+    const address = (this.#kernels.exports["arena_alloc"]!(arena, bytes) as number) >>> 0;
+    if (address === 0) throw outOfMemory(this.#kernels);
+    return address;
+  }
+
+  #newTable(arena: number): number {
+    const table = (this.#kernels.exports["flat_new"]!(this.#layout, arena) as number) >>> 0;
+    if (table === 0) throw outOfMemory(this.#kernels);
+    return table;
   }
 
   /** Counts for the running batch; to be called after `emit` and before anything is evicted. */
   count(store: number): WindowCounts {
     this.#bound(store);
     const late = this.#late();
-    const dirty = this.#kernel("store_scan_dirty", store);
-    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
-      const count = dirty(cursor, pairs, max);
-      this.#kernels.exports["pane_bound_touched"]!(this.#description, pairs, count);
-      return count;
-    });
-    const { touched, inserted } = this.#changes(store, dirty, late);
+    const { touched, inserted } = this.#changes(store, late);
     const emit = this.#operator.state!.emit;
     const updatedRows = emit === "update" ? this.#emitted : touched;
     const removedRows = emit === "append" ? this.#emitted : this.#closed(store);
@@ -129,25 +199,34 @@ export class PaneWindows {
   }
 
   /** Windows that the batch has changed, and how many of them are new. */
-  #changes(store: number, dirty: Scan, late: bigint): { touched: number; inserted: number } {
+  #changes(store: number, late: bigint): { touched: number; inserted: number } {
     const { exports } = this.#kernels;
-    if (exports["store_late_table"]!(store) !== 0)
+    if (exports["store_late_table"]!(store) !== 0) {
+      const dirty = this.#kernel("store_scan_dirty", store);
+      forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
+        const count = dirty(cursor, pairs, max);
+        exports["pane_bound_touched"]!(this.#description, pairs, count);
+        return count;
+      });
       return {
         touched: this.#count(store, dirty, late, NEVER, COUNT_TOUCHED),
         inserted: this.#count(store, dirty, late, NEVER, COUNT_INSERTED),
       };
-    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
-      const count = dirty(cursor, pairs, max);
-      exports["pane_count_changes"]!(this.#description, store, pairs, count, late);
-      return count;
+    }
+    this.#forEachSeries(this.#partitions(store, 1, ALWAYS, NEVER), (series) => {
+      exports["series_changes"]!(series, store, late);
+      return true;
     });
     const changes = (ofInserted: number): number => exports["pane_changes"]!(this.#description, ofInserted) as number;
     return { touched: changes(0), inserted: changes(1) };
   }
 
   #closed(store: number): number {
-    const due = this.#due(store);
-    return due ? this.#count(store, due.scan, due.low, due.high, COUNT_ALL) : 0;
+    const due = this.#due();
+    if (!due) return 0;
+    const scan: Scan = (cursor, pairs, max) =>
+      this.#kernels.exports["store_scan_between"]!(store, cursor, pairs, max, due.low, due.newest) as number;
+    return this.#count(store, scan, due.low, due.high, COUNT_ALL);
   }
 
   #lateGroups(store: number, late: bigint): number {
@@ -162,8 +241,8 @@ export class PaneWindows {
     );
   }
 
-  /** The windows that the watermark has closed since the batch before, and a scan of their panes; null: there are none. */
-  #due(store: number): { scan: Scan; low: bigint; high: bigint } | null {
+  /** The windows that the watermark has closed since the batch before end in (low, high], newest windows of their panes in (low, newest]; null: there are none. */
+  #due(): { low: bigint; high: bigint; newest: bigint } | null {
     const low = this.#late();
     const high = this.#kernels.view().getBigInt64(EVICT_WATERMARK, true);
     if (!this.#operator.state!.watermarked || high === ALWAYS) return null;
@@ -171,9 +250,7 @@ export class PaneWindows {
     const past = (high - startMicros - windowMicros) % slideMicros;
     const lastEnd = high - (past < 0n ? past + slideMicros : past);
     if (lastEnd <= low) return null;
-    const scan: Scan = (cursor, pairs, max) =>
-      this.#kernels.exports["store_scan_between"]!(store, cursor, pairs, max, low, lastEnd + windowMicros - 1n) as number;
-    return { scan, low, high };
+    return { low, high, newest: lastEnd + windowMicros - 1n };
   }
 
   /** Windows that end at or before it are closed, except in complete mode. */

@@ -118,7 +118,11 @@ export class StageInstance {
       const view = this.#kernels.view();
       view.setBigInt64(at, view.getBigInt64(at, true) + BigInt(rows), true);
     };
-    return { tested, kept, isSafe, count, select: (block, flags) => this.call(`select${pipeline}`, block, flags) };
+    const tests = tested.map((leaves, test) => ({
+      tested: leaves,
+      select: (block: number, flags: number) => this.call(`select${pipeline}_${test}`, block, flags),
+    }));
+    return { tests, kept, isSafe, count };
   }
 
   /** Runs a block through the first segment of a pipeline. */

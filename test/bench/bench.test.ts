@@ -1,6 +1,6 @@
 /** Every suite of the benchmark, tiny: that it runs, and that its answers are checked and right. Numbers are not looked at. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -89,11 +89,29 @@ describe("npm run bench", () => {
   });
 
   test.each([
-    [["no-such-suite"], /there is no suite no-such-suite; there are ysb-columns/],
+    [["ysb-columnz"], /there is no suite ysb-columnz; did you mean ysb-columns\? There are ysb-columns, ysb-json/],
     [["--events", "many"], /--events must be a positive whole number, not many/],
     [["compare"], /compare takes a commit/],
   ])("refuses %j", async (args, message) => {
     await expect(bench(...args)).rejects.toThrow(message);
+  });
+
+  test("native programs that are older than their sources are not run", async () => {
+    const { hasNative } = await import(join(root, "bench/harness/processes.mjs"));
+    const programs = mkdtempSync(join(data, "programs-"));
+    mkdirSync(join(programs, "src/deeper"), { recursive: true });
+    const [built, lock, source] = ["built", "Cargo.lock", "src/deeper/mod.rs"].map((name) => join(programs, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const path of [lock, source]) writeFileSync(path, "");
+    expect(hasNative(programs, built)).toBe(false);
+    writeFileSync(built, "");
+    for (const path of [lock, source]) utimesSync(path, 1000, 1000);
+    expect(hasNative(programs, built)).toBe(true);
+    utimesSync(built, 999, 999);
+    expect(() => hasNative(programs, built)).toThrow(/is newer than the native programs: npm run bench:native/);
   });
 
   // Building the native programs takes a compiler and its time.

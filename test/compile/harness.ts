@@ -266,7 +266,7 @@ function decode(dataType: DataType, descriptors: number, row: number, state: { l
       const bits = view.getBigUint64(address, true);
       const start = Number(bits & 0xffffffffn);
       const bytes = kernels.bytes().slice(start, start + Number(bits >> 32n));
-      if (dataType.kind === "string") return new TextDecoder().decode(bytes);
+      if (dataType.kind === "string") return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
       if (dataType.kind === "binary") return bytes;
       const limbs = new DataView(bytes.buffer, bytes.byteOffset);
       return (limbs.getBigInt64(8, true) << 64n) | limbs.getBigUint64(0, true);

@@ -90,6 +90,8 @@ export function valueOf(type: DataType): fc.Arbitrary<Value> {
           "żółć",
           "東京",
           "😀",
+          "ABCdef @[`{ 0123456789 xyzXYZ",
+          "\ufeffOΔΥΣΣΕΎΣ straße",
           "a\u0000b",
           " 12 ",
           "-7.5",
@@ -272,7 +274,7 @@ function specific(
             .map(([needle, values]) => call("in", [needle, ...values.map((value) => literal(value, operand))], type, true)),
         ]),
         make("isnan", type, of(DoubleType)),
-        named(["contains", "startswith", "endswith", "like"], type, of(StringType), of(StringType)),
+        named(["contains", "startswith", "endswith", "like", "ilike"], type, of(StringType), of(StringType)),
       ];
     case "string":
       return [

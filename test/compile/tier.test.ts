@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { splitTierThree, tierOf } from "../../src/compile/tier.ts";
-import { BooleanType, DoubleType, LongType } from "../../src/columnar/types.ts";
+import { canFail, splitTierThree, tierOf } from "../../src/compile/tier.ts";
+import { BooleanType, DoubleType, LongType, StringType } from "../../src/columnar/types.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
 import { call, type Expression, literal } from "../../src/plan/expr/expression.ts";
 import { attribute } from "./harness.ts";
@@ -50,4 +50,20 @@ describe("what generated code cannot compute is taken out", () => {
     expect(tierOf(hour, options)).toBe("fused");
     expect(tierOf(hour, { ...options, timeZone: "America/New_York" })).toBe("materialize");
   });
+});
+
+describe("what can fail", () => {
+  const [text, other] = [attribute(4, StringType, true), attribute(5, StringType, true)];
+  const like = (pattern: Expression): Expression => call("like", [text, pattern], BooleanType, true);
+
+  test.each([
+    ["contains", call("contains", [text, other], BooleanType, true), false],
+    ["length", call("length", [text], LongType, true), false],
+    ["a pattern without escapes", like(literal("%a_", StringType)), false],
+    ["a pattern that ends with an escape", like(literal("a\\", StringType)), true],
+    ["a pattern of a column", like(other), true],
+    ["a kernel that says nothing", call("repeat", [text, literal(2, LongType)], StringType, true), true],
+    ["what the interpreter computes", call("like", [text, literal("a%", StringType), literal("/", StringType)], BooleanType, true), true],
+    ["an argument that can", call("contains", [like(other), text], BooleanType, true), true],
+  ])("%s: %s", (_name, expression, expected) => expect(canFail(expression, options)).toBe(expected));
 });

@@ -95,6 +95,11 @@ describe.each(FORMS)("%s", (form) => {
       ["few <> 'x' AND small = 1", "city", "few"],
       ["city = 'city 77'", "few"],
       ["n % 1000 < 3", "long"],
+      ["few <> 'x' AND city <> 'city 3' AND n > 100", "small"],
+      ["few IS NULL AND long IS NOT NULL", "small"],
+      ["(few = 'y' OR few IS NULL) AND city LIKE '%7%' AND city <> long AND mostly > 'm'", "slow"],
+      ["few = 'y' AND long > 'a' AND city > 'city 5'", "city"],
+      ["few = 'y' AND 100 / (small + 1) > 40 AND city > 'city 5'", "small"],
     ]) {
       const frame = t()
         .filter(condition!)

@@ -79,55 +79,68 @@ describe.each(Object.keys(files))("%s", (name) => {
   test.each([1, 2, 3, 4, 5])("rows chosen at random, seed %d", async (seed) => {
     const random = randomOf(seed);
     const { schema, rows } = await all();
-    const flags = choice(random);
-    const isTestedColumn = schema.fields.map(() => random() < 0.3);
     const isKeptColumn = schema.fields.map(() => random() < 0.7);
     const ofLeaves = (columns: readonly boolean[]): boolean[] => columnLeaves(schema).map((column) => columns[column]!);
-    let [at, counted] = [0, 0];
-    const selection: RowSelection = {
-      tested: ofLeaves(isTestedColumn),
-      kept: ofLeaves(isKeptColumn),
-      isSafe: false,
-      select(block, target) {
-        parquetKernels.bytes().set(flags.subarray(at, at + rowCount(block)), target);
-        at += rowCount(block);
-      },
-      count: (kept) => void (counted += kept),
-    };
+    /** Which of up to three tests looks at a column; more than that: none. */
+    const count = 1 + Math.floor(random() * 3);
+    const testOfColumn = schema.fields.map(() => Math.floor(random() * 6));
+    const tests = Array.from({ length: count }, (_, at) => {
+      const flags = choice(random);
+      let seen = 0;
+      return {
+        flags,
+        tested: ofLeaves(testOfColumn.map((number) => number === at)),
+        select(block: number, target: number) {
+          parquetKernels.bytes().set(flags.subarray(seen, seen + rowCount(block)), target);
+          seen += rowCount(block);
+        },
+      };
+    });
+    let counted = 0;
+    const selection: RowSelection = { tests, kept: ofLeaves(isKeptColumn), isSafe: false, count: (kept) => void (counted += kept) };
     const found = await readParquetFile(path, { schema, selection });
-    const expected = rows.filter((_, row) => flags[row] === 1);
+    const expected = rows.filter((_, row) => tests.every(({ flags }) => flags[row] === 1));
     expect(columnsOf(found.rows, isKeptColumn)).toEqual(columnsOf(expected, isKeptColumn));
     expect(counted).toBe(expected.length);
   });
 
-  test.each(["few", "texts", "words", "flag", "late"])("a condition on %s, asked about entries of dictionaries", async (column) => {
+  test.each([
+    ["few"],
+    ["texts"],
+    ["words"],
+    ["flag"],
+    ["late"],
+    ["few", "words"],
+    ["late", "texts", "words"],
+    ["words", "n"],
+    ["n", "few", "late"],
+  ])("conditions on %s %s %s, asked about entries of dictionaries", async (...columns) => {
     const { schema, rows } = await all();
-    const index = schema.fields.findIndex((field) => field.name === column);
     const leaves = leavesOf(schema);
+    const indexOf = (column: string): number => schema.fields.findIndex((field) => field.name === column);
     for (const isNullKept of [false, true]) {
       const keeps = (value: Value): boolean => (value === null ? isNullKept : String(value).length % 2 === 0);
-      const tested = leaves.map((leaf) => leaf.path[0] === column);
+      // One that is wanted afterwards is read as all others are.
+      const isWanted = (column: string): boolean => column === "n" || !columns.includes(column);
       const selection: RowSelection = {
-        tested,
-        kept: tested.map((isTested) => !isTested),
+        tests: columns.map((column) => ({
+          tested: leaves.map((leaf) => leaf.path[0] === column),
+          select(block, target) {
+            const values = toRows(parquetKernels, schema, [block]).map((row) => row[indexOf(column)]!);
+            parquetKernels.bytes().set(
+              values.map((value) => (keeps(value) ? 1 : 0)),
+              target,
+            );
+          },
+        })),
+        kept: leaves.map((leaf) => isWanted(leaf.path[0]!)),
         isSafe: true,
-        select(block, target) {
-          const values = toRows(parquetKernels, schema, [block]).map((row) => row[index]!);
-          parquetKernels.bytes().set(
-            values.map((value) => (keeps(value) ? 1 : 0)),
-            target,
-          );
-        },
         count() {},
       };
-      const wanted = schema.fields.map(({ name: field }) => field !== column);
+      const wanted = schema.fields.map(({ name: field }) => isWanted(field));
       const found = await readParquetFile(path, { schema, selection });
-      expect(columnsOf(found.rows, wanted)).toEqual(
-        columnsOf(
-          rows.filter((row) => keeps(row[index]!)),
-          wanted,
-        ),
-      );
+      const expected = rows.filter((row) => columns.every((column) => keeps(row[indexOf(column)]!)));
+      expect(columnsOf(found.rows, wanted)).toEqual(columnsOf(expected, wanted));
     }
   });
 });

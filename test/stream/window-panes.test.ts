@@ -24,7 +24,8 @@ interface Shape {
   readonly delay: number | null;
   readonly mode: "append" | "update" | "complete";
   readonly partitions: number;
-  readonly keyed: boolean;
+  /** 0: no key besides the window. */
+  readonly keys: number;
   /** Aggregates with buffers of variable length. */
   readonly strings: boolean;
 }
@@ -44,13 +45,13 @@ interface Batch {
   readonly dropped: number;
 }
 
-function windowed(input: DataFrame<any>, { size, slide, offset, delay, keyed, strings }: Shape): DataFrame<any> {
+function windowed(input: DataFrame<any>, { size, slide, offset, delay, keys, strings }: Shape): DataFrame<any> {
   const { col } = F;
   const times: DataFrame<any> = input.withColumn("t", F.timestamp_millis(col("time")));
   const marked = delay === null ? times : times.withWatermark("t", `${delay} milliseconds`);
   const window = F.window(col("t"), `${size} milliseconds`, `${slide} milliseconds`, `${offset} milliseconds`);
   return marked
-    .groupBy(...(keyed ? [col("key"), window] : [window]))
+    .groupBy(...(keys > 0 ? [col("key"), window] : [window]))
     .agg(
       F.count("*").as("n"),
       F.sum("value").as("sum"),
@@ -61,9 +62,11 @@ function windowed(input: DataFrame<any>, { size, slide, offset, delay, keyed, st
     );
 }
 
-const inputRow = ([time, seed]: readonly [number, number]): object => ({
+const keyOf = (seed: number, keys: number): string => `key ${seed % (keys || 3)}`;
+
+const inputRow = ([time, seed]: readonly [number, number], keys: number): object => ({
   time: BigInt(time),
-  key: `key ${seed % 3}`,
+  key: keyOf(seed, keys),
   value: seed,
   name: `a name of ${(seed * 7) % 11}`,
 });
@@ -99,7 +102,7 @@ async function run(shape: Shape, steps: readonly Step[], panes: boolean): Promis
         await query.stop();
         query = await start(step.restart);
       }
-      input.addData(...step.rows.map(inputRow));
+      input.addData(...step.rows.map((row) => inputRow(row, shape.keys)));
       await query.processAllAvailable();
       const done = (await query.recentProgress()).filter(({ batchId, durationMs }) => "addBatch" in durationMs && batchId > lastBatch);
       lastBatch = done.at(-1)?.batchId ?? lastBatch;
@@ -127,11 +130,11 @@ interface Group {
 }
 
 /** What each step puts out and drops by the rules of Spark's documentation: windows kept one by one, and two watermarks per batch. */
-function recompute({ size, slide, offset, delay, mode, keyed }: Shape, steps: readonly Step[]): { rows: string[]; dropped: number }[] {
+function recompute({ size, slide, offset, delay, mode, keys }: Shape, steps: readonly Step[]): { rows: string[]; dropped: number }[] {
   const live = new Map<string, Group>();
   let [watermark, evicted] = [0, 0];
   const print = ({ key, start, values }: Group): string =>
-    JSON.stringify([...(keyed ? [key] : []), start, values.length, values.reduce((sum, value) => sum + value, 0)]);
+    JSON.stringify([...(keys > 0 ? [key] : []), start, values.length, values.reduce((sum, value) => sum + value, 0)]);
   return steps.map(({ rows: input }) => {
     const rows: string[] = [];
     const dropped = new Set<string>();
@@ -140,10 +143,10 @@ function recompute({ size, slide, offset, delay, mode, keyed }: Shape, steps: re
       evicted = watermark;
       const touched = new Set<string>();
       for (const [time, seed] of data) {
-        const key = `key ${seed % 3}`;
+        const key = keyOf(seed, keys);
         const newest = time - ((((time - offset) % slide) + slide) % slide);
         for (let start = newest; start + size > time; start -= slide) {
-          const id = `${keyed ? key : ""} ${start}`;
+          const id = `${keys > 0 ? key : ""} ${start}`;
           if (mode !== "complete" && late > 0 && start + size <= late) {
             dropped.add(id);
             continue;
@@ -167,11 +170,11 @@ function recompute({ size, slide, offset, delay, mode, keyed }: Shape, steps: re
 }
 
 /** Of the rows of a query, what `recompute` knows. */
-function comparable(batches: readonly Batch[], keyed: boolean): { rows: string[]; dropped: number } {
+function comparable(batches: readonly Batch[], keys: number): { rows: string[]; dropped: number } {
   const rows = batches.flatMap((batch) =>
     batch.rows.map((row) => {
       const { key, window, n, sum } = JSON.parse(row) as { key: string; window: { start: string }; n: number; sum: number };
-      return JSON.stringify([...(keyed ? [key] : []), Date.parse(window.start), n, sum]);
+      return JSON.stringify([...(keys > 0 ? [key] : []), Date.parse(window.start), n, sum]);
     }),
   );
   return { rows: rows.sort(), dropped: batches.reduce((sum, { dropped }) => sum + dropped, 0) };
@@ -186,7 +189,7 @@ const shapes: fc.Arbitrary<Shape> = fc
     delay: fc.option(fc.integer({ min: 0, max: 40 }), { freq: 6 }),
     mode: fc.constantFrom("append", "update", "complete"),
     partitions: fc.constantFrom(1, 4, 5, 8),
-    keyed: fc.boolean(),
+    keys: fc.constantFrom(0, 3),
     strings: fc.boolean(),
   })
   .map(({ size, slide, offset, unit, delay, mode, strings, ...rest }): Shape => {
@@ -227,10 +230,44 @@ test("the same rows and numbers in every batch as with a row per window", { time
         const plain = await run(shape, steps, false);
         const panes = await run(shape, steps, true);
         expect(panes).toEqual(plain);
-        expect(panes.map((batches) => comparable(batches, shape.keyed))).toEqual(recompute(shape, steps));
+        expect(panes.map((batches) => comparable(batches, shape.keys))).toEqual(recompute(shape, steps));
       },
     ),
     { numRuns: Number(process.env["PANES_RUNS"] ?? 8), interruptAfterTimeLimit: 500_000 },
+  );
+});
+
+/**
+ * Hundreds of groups, in panes that are thousands of panes apart: more windows than are made at a time, and starts that take more than one round
+ * of sorting.
+ */
+test("the same for many groups in panes far from each other", { timeout: 600_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      shapes,
+      fc.array(
+        fc.record({
+          rows: fc.array(fc.tuple(fc.nat(999_999), fc.nat(999_999)), { minLength: 300, maxLength: 900 }),
+          slides: fc.constantFrom(3, 40, 20_000),
+        }),
+        { minLength: 2, maxLength: 3 },
+      ),
+      async (anyShape, batches) => {
+        const shape = { ...anyShape, keys: 400 };
+        let start = 0;
+        const steps = batches.map(({ rows, slides }): Step => {
+          const from = start;
+          const span = slides * shape.slide;
+          start += span / 2;
+          return { rows: rows.map(([part, seed]) => [Math.floor(from + (part * span) / 1e6), seed] as const), restart: 0 };
+        });
+        const plain = await run(shape, steps, false);
+        const panes = await run(shape, steps, true);
+        expect(panes).toEqual(plain);
+        expect(panes.map((of) => comparable(of, shape.keys))).toEqual(recompute(shape, steps));
+      },
+    ),
+    { numRuns: Number(process.env["PANES_RUNS"] ?? 4), interruptAfterTimeLimit: 500_000 },
   );
 });
 
@@ -256,13 +293,16 @@ test("explain tells panes; what looks at a window or at the order of rows keeps 
 });
 
 test("a batch query over sliding windows", async () => {
-  const shape: Shape = { size: 600, slide: 400, offset: 100, delay: null, mode: "complete", partitions: 4, keyed: true, strings: true };
+  const shape: Shape = { size: 600, slide: 400, offset: 100, delay: null, mode: "complete", partitions: 4, keys: 3, strings: true };
   const rows = Array.from({ length: 500 }, (_, i) => [(i * 7919) % 5000, i] as const);
-  const frame = session().createDataFrame(rows.map(inputRow), "time BIGINT, key STRING, value INT, name STRING");
+  const frame = session().createDataFrame(
+    rows.map((row) => inputRow(row, shape.keys)),
+    "time BIGINT, key STRING, value INT, name STRING",
+  );
   const windows = windowed(frame, shape);
   expect(await physicalPlan(windows)).toContain("panes=3");
   const batch = { rows: (await windows.collect()).map(text), total: 0, updated: 0, removed: 0, dropped: 0 };
-  expect(comparable([batch], true)).toEqual(recompute(shape, [{ rows, restart: 0 }])[0]);
+  expect(comparable([batch], shape.keys)).toEqual(recompute(shape, [{ rows, restart: 0 }])[0]);
 });
 
 test("windows of windows: a second aggregation takes the windows that the first emits", async () => {

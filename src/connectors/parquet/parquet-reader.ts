@@ -7,7 +7,7 @@ import { BLOCK_ROW_COUNT, BLOCK_ROWS_MAX } from "../../columnar/memory-layout.ts
 import { type DataType, leafCount, physicalWidthBytes, simpleString, type StructField } from "../../columnar/types.ts";
 import { getColumn, newBlock, newDictionary, setColumn } from "../block-memory.ts";
 import { fileUri } from "../file/file-listing.ts";
-import type { ReaderContext, RowSelection, Split, SplitCursor, SplitReader } from "../source.ts";
+import type { ReaderContext, RowSelection, RowTest, Split, SplitCursor, SplitReader } from "../source.ts";
 import { BufferPool } from "../buffer-pool.ts";
 import { ColumnReader, narrowed, type Selected } from "./column-reader.ts";
 import { asStored, type Conversion, conversion } from "./conversions.ts";
@@ -38,9 +38,18 @@ type ColumnPlan =
       readonly witness: ColumnPlan | null;
     };
 
-/** Which columns `#load` decodes: all of them, those that the filter looks at, or the others in the rows that it keeps. */
+/** A condition of the filter with the columns that are loaded for it. */
+interface Test {
+  readonly rows: RowTest;
+  readonly plans: ReadonlySet<ColumnPlan>;
+  /** The one column that it looks at, if nothing else does and it may be asked about each entry of a dictionary. */
+  readonly only: ColumnPlan | null;
+}
+
+/** Which columns `#load` decodes: all of them, those that a test looks at, or those that none does in the rows that are kept. */
 type Pass =
-  | { readonly kind: "all" | "tested" }
+  | { readonly kind: "all" }
+  | { readonly kind: "tested"; readonly plans: ReadonlySet<ColumnPlan> }
   /** Null: it keeps all. */
   | { readonly kind: "others"; readonly selected: Selected | null };
 
@@ -52,10 +61,9 @@ class ParquetCursor implements SplitCursor {
   readonly #rowGroups: readonly RowGroup[];
   /** Readers of the row group at hand by their plan. */
   readonly #readers = new Map<ColumnPlan, ColumnReader | ListReader>();
+  readonly #tests: readonly Test[];
   /** Plans that are loaded before the filter. */
   readonly #tested: ReadonlySet<ColumnPlan>;
-  /** The one column that the filter looks at, if nothing else does and it may be asked about each entry of a dictionary. */
-  readonly #onlyTested: ColumnPlan | null;
   /** Values and validity of columns that the file does not have. */
   #zeros = 0;
   readonly #predicates: readonly ColumnPredicate[];
@@ -73,10 +81,8 @@ class ParquetCursor implements SplitCursor {
       const footer = readFooter(file, path);
       const shape = fileShape(footer, path);
       this.#plans = planColumns(shape, context, path);
-      this.#tested = testedPlans(this.#plans, context.selection?.tested ?? []);
-      const [first, ...more] = this.#tested;
-      const isAlone = context.selection?.isSafe && more.length === 0 && first?.kind === "flat" && !context.selection.kept[first.leaf];
-      this.#onlyTested = isAlone ? first : null;
+      this.#tests = context.selection ? testsOf(this.#plans, context.selection) : [];
+      this.#tested = new Set(this.#tests.flatMap(({ plans }) => [...plans]));
       this.#predicates = columnPredicates(shape, context);
       const own = ownRowGroups(footer, split["start"] as number, split["length"] as number);
       this.#rowGroups = own.filter((group) => mayHoldRows(group, this.#predicates));
@@ -157,15 +163,14 @@ class ParquetCursor implements SplitCursor {
   }
 
   /** The columns that the filter looks at, then, in the rows that it keeps, the others. A block may be left without rows. */
-  #loadSelected(block: number, rows: number, { kept: wanted, select, count }: RowSelection): void {
+  #loadSelected(block: number, rows: number, { kept: wanted, count }: RowSelection): void {
     const { kernels, leaves } = this.#context;
     const { pool } = this.#split;
-    const [flags, positions] = [pool.take(rows), pool.take(2 * rows)];
-    if (this.#onlyTested) (this.#readers.get(this.#onlyTested) as ColumnReader).readFlags(rows, flags, this.#test);
-    else {
-      for (const plan of this.#plans) this.#load(plan, block, rows, { kind: "tested" });
-      select(block, flags);
-    }
+    const [flags, more, positions] = [pool.take(rows), pool.take(rows), pool.take(2 * rows)];
+    this.#tests.forEach((test, index) => {
+      this.#runTest(test, block, rows, index === 0 ? flags : more);
+      if (index > 0) kernels.exports["parquet_and"]!(flags, more, rows);
+    });
     const kept = kernels.exports["parquet_positions"]!(flags, rows, positions, 0) as number;
     count(kept);
     const selected = kept === rows ? null : { flags, positions, kept };
@@ -180,24 +185,28 @@ class ParquetCursor implements SplitCursor {
     }
     if (kept > 0) for (const plan of this.#plans) this.#load(plan, block, rows, { kind: "others", selected });
     else for (const [plan, reader] of this.#readers) if (!this.#tested.has(plan)) reader.skip(rows);
-    pool.release(flags);
-    pool.release(positions);
+    for (const buffer of [flags, more, positions]) pool.release(buffer);
     kernels.view().setUint32(block + BLOCK_ROW_COUNT, kept, true);
   }
 
-  /** The filter on values of its only column. */
-  readonly #test = (values: number, validity: number, count: number, flags: number): void => {
-    const { kernels, leaves, selection } = this.#context;
-    const block = newBlock(kernels, leaves.length, count);
-    setColumn(kernels, block, this.#onlyTested!.leaf, values, validity);
-    selection!.select(block, flags);
-  };
+  #runTest({ rows: test, plans, only }: Test, block: number, rows: number, flags: number): void {
+    const { kernels, leaves } = this.#context;
+    if (only) {
+      (this.#readers.get(only) as ColumnReader).readFlags(rows, flags, (values, validity, count, target) => {
+        const some = newBlock(kernels, leaves.length, count);
+        setColumn(kernels, some, only.leaf, values, validity);
+        test.select(some, target);
+      });
+      return;
+    }
+    for (const plan of this.#plans) this.#load(plan, block, rows, { kind: "tested", plans });
+    test.select(block, flags);
+  }
 
   /** Fills one column if the pass wants it; returns a reader that knows the levels of these rows, if there is one. */
   #load(plan: ColumnPlan, block: number, rows: number, pass: Pass): ColumnReader | ListReader | null {
     const { kernels } = this.#context;
-    const isTested = this.#tested.has(plan);
-    const isWanted = pass.kind === "all" || isTested === (pass.kind === "tested");
+    const isWanted = pass.kind === "all" || (pass.kind === "tested" ? pass.plans.has(plan) : !this.#tested.has(plan));
     const selected = pass.kind === "others" ? pass.selected : null;
     switch (plan.kind) {
       case "missing":
@@ -206,7 +215,8 @@ class ParquetCursor implements SplitCursor {
       case "flat":
       case "list": {
         const reader = this.#readers.get(plan)!;
-        if (!isWanted) return isTested ? reader : null;
+        // What is not among the others has been tested: it has read these rows.
+        if (!isWanted) return pass.kind === "others" ? reader : null;
         const { values, validity, dictionary } = selected ? reader.readSelected(rows, selected) : reader.read(rows);
         if (plan.leaf >= 0) setColumn(kernels, block, plan.leaf, values, validity, dictionary);
         return reader;
@@ -260,7 +270,9 @@ function columnPredicates(root: StructShape, { schema, predicates }: ReaderConte
 function planColumns(root: StructShape, context: ReaderContext, path: string): readonly ColumnPlan[] {
   const { schema, selection } = context;
   // Of a source that several pipelines share each needs its own columns.
-  const needed = selection ? selection.kept.map((isKept, leaf) => isKept || selection.tested[leaf]!) : context.needed;
+  const needed = selection
+    ? selection.kept.map((isKept, leaf) => isKept || selection.tests.some(({ tested }) => tested[leaf]))
+    : context.needed;
   let next = 0;
   const plan = (field: StructField, shape: Shape | undefined, column: string): ColumnPlan | null => {
     const leaf = next;
@@ -304,6 +316,15 @@ function planColumns(root: StructShape, context: ReaderContext, path: string): r
   return schema.fields.flatMap((field) => {
     const found = plan(field, named(root.fields, field.name), field.name);
     return found ? [found] : [];
+  });
+}
+
+function testsOf(plans: readonly ColumnPlan[], { tests, kept, isSafe }: RowSelection): readonly Test[] {
+  return tests.map((rows) => {
+    const tested = testedPlans(plans, rows.tested);
+    const [first, ...more] = tested;
+    const isAlone = isSafe && more.length === 0 && first?.kind === "flat" && !kept[first.leaf];
+    return { rows, plans: tested, only: isAlone ? first : null };
   });
 }
 

@@ -1,5 +1,6 @@
 /** Looking for text in text: `like`, `ilike`, `contains`, `startswith`, `endswith`, `instr`, `locate`. */
 import { BooleanType, IntegerType } from "../../columnar/types.ts";
+import type { Expression } from "../../plan/expr/expression.ts";
 import type { ScalarFunction } from "../../plan/expr/function-registry.ts";
 import { INTEGER, STRING, strict } from "../signature.ts";
 import { characterIndex, sliceCharacters } from "./characters.ts";
@@ -13,6 +14,10 @@ function positionOf(text: string, wanted: string, start: number): number {
   return found < 0 ? 0 : characterIndex(text, found) + 1;
 }
 
+/** A pattern that escapes nothing escapes nothing wrongly. */
+const isWithoutEscapes = ([, pattern]: readonly Expression[]): boolean =>
+  pattern?.kind === "literal" && typeof pattern.value === "string" && !pattern.value.includes("\\");
+
 export const matchingFunctions: readonly ScalarFunction[] = [
   strict({
     name: "like",
@@ -22,6 +27,7 @@ export const matchingFunctions: readonly ScalarFunction[] = [
     optional: 1,
     returns: BooleanType,
     kernel: (types) => (types.length === 2 ? "utf8_like" : undefined),
+    cannotFail: isWithoutEscapes,
     evaluate: ([text, pattern, escape = "\\"]) => matchesLike(text, likePattern(pattern, escape)),
   }),
   strict({
@@ -40,6 +46,7 @@ export const matchingFunctions: readonly ScalarFunction[] = [
     args: [STRING, STRING],
     returns: BooleanType,
     kernel: "utf8_contains",
+    cannotFail: () => true,
     evaluate: ([text, wanted]) => text.includes(wanted),
   }),
   strict({
@@ -49,6 +56,7 @@ export const matchingFunctions: readonly ScalarFunction[] = [
     args: [STRING, STRING],
     returns: BooleanType,
     kernel: "utf8_starts_with",
+    cannotFail: () => true,
     evaluate: ([text, wanted]) => text.startsWith(wanted),
   }),
   strict({
@@ -58,6 +66,7 @@ export const matchingFunctions: readonly ScalarFunction[] = [
     args: [STRING, STRING],
     returns: BooleanType,
     kernel: "utf8_ends_with",
+    cannotFail: () => true,
     evaluate: ([text, wanted]) => text.endsWith(wanted),
   }),
   strict({
@@ -67,6 +76,7 @@ export const matchingFunctions: readonly ScalarFunction[] = [
     args: [STRING, STRING],
     returns: IntegerType,
     kernel: "utf8_instr",
+    cannotFail: () => true,
     evaluate: ([text, wanted]) => positionOf(text, wanted, 0),
   }),
   strict({
@@ -77,6 +87,8 @@ export const matchingFunctions: readonly ScalarFunction[] = [
     args: [STRING, STRING, INTEGER],
     optional: 1,
     returns: IntegerType,
+    kernel: (types) => (types.length === 2 ? "utf8_locate" : "utf8_locate_from"),
+    cannotFail: () => true,
     evaluate: ([wanted, text, start = 1]) => (start < 1 ? 0 : positionOf(text, wanted, start - 1)),
   }),
 ];

@@ -123,6 +123,7 @@ export const transformFunctions: readonly ScalarFunction[] = [
     args: [TEXT_OR_BYTES],
     returns: IntegerType,
     kernel: ([type]) => (type!.kind === "string" ? "utf8_length" : "utf8_octet_length"),
+    cannotFail: () => true,
     evaluate: ([value]) => (typeof value === "string" ? characterCount(value) : value.length),
   }),
   strict({
@@ -132,6 +133,7 @@ export const transformFunctions: readonly ScalarFunction[] = [
     args: [TEXT_OR_BYTES],
     returns: IntegerType,
     kernel: "utf8_octet_length",
+    cannotFail: () => true,
     evaluate: ([value]) => (typeof value === "string" ? new TextEncoder().encode(value).length : value.length),
   }),
   strict({

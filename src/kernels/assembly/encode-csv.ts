@@ -6,6 +6,7 @@ import {
 } from "./encode-buffer";
 import { writeFixedValue } from "./encode-json";
 import { TYPE_STRING } from "./scan-block";
+import { copyVariable } from "./table-layout";
 
 // Dialect: u32 each.
 const SEPARATOR: usize = ENCODER_FORMAT;
@@ -79,7 +80,7 @@ function writeCsvValue(encoder: usize, p: usize, field: usize, block: usize, row
   if ((flags & TRIM_TRAILING) != 0) while (source < end && load<u8>(end - 1) <= 32) end--;
   const quote = load<u32>(encoder, QUOTE);
   if (!needsQuotes(encoder, source, end, quote, (flags & QUOTE_IF_QUOTES) != 0)) {
-    memory.copy(p, source, end - source);
+    copyVariable(p, source, <u32>(end - source));
     return p + (end - source);
   }
   const escape = load<u32>(encoder, ESCAPE);
@@ -104,7 +105,7 @@ function needsQuotes(encoder: usize, p: usize, end: usize, quote: u32, ifQuotes:
 }
 
 @inline function writeConstant(p: usize, text: usize, length: u32): usize {
-  memory.copy(p, text, length);
+  copyVariable(p, text, length);
   return p + length;
 }
 

@@ -5,6 +5,7 @@ import {
   FIELD_PREFIX_LENGTH, FIELD_SCALE, FIELD_TYPE, reserve, TYPE_BINARY, writeBase64, writeDate, writeLocalTimestamp, writeTimestamp,
 } from "./encode-buffer";
 import { writeDecimal, writeDouble, writeFloat, writeSigned } from "./number-format";
+import { copyVariable } from "./table-layout";
 import {
   TYPE_BOOLEAN, TYPE_BYTE, TYPE_DATE, TYPE_DECIMAL, TYPE_DOUBLE, TYPE_FLOAT, TYPE_INTEGER, TYPE_LONG, TYPE_SHORT, TYPE_STRING,
   TYPE_STRUCT, TYPE_TIMESTAMP, TYPE_TIMESTAMP_NTZ,
@@ -67,7 +68,7 @@ function writeObject(encoder: usize, p: usize, field: usize, end: usize, block: 
       if (!isFirst) store<u8>(p++, 44);
       isFirst = false;
       const prefixLength = load<u32>(field, FIELD_PREFIX_LENGTH);
-      memory.copy(p, load<u32>(field, FIELD_PREFIX), prefixLength);
+      copyVariable(p, load<u32>(field, FIELD_PREFIX), prefixLength);
       p += prefixLength;
       if (!valid) {
         store<u32>(p, 0x6c6c756e); // null

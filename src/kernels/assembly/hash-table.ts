@@ -5,6 +5,7 @@
 // same table. Every kernel that returns a row sets TABLE_BASE, to which the slots of that row are relative; the address holds
 // until the next call that adds a row or variable bytes to the table. 0 with ERROR_CODE set means out of memory.
 import {
+  LAYOUT_VAR_KEY_COUNT,
   LAYOUT_VAR_OFFSETS,
   ROW_FLAGS,
   ROW_FIELDS,
@@ -134,12 +135,11 @@ export function table_memory_bytes(table: usize): f64 {
     if (load<u64>(a + i) != load<u64>(b + i)) return false;
   }
   if (((load<u32>(a, ROW_FLAGS) ^ load<u32>(b, ROW_FLAGS)) & load<u32>(table, T_KEY_NULLS)) != 0) return false;
-  return load<u32>(table, T_VAR_KEYS) == 0 || sameVariableKeys(table, a, aBase, b, bBase);
+  return load<u32>(table, T_VAR_KEYS) == 0 || sameVariableKeys(load<u32>(table, T_LAYOUT), a, aBase, b, bBase);
 }
 
-function sameVariableKeys(table: usize, a: usize, aBase: usize, b: usize, bBase: usize): bool {
-  const layout: usize = load<u32>(table, T_LAYOUT);
-  const keys = load<u32>(table, T_VAR_KEYS);
+export function sameVariableKeys(layout: usize, a: usize, aBase: usize, b: usize, bBase: usize): bool {
+  const keys = load<u32>(layout, LAYOUT_VAR_KEY_COUNT);
   for (let i: u32 = 0; i < keys; i++) {
     const offset = load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);
     const length = load<u32>(a + offset, 4);

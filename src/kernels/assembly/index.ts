@@ -22,12 +22,18 @@ export * from "./crc32c";
 export { frame_crc } from "./state-frame";
 export { frame_migrate } from "./migrate-frame";
 export * from "./state-store";
-export * from "./store-scan";
+export {
+  store_late_groups, store_late_table, store_memory_bytes, store_removed_rows, store_row_count, store_scan_all, store_scan_between,
+  store_scan_dirty, store_scan_dirty_between, store_scan_evictable, store_updated_rows,
+} from "./store-scan";
 export { store_duplicates, store_pass_first, store_pass_new } from "./row-operator";
 export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
-export * from "./panes";
+export {
+  pane_begin, pane_bound, pane_bound_touched, pane_changes, pane_copy, pane_count, pane_describe, pane_description_bytes, pane_hash, pane_sibling,
+} from "./panes";
+export { series_changes, series_new, series_of_partition, series_of_table, series_windows } from "./pane-series";
 export { parquet_lz4, parquet_lz4_within, parquet_snappy } from "./parquet-block-codecs";
 export * from "./parquet-delta";
 export * from "./parquet-dictionary";

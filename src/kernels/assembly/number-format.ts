@@ -4,7 +4,7 @@
 import { multiplyHigh } from "./number-parse";
 import { POWERS_OF_TEN, POWER_MIN } from "./powers-of-ten";
 
-const scratch: usize = memory.data(24);
+const scratch: usize = memory.data(48);
 
 export function writeUnsigned(p: usize, value: u64): usize {
   if (value < 10) {
@@ -18,7 +18,12 @@ export function writeUnsigned(p: usize, value: u64): usize {
     value = rest;
   }
   const length = scratch + 24 - at;
-  memory.copy(p, at, length);
+  // There is room for more than 20 digits, and something behind them to read.
+  store<u64>(p, load<u64>(at));
+  if (length > 8) {
+    store<u64>(p, load<u64>(at, 8), 8);
+    store<u64>(p, load<u64>(at, 16), 16);
+  }
   return p + length;
 }
 

@@ -8,18 +8,18 @@ import { P_COUNT, S_BUCKET_MICROS, S_BUCKET_OFFSET, S_EPOCH, S_LATE_GROUPS, S_PA
 import { ROW_INSERTED, T_BUCKET } from "./table-layout";
 
 // Description of an operator's panes, 80 bytes, then a row to look up neighbours with, then one for generated code.
-const PANE_START: u32 = 0; // u32: offset of the key that is the pane's start
-const PANE_END: u32 = 4; // u32: offset of the key that is the newest window's end
-const PANE_PARTITIONS: u32 = 8;
+export const PANE_START: u32 = 0; // u32: offset of the key that is the pane's start
+export const PANE_END: u32 = 4; // u32: offset of the key that is the newest window's end
+export const PANE_PARTITIONS: u32 = 8;
 const PANE_ROW_BYTES: u32 = 12; // u32
-const PANE_WINDOW: u32 = 16; // i64, µs, as what follows
-const PANE_SLIDE: u32 = 24;
-const PANE_LENGTH: u32 = 32;
+export const PANE_WINDOW: u32 = 16; // i64, µs, as what follows
+export const PANE_SLIDE: u32 = 24;
+export const PANE_LENGTH: u32 = 32;
 const PANE_NEWEST: u32 = 40; // i64: no pane starts later
-const PANE_OLDEST: u32 = 48; // i64: no pane that was touched in this batch starts earlier
-const PANE_NEWEST_BEFORE: u32 = 56; // i64: no pane that was there before this batch starts later
-const PANE_TOUCHED: u32 = 64; // u64: windows that `pane_count_changes` has found
-const PANE_INSERTED: u32 = 72; // u64
+export const PANE_OLDEST: u32 = 48; // i64: no pane that was touched in this batch starts earlier
+export const PANE_NEWEST_BEFORE: u32 = 56; // i64: no pane that was there before this batch starts later
+export const PANE_TOUCHED: u32 = 64; // u64: windows that `series_changes` has found
+export const PANE_INSERTED: u32 = 72; // u64
 const PANE_PROBE: u32 = 80;
 
 /** Bytes of a description for rows of `rowBytes`. */
@@ -63,7 +63,7 @@ export function pane_hash(hash: u32, start: i64, partitions: u32): u32 {
 }
 
 /** The hash of a row with another start. */
-function rehash(hash: u32, from: i64, to: i64, partitions: u32): u32 {
+@inline export function rehash(hash: u32, from: i64, to: i64, partitions: u32): u32 {
   if ((partitions & (partitions - 1)) == 0) return hash ^ ((mix(from) ^ mix(to)) & ~(partitions - 1));
   const quotients: u32 = 0x80000000 / partitions;
   const quotient = (hash / partitions + (quotients - (mix(from) % quotients)) + (mix(to) % quotients)) % quotients;
@@ -146,7 +146,7 @@ const COUNT_INSERTED: u32 = 2;
 /** Only panes that are late altogether. */
 const COUNT_LATE: u32 = 3;
 
-@inline function isInserted(state: usize, row: usize): bool {
+@inline export function isInserted(state: usize, row: usize): bool {
   return (load<u32>(row, ROW_FLAGS) & ROW_INSERTED) != 0 && load<u32>(row, ROW_EPOCH) == load<u32>(state, S_EPOCH);
 }
 
@@ -198,73 +198,9 @@ function windowsFirstAt(pane: usize, state: usize, row: usize, base: usize, low:
   return last <= after ? 0 : <u64>((last - after + slide - 1) / slide);
 }
 
-/**
- * Counts what COUNT_TOUCHED and COUNT_INSERTED count, windows with low < end, in one go, for the panes in `count` pairs, which were touched in this
- * batch: all of these must be given in some call, after `pane_bound_touched`, and no group of the batch may be late.
- */
-export function pane_count_changes(pane: usize, state: usize, pairs: usize, count: u32, low: i64): void {
-  let touched = load<u64>(pane, PANE_TOUCHED);
-  let inserted = load<u64>(pane, PANE_INSERTED);
-  const window = load<i64>(pane, PANE_WINDOW);
-  const slide = load<i64>(pane, PANE_SLIDE);
-  const length = load<i64>(pane, PANE_LENGTH);
-  const oldestTouched = load<i64>(pane, PANE_OLDEST);
-  const newestBefore = load<i64>(pane, PANE_NEWEST_BEFORE);
-  const epoch = load<u32>(state, S_EPOCH);
-  const probe = pane + PANE_PROBE;
-  for (let i: u32 = 0; i < count; i++) {
-    const row: usize = load<u32>(pairs + 8 * i);
-    const base: usize = load<u32>(pairs + 8 * i, 4);
-    const start = load<i64>(row + load<u32>(pane, PANE_START));
-    // Windows start in (after, last].
-    let last = load<i64>(row + load<u32>(pane, PANE_END)) - window;
-    let after = start - window;
-    if (low != i64.MIN_VALUE && low - window > after) after = low - window;
-    if (last <= after) continue;
-    pane_copy(pane, probe, row);
-    let afterTouched = after;
-    let afterAny = after;
-    let isTouchedOpen = true;
-    let isAnyOpen = isInserted(state, row);
-    const isNew = isAnyOpen;
-    for (let left = start - length; left > after; left -= length) {
-      if (left < oldestTouched) isTouchedOpen = false;
-      if (!isTouchedOpen && !isAnyOpen) break;
-      const found = neighbour(pane, state, base, left);
-      if (found == 0) continue;
-      if (isAnyOpen) afterAny = left;
-      isAnyOpen = false;
-      if (isTouchedOpen && load<u32>(found, ROW_EPOCH) == epoch) {
-        afterTouched = left;
-        isTouchedOpen = false;
-      }
-    }
-    if (last > afterTouched) touched += <u64>((last - afterTouched + slide - 1) / slide);
-    if (!isNew || last <= afterAny) continue;
-    for (let right = start + length; right < last + window && right <= newestBefore; right += length) {
-      const found = neighbour(pane, state, base, right);
-      if (found == 0 || isInserted(state, found)) continue;
-      last -= ((last + window - right + slide - 1) / slide) * slide;
-      break;
-    }
-    if (last > afterAny) inserted += <u64>((last - afterAny + slide - 1) / slide);
-  }
-  store<u64>(pane, touched, PANE_TOUCHED);
-  store<u64>(pane, inserted, PANE_INSERTED);
-}
-
-/** The windows that `pane_count_changes` has counted in this batch: touched ones, or those that came into being. */
+/** The windows that `series_changes` has counted in this batch: touched ones, or those that came into being. */
 export function pane_changes(pane: usize, ofInserted: bool): f64 {
   return <f64>load<u64>(pane + (ofInserted ? PANE_INSERTED : PANE_TOUCHED));
-}
-
-/** The pane at `start` with the other keys of the pane whose copy is the probe, or 0. The probe becomes that pane's. */
-@inline function neighbour(pane: usize, state: usize, base: usize, start: i64): usize {
-  const probe = pane + PANE_PROBE;
-  const end = load<i64>(probe + load<u32>(pane, PANE_END));
-  const isSlide = load<i64>(pane, PANE_LENGTH) == load<i64>(pane, PANE_SLIDE);
-  rekey(pane, probe, start, isSlide ? start - load<i64>(probe + load<u32>(pane, PANE_START)) + end : newestEnd(pane, start, end));
-  return store_find(state, probe, base);
 }
 
 /** Whether the sibling at `start` is there and counts. */

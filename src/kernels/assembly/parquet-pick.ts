@@ -25,6 +25,11 @@ export function parquet_both(a: usize, b: usize, count: u32): u32 {
   return total;
 }
 
+/** Leaves the flags of the rows that are flagged in both. */
+export function parquet_and(flags: usize, others: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i += 16) v128.store(flags + i, v128.and(v128.load(flags + i), v128.load(others + i)));
+}
+
 /** Flags the rows that are not valid, too. */
 export function parquet_flag_nulls(flags: usize, validity: usize, count: u32): void {
   for (let i: u32 = 0; i < count; i++) store<u8>(flags + i, load<u8>(flags + i) | (load<u8>(validity + i) ^ 1));

@@ -9,6 +9,8 @@ import {
   ROW_NOT_LIVE,
   T_BYTES,
   T_DIRTY_FIRST,
+  T_DIRTY_ROWS,
+  T_EPOCH,
   T_ROW_BYTES,
   chunkFirst,
   chunkNext,
@@ -26,6 +28,7 @@ import {
   P_CAPACITY,
   P_COUNT,
   STORE_BYTES,
+  S_EPOCH,
   S_LATE_GROUPS,
   S_PARTITIONS,
   S_REMOVED,
@@ -47,27 +50,62 @@ const SCAN_DIRTY_BETWEEN: u32 = 4;
  * (row u32, base u32) to `out`, returns how many, 0 at the end; `cursor` is 16 bytes, zero at first; no change in between.
  */
 export function store_scan_dirty(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_DIRTY, 0, 0);
+  return scan(state, cursor, out, max, SCAN_DIRTY, 0, 0, ~0);
 }
 
 /** All rows, by partition and bucket. */
 export function store_scan_all(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_ALL, 0, 0);
+  return scan(state, cursor, out, max, SCAN_ALL, 0, 0, ~0);
 }
 
 /** Rows whose event time is at or before EVICT_WATERMARK, by partition and bucket. */
 export function store_scan_evictable(state: usize, cursor: usize, out: usize, max: u32): u32 {
-  return scan(state, cursor, out, max, SCAN_EVICTABLE, i64.MIN_VALUE, load<i64>(EVICT_WATERMARK));
+  return scan(state, cursor, out, max, SCAN_EVICTABLE, i64.MIN_VALUE, load<i64>(EVICT_WATERMARK), ~0);
 }
 
 /** Rows whose event time is in (low, high], by partition and bucket. Other buckets are not touched. */
 export function store_scan_between(state: usize, cursor: usize, out: usize, max: u32, low: i64, high: i64): u32 {
-  return scan(state, cursor, out, max, SCAN_BETWEEN, low, high);
+  return scan(state, cursor, out, max, SCAN_BETWEEN, low, high, ~0);
 }
 
 /** Of these rows, those that were changed in this batch. */
 export function store_scan_dirty_between(state: usize, cursor: usize, out: usize, max: u32, low: i64, high: i64): u32 {
-  return scan(state, cursor, out, max, SCAN_DIRTY_BETWEEN, low, high);
+  return scan(state, cursor, out, max, SCAN_DIRTY_BETWEEN, low, high, ~0);
+}
+
+/**
+ * Rows of a partition, where the cursor has to be at first: those with an event time in (low, high] (both ends of i64: all), of buckets that have some, or
+ * those that were changed in this batch.
+ */
+export function scanPartition(
+  state: usize,
+  partition: u32,
+  cursor: usize,
+  out: usize,
+  max: u32,
+  isDirty: bool,
+  low: i64,
+  high: i64,
+): u32 {
+  return scan(state, cursor, out, max, partitionMode(isDirty, low, high), low, high, partition + 1);
+}
+
+@inline function partitionMode(isDirty: bool, low: i64, high: i64): u32 {
+  return isDirty ? SCAN_DIRTY : low == i64.MIN_VALUE && high == i64.MAX_VALUE ? SCAN_ALL : SCAN_BETWEEN;
+}
+
+/** At most so many rows will `scanPartition` give. */
+export function boundOfScan(state: usize, partition: u32, isDirty: bool, low: i64, high: i64): u32 {
+  const mode = partitionMode(isDirty, low, high);
+  const entry = partitionEntry(state, partition);
+  let rows: u32 = 0;
+  for (let t: u32 = 0; t < load<u32>(entry, P_COUNT); t++) {
+    const table = tableAt(entry, t);
+    if (mode == SCAN_BETWEEN && coverage(state, table, low, high) == EVICT_NONE) continue;
+    if (!isDirty) rows += table_row_count(table);
+    else if (load<u32>(table, T_EPOCH) == load<u32>(state, S_EPOCH)) rows += load<u32>(table, T_DIRTY_ROWS);
+  }
+  return rows;
 }
 
 /** What (low, high] means for a table, as `evictability` says it. */
@@ -78,10 +116,10 @@ function coverage(state: usize, table: usize, low: i64, high: i64): u32 {
   return before == EVICT_WHOLE ? EVICT_NONE : before == EVICT_SOME ? EVICT_SOME : upTo;
 }
 
-function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low: i64, high: i64): u32 {
+function scan(state: usize, cursor: usize, out: usize, max: u32, mode: u32, low: i64, high: i64, end: u32): u32 {
   // Cursor: partition, index of the table, first remixed hash of the chunk + 1 (0 = start of the table), next row index (dirty: + 1, 0 = start
   // of the chunk).
-  const partitions = load<u32>(state, S_PARTITIONS);
+  const partitions = min(load<u32>(state, S_PARTITIONS), end);
   const isDirty = mode == SCAN_DIRTY || mode == SCAN_DIRTY_BETWEEN;
   let partition = load<u32>(cursor);
   let t = load<u32>(cursor, 4);

@@ -1,6 +1,7 @@
 // Text functions on UTF-8 bytes, one row at a time; the meaning of each is in functions/string/*.ts. Results lie in the
 // block's arena or are views into the argument. Arguments are well-formed UTF-8 and never null.
 import { ERROR_INVALID_ARGUMENT, ERROR_OUT_OF_MEMORY } from "./memory-layout";
+import { copyVariable } from "./table-layout";
 import { addressOf, allocateText, lengthOf, raise, viewOf } from "./view";
 
 const EMPTY: i64 = 0;
@@ -171,6 +172,45 @@ export function utf8_instr(text: i64, wanted: i64): i32 {
   return found == 0 ? 0 : <i32>countPoints(start, found) + 1;
 }
 
+export function utf8_locate(wanted: i64, text: i64): i32 {
+  return utf8_instr(text, wanted);
+}
+
+/** Looks from character `first` on, from 1; 0 for what is before the text. */
+export function utf8_locate_from(wanted: i64, text: i64, first: i32): i32 {
+  if (first < 1) return 0;
+  const start = addressOf(text);
+  const end = start + lengthOf(text);
+  const from = skipPoints(start, end, <u32>first - 1);
+  const length = lengthOf(wanted);
+  const found = length == 0 ? from : find(from, end, addressOf(wanted), length);
+  return found == 0 ? 0 : <i32>countPoints(start, found) + 1;
+}
+
+/** The text in upper (1) or lower case (0), itself if it is; -1 if not all of it is ASCII. Without memory the error cell is set. */
+export function ascii_case(text: i64, isUpper: i32): i64 {
+  const from = addressOf(text);
+  const length = lengthOf(text);
+  const last = i8x16.splat(isUpper ? 0x7a : 0x5a);
+  const first = i8x16.splat(isUpper ? 0x61 : 0x41);
+  let to: usize = 0;
+  for (let i: usize = 0; i < <usize>length; i += 16) {
+    const chunk = v128.load(from + i);
+    // What lies behind the text does not count.
+    const own: u32 = length - <u32>i >= 16 ? 0xffff : (1 << (length - <u32>i)) - 1;
+    if ((i8x16.bitmask(chunk) & own) != 0) return -1;
+    const letters = v128.and(i8x16.ge_s(chunk, first), i8x16.le_s(chunk, last));
+    if (to == 0) {
+      if ((i8x16.bitmask(letters) & own) == 0) continue;
+      to = allocateText(length);
+      if (to == 0) return 0;
+      memory.copy(to, from, i);
+    }
+    v128.store(to + i, v128.xor(chunk, v128.and(letters, i8x16.splat(0x20))));
+  }
+  return to == 0 ? text : viewOf(to, length);
+}
+
 /** LIKE with the escape character \. An escape before another character, or at the end, is an invalid argument. */
 export function utf8_like(text: i64, pattern: i64): i32 {
   const patternStart = addressOf(pattern);
@@ -236,9 +276,9 @@ function joined(a: i64, b: i64, c: i64): i64 {
   const total = <u64>lengthA + lengthB + lengthOf(c);
   const result = reserve(total);
   if (result == 0) return EMPTY;
-  memory.copy(result, addressOf(a), lengthA);
-  memory.copy(result + lengthA, addressOf(b), lengthB);
-  memory.copy(result + lengthA + lengthB, addressOf(c), lengthOf(c));
+  copyVariable(result, addressOf(a), lengthA);
+  copyVariable(result + lengthA, addressOf(b), lengthB);
+  copyVariable(result + lengthA + lengthB, addressOf(c), lengthOf(c));
   return viewOf(result, <u32>total);
 }
 
@@ -257,7 +297,7 @@ export function utf8_repeat(text: i64, times: i32): i64 {
   const total = <u64>length * <u64>times;
   const result = reserve(total);
   if (result == 0) return EMPTY;
-  for (let at: u64 = 0; at < total; at += length) memory.copy(result + <usize>at, addressOf(text), length);
+  for (let at: u64 = 0; at < total; at += length) copyVariable(result + <usize>at, addressOf(text), length);
   return viewOf(result, <u32>total);
 }
 
@@ -270,7 +310,7 @@ export function utf8_reverse(text: i64): i64 {
   for (let at = start; at < start + length; ) {
     const next = skipPoints(at, start + length, 1);
     to -= next - at;
-    memory.copy(to, at, next - at);
+    for (let i: usize = 0; i < next - at; i++) store<u8>(to + i, load<u8>(at + i));
     at = next;
   }
   return viewOf(result, length);
@@ -296,40 +336,41 @@ function padded(text: i64, length: i32, pad: i64, left: bool): i64 {
   const textBytes = lengthOf(text);
   const result = reserve(fillBytes + textBytes);
   if (result == 0) return EMPTY;
+  // In order: what is copied may run over its end.
   let fill = left ? result : result + textBytes;
-  memory.copy(left ? result + <usize>fillBytes : result, addressOf(text), textBytes);
+  if (!left) copyVariable(result, addressOf(text), textBytes);
   for (let count = missing / padPoints; count > 0; count--) {
-    memory.copy(fill, padStart, padBytes);
+    copyVariable(fill, padStart, padBytes);
     fill += padBytes;
   }
-  memory.copy(fill, padStart, restBytes);
+  copyVariable(fill, padStart, restBytes);
+  if (left) copyVariable(result + <usize>fillBytes, addressOf(text), textBytes);
   return viewOf(result, <u32>(fillBytes + textBytes));
 }
 
 export function utf8_replace(text: i64, search: i64, replacement: i64): i64 {
   const length = lengthOf(search);
   if (length == 0) return text;
-  const start = addressOf(text);
-  const end = start + lengthOf(text);
+  let from = addressOf(text);
+  const end = from + lengthOf(text);
   const wanted = addressOf(search);
-  let count: u64 = 0;
-  for (let at = find(start, end, wanted, length); at != 0; at = find(at + length, end, wanted, length)) count++;
-  if (count == 0) return text;
+  let at = find(from, end, wanted, length);
+  if (at == 0) return text;
   const inserted = lengthOf(replacement);
-  const total = <u64>lengthOf(text) - count * length + count * inserted;
-  const result = reserve(total);
+  let room = <u64>lengthOf(text);
+  if (inserted > length) for (let next = at; next != 0; next = find(next + length, end, wanted, length)) room += inserted - length;
+  const result = reserve(room);
   if (result == 0) return EMPTY;
-  let from = start;
   let to = result;
-  for (let at = find(start, end, wanted, length); at != 0; at = find(from, end, wanted, length)) {
-    memory.copy(to, from, at - from);
+  for (; at != 0; at = find(from, end, wanted, length)) {
+    copyVariable(to, from, <u32>(at - from));
     to += at - from;
-    memory.copy(to, addressOf(replacement), inserted);
+    copyVariable(to, addressOf(replacement), inserted);
     to += inserted;
     from = at + length;
   }
-  memory.copy(to, from, end - from);
-  return viewOf(result, <u32>total);
+  copyVariable(to, from, <u32>(end - from));
+  return viewOf(result, <u32>(to + (end - from) - result));
 }
 
 /** Part `index` counts from 1, or from the end if negative; 0 is an invalid argument. */

@@ -67,6 +67,8 @@ export interface ScalarFunction extends FunctionDocumentation {
   readonly kernel?: string;
   /** As `kernel`, where it depends on the number or types of the arguments; undefined: tier 3 for these. Goes before `kernel`. */
   kernelFor?(argumentTypes: readonly DataType[]): string | undefined;
+  /** Whether the kernel computes a value for whatever these arguments are. Default: it may fail. */
+  cannotFail?(args: readonly Expression[]): boolean;
   /** True if the session's time zone matters. Kernels of such functions compute in UTC: other zones take tier 3. */
   readonly usesTimeZone?: boolean;
   /** The meaning, one row at a time. `types` are the argument types after coercion. May throw a MillraceError. */
