@@ -17,6 +17,13 @@ export function hostHelpers(kernels: Kernels): Record<string, (...args: never[])
     /** Nearest double to an unscaled decimal of the scale. */
     decimal_to_double: (unscaled: bigint, scale: number): number => decimalToDouble(unscaled, scale),
 
+    /** The same of the wide number under a view. */
+    wide_to_double: (view: bigint, scale: number): number => {
+      const address = Number(view & 0xffffffffn);
+      const memory = kernels.view();
+      return decimalToDouble((memory.getBigInt64(address + 8, true) << 64n) | memory.getBigUint64(address, true), scale);
+    },
+
     /** Text under a view to a timestamp, with all forms that the kernel does not know (zones by name); sets the error cell if malformed. */
     parse_timestamp: (view: bigint): bigint => {
       const parsed = parseTimestamp(textOf(view), utc);

@@ -18,6 +18,7 @@ import {
   remainderByZero,
 } from "../functions/arithmetic-errors.ts";
 import { castOverflow, decimalCastError, invalidInput, literalSql } from "../functions/cast.ts";
+import { likePattern } from "../functions/string/like.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { Origin } from "../plan/expr/expression.ts";
 import type { ErrorSite } from "./module-context.ts";
@@ -75,11 +76,23 @@ function word(code: Exclude<ErrorCode, "none" | "out_of_memory">, site: ErrorSit
       return dateTimeOverflow("add an interval to a timestamp");
     case "invalid_argument":
       if (site.name === "split_part") return new ArithmeticError("INVALID_INDEX_OF_ZERO", {});
+      if (site.name === "like") return patternError(String(second));
+      if (site.name === "ilike") return patternError(String(second).toLowerCase());
       return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
     case "malformed_record":
     case "collection_size_limit":
       return new MillraceError("INTERNAL_ERROR", { message: `${site.name} failed: ${code}` });
   }
+}
+
+/** What is wrong with a pattern of LIKE. */
+function patternError(pattern: string): MillraceError {
+  try {
+    likePattern(pattern, "\\");
+  } catch (error) {
+    return error as MillraceError;
+  }
+  throw new Error(`millrace internal error: the pattern '${pattern}' is right`);
 }
 
 function overflowMessage(site: ErrorSite, first: Value, from: DataType): string {

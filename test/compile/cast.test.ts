@@ -11,6 +11,7 @@ import {
   IntegerType,
   LongType,
   ShortType,
+  StringType,
   TimestampNTZType,
   TimestampType,
 } from "../../src/columnar/types.ts";
@@ -49,6 +50,32 @@ describe("values that fit", () => {
     ["decimals are rounded half up", [12345n, 12344n, -12345n, 99995n], D(5, 2), D(5, 1), [1235n, 1234n, -1235n, 10000n]],
     ["decimals to doubles", [12345n, 999999999999999999n, 1n], D(18, 2), DoubleType, [123.45, 1e16, 0.01]],
     ["decimals to integers are cut", [199n, -199n], D(5, 2), IntegerType, [1, -1]],
+    ["wide decimals too", [MAX * 10n + 9n, MIN * 10n - 9n, -19n, 9n, null], D(38, 1), LongType, [MAX, MIN, -1n, 0n, null]],
+    [
+      "with more digits behind the point than 64 bits hold",
+      [123456789012345678901234567890n, -(10n ** 29n)],
+      D(38, 28),
+      ByteType,
+      [12, -10],
+    ],
+    ["and nothing else", [10n ** 38n - 1n], D(38, 38), LongType, [0n]],
+    [
+      "wide decimals to doubles",
+      [12345n, 10n ** 37n + 1n, 2n ** 53n + 1n, -(2n ** 53n)],
+      D(38, 2),
+      DoubleType,
+      [123.45, 1e35, 90071992547409.94, -90071992547409.92],
+    ],
+    ["of any scale", [1n, 10n ** 37n], D(38, 30), DoubleType, [1e-30, 1e7]],
+    ["to floats", [12345n], D(25, 2), FloatType, [Math.fround(123.45)]],
+    ["and to booleans", [0n, 1n, 2n ** 64n, -(2n ** 64n)], D(38, 5), BooleanType, [false, true, true, true]],
+    [
+      "to texts",
+      [-5n, 0n, 10n ** 18n, -(10n ** 37n)],
+      D(38, 3),
+      StringType,
+      ["-0.005", "0.000", "1000000000000000.000", `-1${"0".repeat(34)}.000`],
+    ],
     ["timestamps to seconds, floored", [1_999_999n, -1n], TimestampType, LongType, [1n, -1n]],
     ["seconds to timestamps", [1, -2], IntegerType, TimestampType, [1_000_000n, -2_000_000n]],
     ["beyond the range of timestamps: its ends", [MAX, MIN], LongType, TimestampType, [MAX, MIN]],
@@ -75,6 +102,10 @@ describe("values that do not fit", () => {
     [99995n, D(5, 2), D(4, 1), "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION"],
     [1n, D(1, 0), D(2, 2), "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION"],
     [2147483648000000n, TimestampType, IntegerType, "CAST_OVERFLOW"],
+    [MAX + 1n, D(38, 0), LongType, "CAST_OVERFLOW"],
+    [(MIN - 1n) * 1000n, D(38, 3), LongType, "CAST_OVERFLOW"],
+    [10n ** 37n, D(38, 0), LongType, "CAST_OVERFLOW"],
+    [128000n, D(25, 3), ByteType, "CAST_OVERFLOW"],
   ])("%s of %o", (value, from, to, condition) => {
     expect(conditionOf(value, from, to)).toBe(condition);
     expect(castAll([value, null], from, to, "try")).toEqual([null, null]);

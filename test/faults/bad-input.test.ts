@@ -137,6 +137,7 @@ test.each([
     "`id`",
   ],
   ["function", () => spark.range(3).select(F.expr("upperr(id)")).collect(), "UNRESOLVED_ROUTINE", "upper,"],
+  ["pattern", () => spark.range(3).select(F.expr("string(id) LIKE '0\\\\'")).collect(), "INVALID_FORMAT.ESC_AT_THE_END", "'0\\'"],
   ["key", () => spark.conf.set("spark.sql.shufle.partitions", 3), "SQL_CONF_NOT_FOUND", "spark.sql.shuffle.partitions"],
 ])("an unknown %s: the error suggests what was meant", async (_what, use, condition, suggestion) => {
   await expect(use()).rejects.toMatchObject({ condition, message: expect.stringContaining(suggestion) });

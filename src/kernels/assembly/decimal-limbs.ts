@@ -98,7 +98,7 @@ export function multiplyByPowerOfTen(number: usize, exponent: i32): void {
   if (factor != 1) multiplySmall(number, factor);
 }
 
-function setPowerOfTen(number: usize, exponent: i32): void {
+export function setPowerOfTen(number: usize, exponent: i32): void {
   clear(number);
   setLimb(number, 0, 1);
   multiplyByPowerOfTen(number, exponent);

@@ -19,11 +19,13 @@ import {
   open,
   rescaleResult,
   setLimb,
+  setPowerOfTen,
   subtractFrom,
   used,
   wideOf,
 } from "./decimal-limbs";
-import { ERROR_CAST_INVALID_INPUT, ERROR_DECIMAL_OUT_OF_RANGE, ERROR_DIVIDE_BY_ZERO, ERROR_REMAINDER_BY_ZERO } from "./memory-layout";
+import { ERROR_CAST_INVALID_INPUT, ERROR_CAST_OVERFLOW, ERROR_DECIMAL_OUT_OF_RANGE, ERROR_DIVIDE_BY_ZERO, ERROR_REMAINDER_BY_ZERO } from "./memory-layout";
+import { writeDecimal } from "./number-format";
 import { addressOf, allocateText, lengthOf, raise, viewOf } from "./view";
 
 /** 10^0 … 10^18. */
@@ -90,6 +92,21 @@ export function compare_wide(a: i64, b: i64): i32 {
 export function wide_negate(view: i64): i64 {
   const low = 0 - load<u64>(addressOf(view));
   return wideOf(low, ~load<u64>(addressOf(view), 8) + (low == 0 ? 1 : 0));
+}
+
+/** The number without what is behind its point; raises if that needs more than 64 bits. */
+export function wide_to_integer(view: i64, scale: i32): i64 {
+  if (scale <= SMALL_DIGITS && isSmall(view)) return load<i64>(addressOf(view)) / smallPower(scale);
+  const negative = open(view, LEFT);
+  setPowerOfTen(RIGHT, scale);
+  divide();
+  const magnitude = load<u64>(RESULT);
+  // One more is there below zero than above.
+  if (used(RESULT) > 2 || magnitude > (<u64>i64.MAX_VALUE) + (negative ? 1 : 0)) {
+    raise(ERROR_CAST_OVERFLOW, view, 0);
+    return 0;
+  }
+  return negative ? 0 - <i64>magnitude : <i64>magnitude;
 }
 
 export function decimal_rescale(a: i64, from: i32, to: i32, precision: i32): i64 {
@@ -190,9 +207,10 @@ export function decimal_remainder(a: i64, b: i64, scaleA: i32, scaleB: i32, scal
 
 /** Plain digits, as casts to string print them. */
 export function decimal_format(view: i64, scale: i32): i64 {
-  const negative = open(view, LEFT);
   const room = allocateText(48);
   if (room == 0) return 0;
+  if (scale <= SMALL_DIGITS && isSmall(view)) return viewOf(room, <u32>(writeDecimal(room, load<i64>(addressOf(view)), scale) - room));
+  const negative = open(view, LEFT);
   let to = room + 48;
   let written: i32 = 0;
   clear(RIGHT);
