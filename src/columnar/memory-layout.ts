@@ -33,6 +33,8 @@ export const BATCH_EPOCH = 128; // u32
 export const MEMORY_REFUSED = 132; // u32
 /** The newest number in `BLOCK_COLUMN_DICTIONARY`. */
 export const DICTIONARIES = 136; // u32
+/** Least and largest time (µs) of the block that `event_times` has looked at last. */
+export const EVENT_TIME_BLOCK = 144; // 2 x i64
 /** Arena descriptors, 32 bytes each (see `kernels/assembly/memory.ts`), which begin with the next free address and the end of what is free there. */
 export const ARENAS = 192;
 /** Row counters, i64 each; which is which is decided by the planner. */
@@ -108,6 +110,7 @@ export function assemblyLayoutSource(): string {
     EVICT_WATERMARK,
     BATCH_EPOCH,
     MEMORY_REFUSED,
+    EVENT_TIME_BLOCK,
     ARENAS,
     COUNTERS,
     EVENT_TIME_STATS,

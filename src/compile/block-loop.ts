@@ -6,6 +6,13 @@ import { InputColumns } from "./columns.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import type { Bindings } from "./segment.ts";
 
+/** A loop over the rows of a block: number of the row at hand, number of rows, and whether it is the loop over blocks without nulls. */
+export interface RowLoop {
+  readonly row: Local;
+  readonly rows: Local;
+  readonly isValid: boolean;
+}
+
 /** Emits a loop over the rows of `block`, and a faster one for blocks without nulls; `body` is emitted for each. */
 export function emitRowLoop(
   f: FunctionBuilder,
@@ -13,7 +20,7 @@ export function emitRowLoop(
   block: Local,
   input: readonly Attribute[],
   needed: readonly boolean[],
-  body: (row: Local, bindings: Bindings) => void,
+  body: (loop: RowLoop, bindings: Bindings) => void,
 ): void {
   const row = f.local("i32");
   const rows = f.local("i32");
@@ -32,7 +39,7 @@ export function emitRowLoop(
         f.get(rows);
         f.op("i32.ge_u");
         f.brIf(done);
-        body(row, bindings);
+        body({ row, rows, isValid: assumeValid }, bindings);
         f.get(row);
         f.i32(1);
         f.op("i32.add");

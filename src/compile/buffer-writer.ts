@@ -31,10 +31,11 @@ export class BufferWriter {
     const f = this.#f;
     value.push();
     f.set(held.value);
-    if (!nullable) return;
+    if (!nullable || (held.known && !value.isNull)) return;
     if (value.isNull) value.isNull();
     else f.i32(0);
     f.set(held.nulls);
+    if (held.known) held.known.mayEnd = true;
   }
 
   /** Null bits of a row share a byte, and a store of it waits for the one before: it is left out where it changes nothing. */

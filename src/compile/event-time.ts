@@ -2,13 +2,21 @@
  * Statistics of event times in generated code, for the watermarks: where every row of a block counts, a kernel looks at the column; else each row
  * is counted where its step is, in locals. Main thread, while a stage is compiled (`segment.ts`).
  */
-import { BLOCK_COLUMN_BYTES, BLOCK_COLUMNS, BLOCK_ROW_COUNT, EVENT_TIME_STATS, EVENT_TIME_STATS_BYTES } from "../columnar/memory-layout.ts";
+import {
+  BLOCK_COLUMN_BYTES,
+  BLOCK_COLUMNS,
+  BLOCK_ROW_COUNT,
+  EVENT_TIME_BLOCK,
+  EVENT_TIME_STATS,
+  EVENT_TIME_STATS_BYTES,
+} from "../columnar/memory-layout.ts";
 import { leafCount } from "../columnar/types.ts";
 import type { Attribute, Expression } from "../plan/expr/expression.ts";
 import type { Step } from "../plan/physical/program.ts";
 import type { FunctionBuilder, Local } from "./emitter.ts";
 import type { ModuleContext } from "./module-context.ts";
 import type { CompiledValue } from "./value.ts";
+import { pushInOneWindow } from "./window.ts";
 
 type EventTimeStep = Extract<Step, { kind: "event_time" }>;
 
@@ -23,6 +31,8 @@ export class EventTimes {
   /** Of the steps that rows go through one by one. */
   readonly #counted = new Map<EventTimeStep, { max: Local; min: Local; sum: Local; count: Local }>();
   readonly #whole: ReadonlyMap<Step, number>;
+  /** The leaf that the kernel has looked at last. */
+  #lastLeaf = -1;
 
   /** `input`: null if the rows do not come in blocks. Emits what is to be done before the first row. */
   constructor(f: FunctionBuilder, module: ModuleContext, steps: readonly Step[], input: InputBlock | null) {
@@ -46,8 +56,23 @@ export class EventTimes {
     return stats;
   }
 
+  /** Emits, before the first row, whether the times of all rows are in one window of the step, into a local; null: nobody knows then. Of blocks without nulls. */
+  inOneWindow(step: Extract<Step, { kind: "expand_window" }>): Local | null {
+    if (this.#whole.get(step) !== this.#lastLeaf) return null;
+    const f = this.#f;
+    const flag = f.local("i32");
+    const push = (offset: number) => (): void => {
+      f.i32(EVENT_TIME_BLOCK);
+      f.memory("i64.load", offset);
+    };
+    pushInOneWindow(f, step, push(0), push(8));
+    f.set(flag);
+    return flag;
+  }
+
   #countBlock(module: ModuleContext, block: Local, leaf: number, { watermark }: EventTimeStep): void {
     const f = this.#f;
+    this.#lastLeaf = leaf;
     const column = BLOCK_COLUMNS + BLOCK_COLUMN_BYTES * leaf;
     for (const offset of [column, column + 4, BLOCK_ROW_COUNT]) {
       f.get(block);
@@ -130,7 +155,10 @@ export class EventTimes {
 
 const cellOf = (watermark: number): number => EVENT_TIME_STATS + EVENT_TIME_STATS_BYTES * watermark;
 
-/** Steps that see every row of the input and a column of it that is a time of its own, with the column's leaf. */
+/**
+ * Steps that look at a column of the input that is a time of its own, with the column's leaf: those that take the statistics of every row, and the
+ * one that finds the window of some.
+ */
 function wholeColumns(steps: readonly Step[], input: readonly Attribute[]): Map<Step, number> {
   const leaves = new Map<number, number>();
   let leaf = 0;
@@ -139,16 +167,22 @@ function wholeColumns(steps: readonly Step[], input: readonly Attribute[]): Map<
     leaf += leafCount(dataType);
   }
   const found = new Map<Step, number>();
+  let seesAll = true;
   const leafOf = (expression: Expression): number | undefined =>
     expression.kind === "alias" ? leafOf(expression.child) : expression.kind === "attribute" ? leaves.get(expression.id) : undefined;
   for (const step of steps) {
     if (step.kind === "event_time") {
       const column = leafOf(step.time);
-      if (column !== undefined) found.set(step, column);
-    } else if (step.kind === "project") {
+      if (column !== undefined && seesAll) found.set(step, column);
+    } else if (step.kind === "filter") seesAll = false;
+    else if (step.kind === "project") {
       for (const [id, column] of step.expressions.map((expression) => [expression.id, leafOf(expression)] as const))
         if (column === undefined) leaves.delete(id);
         else leaves.set(id, column);
+    } else if (step.kind === "expand_window") {
+      const column = leafOf(step.time);
+      if (column !== undefined) found.set(step, column);
+      break;
     } else if (step.kind !== "observe") break;
   }
   return found;

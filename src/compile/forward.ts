@@ -71,7 +71,7 @@ export function emitCompute(
       .flatMap((step) => (step.kind === "project" ? step.expressions : []))
       .flatMap((each) => (each.kind === "alias" ? [[each.id, each]] : [])),
   );
-  emitRowLoop(f, context, f.param(0), input, needed, (row, bindings) => {
+  emitRowLoop(f, context, f.param(0), input, needed, ({ row }, bindings) => {
     const compiler = stage.compiler(f, bindings);
     let leaf = 0;
     for (const { id, dataType } of output) {

@@ -48,6 +48,9 @@ export class GroupRun {
   readonly #steady: AggregateCode;
   /** The group's row, and what `#steady` updates of it in locals. */
   readonly #place: RowPlace;
+  /** The same where none of that is null. */
+  readonly #settledPlace: RowPlace;
+  readonly #held: readonly HeldField[];
 
   /** `row`: the group's row in a flat table; 0: there is none yet. */
   constructor(stage: StageTools, f: FunctionBuilder, operator: AggregateOperator, row: Local, writer: VariableWriter, cursor: RowCursor) {
@@ -79,12 +82,45 @@ export class GroupRun {
       this.#steady.heldFields().map((field) => [field, { value: f.local(wasmTypeOf(field.physical)), nulls: f.local("i32") }]),
     );
     this.#place = { row, base: f.local("i32"), held };
+    const settled = new Map([...held].map(([field, locals]) => [field, { ...locals, known: { mayEnd: false } }]));
+    this.#settledPlace = { ...this.#place, held: settled };
+    this.#held = [...settled.values()];
+  }
+
+  /** Pushes 1 if the run is settled: no held value is null, and every search has found a row. */
+  pushSettled(): void {
+    const f = this.#f;
+    f.i32(0);
+    for (const { nulls } of this.#held) {
+      f.get(nulls);
+      f.op("i32.or");
+    }
+    f.op("i32.eqz");
+    for (const { found } of this.#searches) {
+      f.get(found);
+      f.op("i32.and");
+    }
+  }
+
+  /** Emits the loop over rows that find the run settled; `body` emits one of them, with `update(bindings, true)`. */
+  settledLoop(isLast: () => void, body: () => void): void {
+    const f = this.#f;
+    f.block((done) => {
+      f.loop((again) => {
+        isLast();
+        f.brIf(done);
+        body();
+        if (!this.#held.some(({ known }) => known!.mayEnd)) return f.br(again);
+        this.pushSettled();
+        f.brIf(again);
+      });
+    });
   }
 
   /** Emits what the row at hand does to its group, which is that of the run. */
-  update(bindings: Bindings): void {
+  update(bindings: Bindings, isSettled: boolean): void {
     const f = this.#f;
-    this.#steady.update(this.#place, bindings, this.#writer);
+    this.#steady.update(isSettled ? this.#settledPlace : this.#place, bindings, this.#writer);
     for (const { by, choice, best, bestRow, found } of this.#searches) {
       const next = this.#stage.compileWith(f)(by, bindings);
       f.block((kept) => {
@@ -92,8 +128,7 @@ export class GroupRun {
           next.isNull();
           f.brIf(kept);
         }
-        f.get(found);
-        f.if(() => {
+        const keepBetter = (): void => {
           const [old, candidate] = [BEST_ID, NEXT_ID].map((id): Attribute => ({
             kind: "attribute",
             id,
@@ -107,11 +142,17 @@ export class GroupRun {
           ]);
           this.#stage.compileWith(f)(choice.keepsOld(old!, candidate!), values).push();
           f.brIf(kept);
-        });
+        };
+        if (isSettled) keepBetter();
+        else {
+          f.get(found);
+          f.if(keepBetter);
+        }
         next.push();
         f.set(best);
         f.get(this.#cursor.row);
         f.set(bestRow);
+        if (isSettled) return;
         f.i32(1);
         f.set(found);
       });

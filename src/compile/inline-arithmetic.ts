@@ -4,8 +4,10 @@
  */
 import type { ErrorCode } from "../columnar/memory-layout.ts";
 import type { DataType } from "../columnar/types.ts";
+import type { Literal } from "../plan/expr/expression.ts";
 import { isFractional } from "../plan/expr/type-coercion.ts";
 import type { FunctionBuilder } from "./emitter.ts";
+import type { CompiledValue } from "./value.ts";
 import { type Fail, type InlineConditions, type InlineFunctions, type StrictEmission, strictFunction } from "./inline-function.ts";
 import { acceptsDecimals, emitDecimals, isNarrowDecimal } from "./inline-decimal.ts";
 import { emitTemporalAddition, isTemporalAddition } from "./inline-interval.ts";
@@ -58,7 +60,11 @@ function emitInteger(emission: StrictEmission, operator: Operator): void {
   const { f, args, call, fail } = emission;
   const bits = integerBits(call.dataType)!;
   const [a, b] = args;
-  if (bits === 64 && operator === "mul") return emitLongProduct(emission);
+  if (bits === 64 && operator === "mul") {
+    const factor = call.args.findIndex((arg) => arg.kind === "literal" && arg.value !== null && arg.value !== 0n && arg.value !== -1n);
+    if (factor < 0) return emitLongProduct(emission);
+    return emitLongMultiple(emission, args[1 - factor]!, (call.args[factor] as Literal).value as bigint);
+  }
   if (bits === 32 && operator === "mul") {
     const product = f.local("i64");
     a!.push();
@@ -150,6 +156,20 @@ function emitLongProduct({ f, args, fail }: StrictEmission, code: ErrorCode = "a
     });
   });
   f.get(product);
+}
+
+/** The product with a constant other than 0 and -1: operands in a range known beforehand do not overflow. */
+function emitLongMultiple({ f, fail }: StrictEmission, operand: CompiledValue, factor: bigint): void {
+  const [least, most] = [-(2n ** 63n) / factor, (2n ** 63n - 1n) / factor].sort((a, b) => (a < b ? -1 : 1)) as [bigint, bigint];
+  operand.push();
+  f.i64(least);
+  f.op("i64.sub");
+  f.i64(most - least);
+  f.op("i64.gt_u");
+  f.if(() => fail("arithmetic_overflow"));
+  operand.push();
+  f.i64(factor);
+  f.op("i64.mul");
 }
 
 function division(onError: "raise" | "null") {

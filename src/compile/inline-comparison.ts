@@ -358,6 +358,8 @@ function extreme(order: "gt" | "lt"): InlineFunction {
       const slot = newSlot(f, call.dataType, true);
       f.i32(1);
       f.set(slot.nulls!);
+      // What is known of the slot so far.
+      let known: "null" | "not null" | null = "null";
       for (const argument of call.args) {
         const value = compiler.compile(argument);
         f.block((skip: Label) => {
@@ -365,17 +367,23 @@ function extreme(order: "gt" | "lt"): InlineFunction {
             value.isNull();
             f.brIf(skip);
           }
-          f.get(slot.nulls!);
-          f.op("i32.eqz");
-          f.if(() => {
+          const skipIfWorse = (): void => {
             pushOrdered(compiler, value, slotValue(f, slot), order);
             f.op("i32.eqz");
             f.brIf(skip);
-          });
+          };
+          if (known === "not null") skipIfWorse();
+          else if (known === null) {
+            f.get(slot.nulls!);
+            f.op("i32.eqz");
+            f.if(skipIfWorse);
+          }
           assignSlot(f, slot, { ...value, isNull: null });
         });
+        if (!value.isNull) known = "not null";
+        else if (known === "null") known = null;
       }
-      return slotValue(f, slot);
+      return known === "not null" ? { ...slotValue(f, slot), isNull: null } : slotValue(f, slot);
     },
   };
 }

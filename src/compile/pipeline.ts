@@ -181,7 +181,7 @@ class StageCompiler implements StageTools {
     const outBlock = this.#outBlockFor(steps, pipeline, segment);
     this.#function(name, 1, (f, context) => {
       const segmentCode = new SegmentCode(this, f, context, steps, outBlock, this.#groups[pipeline]!, { block: f.param(0), input });
-      emitRowLoop(f, context, f.param(0), input, needed, (row, bindings) => segmentCode.emitRow(row, () => new Map(bindings)));
+      emitRowLoop(f, context, f.param(0), input, needed, (loop, bindings) => segmentCode.emitRow(loop.row, () => new Map(bindings), loop));
       segmentCode.end();
     });
   }

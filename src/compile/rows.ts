@@ -20,6 +20,8 @@ export interface HeldField {
   readonly value: Local;
   /** i32, 1 = null. */
   readonly nulls: Local;
+  /** It is not null before the row at hand; `mayEnd` is set when code is emitted that may change that. */
+  readonly known?: { mayEnd: boolean };
 }
 
 /** The value of `field` in the row at `place`; read again at every push, so it shows the row's current contents. */
@@ -29,7 +31,7 @@ export function rowField(f: FunctionBuilder, place: RowPlace, field: RowField, d
     return {
       dataType,
       physical: physicalKind(dataType),
-      isNull: nullable ? () => f.get(held.nulls) : null,
+      isNull: nullable && !held.known ? () => f.get(held.nulls) : null,
       push: () => f.get(held.value),
     };
   }

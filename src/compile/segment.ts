@@ -8,6 +8,7 @@ import type { FunctionRegistry } from "../plan/expr/function-registry.ts";
 import { fieldSpecs } from "../plan/physical/field-specs.ts";
 import type { AggregateOperator, PhysicalProgram, Stage, Step } from "../plan/physical/program.ts";
 import { AggregateCode } from "./aggregate.ts";
+import type { RowLoop } from "./block-loop.ts";
 import type { VariableWriter } from "./buffer-writer.ts";
 import { OutBlockWriter } from "./columns.ts";
 import { emitFindByDictionary } from "./dictionary-memo.ts";
@@ -53,8 +54,15 @@ export class SegmentCode {
   readonly #outIndex: number;
   readonly #groups: RowLayout | null;
   readonly #steps: readonly Step[];
-  /** Where a loop over rows is whose numbers, or addresses, alone tell them apart; null: rows come from elsewhere. */
-  #rows: { readonly row: Local; readonly bind: () => Bindings } | null = null;
+  /**
+   * Where a loop over rows is whose numbers, or addresses, alone tell them apart, and whether the rows are those of a block; null: rows come from
+   * elsewhere.
+   */
+  #rows: { readonly row: Local; readonly bind: () => Bindings; readonly block: RowLoop | null } | null = null;
+  /** i32, 1 = all rows of the block are of one group, if it has no nulls; null: that is not known before they are looked at. */
+  readonly #isOneGroup: Local | null;
+  /** While the loop over such rows is emitted: the run that they belong to, and the window that they are in. */
+  #rest: { readonly run: GroupRun; readonly window: CompiledValue | undefined } | null = null;
   readonly #runs: GroupRun[] = [];
   readonly #eventTimes: EventTimes;
   /** Rows of the block behind a step. */
@@ -81,6 +89,7 @@ export class SegmentCode {
     this.#outIndex = outBlock;
     this.#out = outBlock < 0 ? null : new OutBlockWriter(f, context, outBlock, stage.outAttributes(outBlock));
     this.#eventTimes = new EventTimes(f, stage.module, steps, input);
+    this.#isOneGroup = this.#oneGroup();
     for (const step of steps) {
       const slot = stage.rowCounter(step);
       if (slot !== null) this.#counts.set(step, { slot, rows: f.local("i64") });
@@ -88,8 +97,8 @@ export class SegmentCode {
   }
 
   /** Emits what becomes of a row that `row` tells from the others; `bind` gives its columns, anew when `row` is another's. */
-  emitRow(row: Local, bind: () => Bindings): void {
-    this.#rows = { row, bind };
+  emitRow(row: Local, bind: () => Bindings, block: RowLoop | null = null): void {
+    this.#rows = { row, bind, block };
     this.#f.block((nextRow) => this.emit(0, bind(), nextRow));
   }
 
@@ -124,6 +133,11 @@ export class SegmentCode {
         this.#project(step, bindings);
         return rest();
       case "expand_window":
+        if (this.#rest) {
+          bindings.set(step.window.id, this.#rest.window!);
+          this.#count(step);
+          return rest();
+        }
         return emitWindows(f, step, compiler.compile(step.time), (window) => {
           bindings.set(step.window.id, window);
           this.#count(step);
@@ -196,6 +210,7 @@ export class SegmentCode {
       return;
     }
     const operator = this.#stage.program.operators[sink.operator]!;
+    if (this.#rest) return this.#rest.run.update(bindings, true);
     if (operator.kind === "aggregate") return this.#partialAggregate(operator, bindings);
     emitSend({ f: this.#f, module: this.#stage.module, context: this.#context }, operator, bindings, nextRow);
   }
@@ -271,11 +286,59 @@ export class SegmentCode {
         find();
         run.begin();
       });
-      return run.update(bindings);
+      run.update(bindings, false);
+      if (slot === CONTEXT_TABLE) this.#restOfBlock(run, bindings);
+      return;
     }
     if (staysInGroup(operator)) emitUnlessSame(f, locals, place.row, find);
     else emitFindByDictionary(f, stage.module, table, locals, place.row, find);
     code.update(place, bindings, writer);
+  }
+
+  /** Emits, before the first row, whether all rows will be of one group of the partial aggregate, into a local. */
+  #oneGroup(): Local | null {
+    const { sink } = this.#stage.stage;
+    const operator = sink.kind === "shuffle" ? this.#stage.program.operators[sink.operator]! : null;
+    const [window, ...others] = this.#steps.filter((step) => step.kind === "expand_window");
+    // Groups of observed metrics have runs of their own.
+    if (operator?.kind !== "aggregate" || others.length > 0 || this.#steps.some(({ kind }) => kind === "observe")) return null;
+    const { grouping } = operator;
+    if (window) return grouping.length === 1 && grouping[0]!.id === window.window.id ? this.#eventTimes.inOneWindow(window) : null;
+    if (grouping.length > 0) return null;
+    const always = this.#f.local("i32");
+    this.#f.i32(1);
+    this.#f.set(always);
+    return always;
+  }
+
+  /** Emits a loop over the rows behind the one at hand, for blocks whose rows are all of its group: nobody looks for it any more. */
+  #restOfBlock(run: GroupRun, bindings: Bindings): void {
+    const f = this.#f;
+    const { row, bind, block } = this.#rows!;
+    if (!this.#isOneGroup || !block?.isValid) return;
+    const window = this.#steps.find((step) => step.kind === "expand_window");
+    this.#rest = { run, window: window && bindings.get(window.window.id) };
+    const pushNext = (): void => {
+      f.get(row);
+      f.i32(1);
+      f.op("i32.add");
+    };
+    const isLast = (): void => {
+      pushNext();
+      f.get(block.rows);
+      f.op("i32.ge_u");
+    };
+    f.get(this.#isOneGroup);
+    run.pushSettled();
+    f.op("i32.and");
+    f.if(() =>
+      run.settledLoop(isLast, () => {
+        pushNext();
+        f.set(row);
+        f.block((nextRow) => this.emit(0, bind(), nextRow));
+      }),
+    );
+    this.#rest = null;
   }
 
   /** Key fields that are ends of windows which are made here: their starts say as much. */

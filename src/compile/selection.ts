@@ -35,7 +35,7 @@ export function emitSelect(
 ): void {
   const [block, flags] = [f.param(0), f.param(1)];
   const flag = f.local("i32");
-  emitRowLoop(f, context, block, input, tested, (row, bindings) => {
+  emitRowLoop(f, context, block, input, tested, ({ row }, bindings) => {
     f.i32(0);
     f.set(flag);
     f.block((dropped) => {

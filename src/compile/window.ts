@@ -35,28 +35,48 @@ function lastWindowStart(f: FunctionBuilder, step: ExpandWindow, time: CompiledV
   f.get(known);
   f.op("i32.and", "i32.eqz");
   f.if(() => {
-    f.scratch("i64", (remainder) => {
-      time.push();
-      f.i64(startMicros);
-      f.op("i64.sub");
-      f.i64(slideMicros);
-      f.op("i64.rem_s");
-      f.tee(remainder);
-      f.i64(slideMicros);
-      f.i64(0);
-      f.get(remainder);
-      f.i64(0);
-      f.op("i64.lt_s", "select", "i64.add");
-      f.set(remainder);
-      time.push();
-      f.get(remainder);
-      f.op("i64.sub");
-      f.set(start);
-      f.i32(1);
-      f.set(known);
-    });
+    pushStart(f, () => time.push(), slideMicros, startMicros);
+    f.set(start);
+    f.i32(1);
+    f.set(known);
   });
   return () => f.get(start);
+}
+
+/** Pushes the newest time at or before the given one that is `startMicros` and a multiple of `micros`. */
+function pushStart(f: FunctionBuilder, pushTime: () => void, micros: bigint, startMicros: bigint): void {
+  f.scratch("i64", (remainder) => {
+    pushTime();
+    f.i64(startMicros);
+    f.op("i64.sub");
+    f.i64(micros);
+    f.op("i64.rem_s");
+    f.tee(remainder);
+    f.i64(micros);
+    f.i64(0);
+    f.get(remainder);
+    f.i64(0);
+    f.op("i64.lt_s", "select", "i64.add");
+    f.set(remainder);
+    pushTime();
+    f.get(remainder);
+    f.op("i64.sub");
+  });
+}
+
+/** Pushes 1 if all times from the least to the largest are in one window (where panes are counted: in one pane), of a step that gives a row one. */
+export function pushInOneWindow(f: FunctionBuilder, step: ExpandWindow, pushLeast: () => void, pushLargest: () => void): void {
+  const micros = step.paneMicros ?? step.slideMicros;
+  const isWithin = (pushFrom: () => void): void => {
+    pushLargest();
+    pushFrom();
+    f.op("i64.sub");
+    f.i64(micros);
+    f.op("i64.lt_u");
+  };
+  isWithin(pushLeast);
+  isWithin(() => pushStart(f, pushLeast, micros, step.startMicros));
+  f.op("i32.and");
 }
 
 function overlapping(
@@ -127,15 +147,15 @@ function paneValue(f: FunctionBuilder, step: ExpandWindow, paneMicros: bigint, t
   );
 }
 
-function windowValue(f: FunctionBuilder, step: ExpandWindow, pushStart: () => void): CompiledValue {
-  return structOf(f, step, pushStart, () => {
-    pushStart();
+function windowValue(f: FunctionBuilder, step: ExpandWindow, push: () => void): CompiledValue {
+  return structOf(f, step, push, () => {
+    push();
     f.i64(step.windowMicros);
     f.op("i64.add");
   });
 }
 
-function structOf(f: FunctionBuilder, step: ExpandWindow, pushStart: () => void, pushEnd: () => void): CompiledValue {
+function structOf(f: FunctionBuilder, step: ExpandWindow, pushFirst: () => void, pushEnd: () => void): CompiledValue {
   const dataType = step.window.dataType as StructType;
   const [start, end] = dataType.fields.map((field) => nullValue(f, field.dataType));
   return {
@@ -144,7 +164,7 @@ function structOf(f: FunctionBuilder, step: ExpandWindow, pushStart: () => void,
     isNull: null,
     push: () => {},
     fields: [
-      { ...start!, isNull: null, push: pushStart },
+      { ...start!, isNull: null, push: pushFirst },
       { ...end!, isNull: null, push: pushEnd },
     ],
   };

@@ -157,8 +157,8 @@ export interface SplitReader {
 
 export interface SplitCursor {
   /**
-   * Address of the next block (at most BLOCK_ROWS_MAX rows; column order = leaves), or 0 at the end. A block's columns and
-   * the bytes its strings point to stay valid until the split arena is reset (after `close`), not only until the next call.
+   * Address of the next block (at most BLOCK_ROWS_MAX rows; column order = leaves), or 0 at the end. A block and its columns are valid until the
+   * next call; the bytes its strings point to stay until the split arena is reset (after `close`).
    * A reader that reads much memory per split allocates it from ARENA_SPLIT, so splits should stay around 4 to 32 MB; or it
    * keeps count of what it could use again (`reusableBytes`).
    * Throws a typed error that names file, line and offset.

@@ -8,6 +8,9 @@ import { type DataType, DoubleType, LongType, StringType } from "../../src/colum
 import type { Value } from "../../src/columnar/values.ts";
 import { functionRegistry } from "../../src/functions/registry.ts";
 import { functions as F } from "../../src/index.ts";
+import { MemoryStream } from "../../src/connectors/memory/memory-stream.ts";
+import { localExecutor } from "../../src/testing/memory-input.ts";
+import { parseSchema } from "../../src/sql/parser.ts";
 import { testSession } from "../support/test-session.ts";
 
 const spark = testSession();
@@ -46,6 +49,7 @@ const CASES: readonly Case[] = [
     { sql: `${name}_by(s, v * 3 - 1)`, types: [StringType, L], args: (row) => [row.s, tripled(row)] },
     { sql: `${name}_by(d, s)`, types: [DoubleType, StringType], args: ({ d, s }) => [d, s] },
     { sql: `${name}_by(t, CAST(v AS DECIMAL(30, 2)))`, types: [L, L], args: ({ t, v }) => [t, v] },
+    { sql: `${name}_by(t, nullif(v, 3))`, types: [L, L], args: ({ t, v }) => [t, v === 3n ? null : v] },
     { sql: `${name}_by(v * 3 - 1, d)`, types: [L, DoubleType], args: (row) => [tripled(row), row.d] },
     { sql: `${name}_by(v, d) FILTER (WHERE v % 2 = 0)`, types: [L, DoubleType], args: ({ v, d }) => [v, d], keeps: isEven },
   ]),
@@ -62,11 +66,19 @@ const row: fc.Arbitrary<Row> = fc.record({
   d: maybe(fc.oneof(fc.constantFrom(NaN, 0, -0, Infinity, -Infinity), fc.integer({ min: -4, max: 4 }))),
   s: maybe(fc.oneof(fc.constantFrom("", "a", "b"), fc.string({ minLength: 13, maxLength: 20 }))),
 });
-/** In order of time, and not; few of some rows, enough for several blocks of others. */
+/** In order of time, and not; in many windows and few; with nulls and without; few of some rows, enough for several blocks of others. */
 const rows = fc
-  .tuple(fc.array(row, { maxLength: 60 }), fc.boolean(), fc.constantFrom(1, 1, 1, 400))
-  .map(([some, isOrdered, copies]): Row[] => {
-    const all = Array.from({ length: copies }, () => some).flat();
+  .record({
+    some: fc.array(row, { maxLength: 60 }),
+    isOrdered: fc.boolean(),
+    copies: fc.constantFrom(1, 1, 1, 400),
+    times: fc.constantFrom(1n, 1n, 10n),
+    hasNulls: fc.boolean(),
+  })
+  .map(({ some, isOrdered, copies, times, hasNulls }): Row[] => {
+    const known = ({ t, v, d, s }: Row): Row => (hasNulls ? { t, v, d, s } : { t: t ?? 5n, v: v ?? 3n, d: d ?? NaN, s: s ?? "c" });
+    const near = some.map(known).map((each) => ({ ...each, t: each.t === null ? null : each.t / times }));
+    const all = Array.from({ length: copies }, () => near).flat();
     return isOrdered ? all.toSorted((a, b) => Number((a.t ?? 0n) - (b.t ?? 0n))) : all;
   });
 
@@ -136,3 +148,46 @@ test.each(Object.keys(GROUPINGS) as (keyof typeof GROUPINGS)[])("aggregates of %
     { numRuns },
   );
 });
+
+test.each([
+  ["tumbling windows", "true", ""],
+  ["tumbling windows", "true", "nullif"],
+  ["tumbling windows", "unix_micros(time) % 7 != 3", ""],
+  ["sliding windows", "true", ""],
+] as const)(
+  "aggregates of %s of a stream where %s: rows of a block that are known to be of one window %s",
+  async (name, condition, part) => {
+    const { window, slide, startsOf } = GROUPINGS[name];
+    const cases = CASES.filter(({ sql }) => sql.includes(part) && (name !== "sliding windows" || !/^(first|last|sum\(d|m.._by)/.test(sql)));
+    const aggregates = cases.map(({ sql }, index) => F.expr(sql).as(`c${index}`));
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(rows, async (data) => {
+        const table = `runs_${name.slice(0, 7)}_${condition === "true"}_${part}_${runs++}`;
+        const stream = new MemoryStream(parseSchema("time TIMESTAMP, v BIGINT, d DOUBLE, s STRING, t BIGINT"));
+        stream.addData(data.map(({ t, v, d, s }) => [t, v, d, s, t]));
+        const query = await spark()
+          .readStream.format("memory")
+          .option("stream", localExecutor(spark().executor).addMemoryStream(stream))
+          .load()
+          .withWatermark("time", "1 hour")
+          .filter(condition)
+          .groupBy(F.window(F.col("time"), window, slide))
+          .agg(...aggregates)
+          .writeStream.format("memory")
+          .outputMode("update")
+          .queryName(table)
+          .start();
+        await query.processAllAvailable();
+        await query.stop();
+        const found = await spark().table(table).withColumn("start", F.expr("unix_micros(window.start)")).collect();
+        const known = (value: Value): Value => (name === "sliding windows" && value === 0 ? 0 : value);
+        const answers = new Map(found.map((each) => [each["start"] as bigint, cases.map((_, index) => known(each[`c${index}`] as Value))]));
+        const kept = condition === "true" ? data : data.filter(({ t }) => t !== null && t % 7n !== 3n);
+        const expected = [...expectedOf(kept, startsOf, cases)].map(([start, values]) => [start, values.map(known)] as const);
+        expect(answers).toEqual(new Map(expected));
+      }),
+      { numRuns: numRuns / 2, examples: [[[3n, -5n, -7n].map((v, t) => ({ t: BigInt(t), v, d: 1, s: "a" }))]] },
+    );
+  },
+);

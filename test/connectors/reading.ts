@@ -45,12 +45,11 @@ export function readSplits(reading: Reading, splits: readonly Split[], attachmen
       },
       attachments[index],
     );
-    const blocks: number[] = [];
+    const rows: Value[][] = [];
     for (let block = cursor.next(); block !== 0; block = cursor.next()) {
       reading.onBlock?.(block);
-      blocks.push(block);
+      rows.push(...toRows(kernels, schema, [block]));
     }
-    const rows = toRows(kernels, schema, blocks);
     cursor.close();
     kernels.exports["arena_reset"]!(ARENA_SPLIT);
     return rows;

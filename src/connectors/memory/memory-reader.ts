@@ -4,8 +4,8 @@
  */
 import { copyBytes } from "../../base/copy-bytes.ts";
 import { assert } from "../../base/assert.ts";
-import { batchColumnPlace } from "../../columnar/column-batch.ts";
-import { BLOCK_ROWS_MAX } from "../../columnar/memory-layout.ts";
+import { type BatchColumnPlace, batchColumnPlace } from "../../columnar/column-batch.ts";
+import { BLOCK_ROW_COUNT, BLOCK_ROWS_MAX } from "../../columnar/memory-layout.ts";
 import { type Leaf, physicalWidthBytes } from "../../columnar/types.ts";
 import type { Kernels } from "../../kernels/load.ts";
 import { type BlockColumn, newBlock, setColumn } from "../block-memory.ts";
@@ -19,13 +19,14 @@ export const memoryReader: SplitReader = {
     const firstRow = split["firstRow"] as number;
     const rows = split["rows"] as number;
     const metrics = { rows: 0, bytes: 0, malformed: 0 };
-    const batch = new BatchCopier(kernels, attachment);
+    const batch = new BatchCopier(kernels, attachment, Math.min(BLOCK_ROWS_MAX, rows));
+    const block = newBlock(kernels, leaves.length, 0);
     const cursor: SplitCursor = {
       metrics,
       next() {
         const count = Math.min(BLOCK_ROWS_MAX, rows - metrics.rows);
         if (count === 0) return 0;
-        const block = newBlock(kernels, leaves.length, count);
+        kernels.view().setUint32(block + BLOCK_ROW_COUNT, count, true);
         leaves.forEach((leaf, index) => {
           if (!needed[index] && leaf.physical !== "struct") return;
           const { values, validity } = batch.copy(leaf, index, firstRow + metrics.rows, count);
@@ -45,49 +46,66 @@ export const memoryReader: SplitReader = {
   },
 };
 
-/** Brings rows of a batch into a worker's memory. */
+/** Where the rows of each block go that belong to a column. Addresses. */
+interface ColumnBuffers {
+  readonly place: BatchColumnPlace;
+  readonly validity: number;
+  readonly values: number;
+  /** Of columns whose values are made from them. */
+  readonly offsets: number;
+}
+
+/** Brings rows of a batch into a worker's memory: each block into the same buffers, which stay in the cache, but for the bytes of strings. */
 class BatchCopier {
   readonly pool: BufferPool;
   readonly #kernels: Kernels;
   readonly #batch: Uint8Array;
+  readonly #rowsMax: number;
+  readonly #buffers: ColumnBuffers[] = [];
   /** Copied so far, without validity. */
   bytes = 0;
 
-  constructor(kernels: Kernels, batch: Uint8Array) {
+  constructor(kernels: Kernels, batch: Uint8Array, rowsMax: number) {
     this.pool = new BufferPool(kernels);
     this.#kernels = kernels;
     this.#batch = batch;
+    this.#rowsMax = rowsMax;
   }
 
   copy(leaf: Leaf, index: number, firstRow: number, rows: number): BlockColumn {
-    const place = batchColumnPlace(this.#batch, index);
-    const validity = place.validity === 0 ? 0 : this.#copyIn(place.validity + firstRow, rows);
-    if (leaf.physical === "struct") return { values: 0, validity };
+    const { place, validity, values, offsets } = (this.#buffers[index] ??= this.#buffersOf(leaf, index));
+    if (validity !== 0) this.#copyTo(validity, place.validity + firstRow, rows);
+    if (leaf.physical === "struct") return { values, validity };
     const width = physicalWidthBytes[leaf.physical];
     this.bytes += width * rows;
-    if (leaf.physical !== "view" && leaf.physical !== "wide" && leaf.physical !== "list")
-      return { values: this.#copyIn(place.values + firstRow * width, rows * width), validity };
-
-    const offsets = this.#copyIn(place.values + 4 * firstRow, 4 * (rows + 1));
+    if (offsets === 0) {
+      this.#copyTo(values, place.values + firstRow * width, rows * width);
+      return { values, validity };
+    }
+    this.#copyTo(offsets, place.values + 4 * firstRow, 4 * (rows + 1));
     const view = this.#kernels.view();
     const from = view.getUint32(offsets, true);
     const length = view.getUint32(offsets + 4 * rows, true) - from;
     this.bytes += length;
-    const data = this.#copyIn(place.data + from, length);
-    const values = this.#take(width * rows);
+    const data = this.pool.take(length);
+    this.pool.retire(data);
+    this.#copyTo(data, place.data + from, length);
     this.#kernels.exports["views_from_offsets"]!(offsets, data - from, values, rows);
     return { values, validity };
   }
 
-  #copyIn(offset: number, bytes: number): number {
-    const address = this.#take(bytes);
-    copyBytes(this.#kernels.bytes(), address, this.#batch.subarray(offset, offset + bytes));
-    return address;
+  #buffersOf({ physical }: Leaf, index: number): ColumnBuffers {
+    const place = batchColumnPlace(this.#batch, index);
+    const isVariable = physical === "view" || physical === "wide" || physical === "list";
+    return {
+      place,
+      validity: place.validity === 0 ? 0 : this.pool.take(this.#rowsMax),
+      values: physical === "struct" ? 0 : this.pool.take(physicalWidthBytes[physical] * this.#rowsMax),
+      offsets: isVariable ? this.pool.take(4 * (this.#rowsMax + 1)) : 0,
+    };
   }
 
-  #take(bytes: number): number {
-    const address = this.pool.take(bytes);
-    this.pool.retire(address);
-    return address;
+  #copyTo(address: number, offset: number, bytes: number): void {
+    copyBytes(this.#kernels.bytes(), address, this.#batch.subarray(offset, offset + bytes));
   }
 }

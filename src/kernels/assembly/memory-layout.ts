@@ -11,6 +11,7 @@ export const LATE_WATERMARK: u32 = 112;
 export const EVICT_WATERMARK: u32 = 120;
 export const BATCH_EPOCH: u32 = 128;
 export const MEMORY_REFUSED: u32 = 132;
+export const EVENT_TIME_BLOCK: u32 = 144;
 export const ARENAS: u32 = 192;
 export const COUNTERS: u32 = 1024;
 export const EVENT_TIME_STATS: u32 = 16384;
