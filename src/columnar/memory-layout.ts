@@ -175,7 +175,7 @@ export function assemblyLayoutSource(): string {
  * null keys are zero, -0.0 is 0.0, NaN has one pattern; so two keys are equal iff their fixed bytes and their slots' bytes are.
  */
 export const ROW_HASH = 0; // u32, Murmur3_x86_32 of the keys with seed 42, as Spark's; in flat tables a hash of their own
-export const ROW_EPOCH = 4; // u32
+const ROW_EPOCH = 4; // u32
 export const ROW_NEXT = 8; // u32: link of the dirty list in state chunks; chain of equal keys in join tables
 export const ROW_FLAGS = 12; // u32: flags in bits 31 and 30; below them null bits, if all of the row's fields have one there
 export const ROW_FIELDS = 16;

@@ -347,7 +347,7 @@ export function emitFind(f: FunctionBuilder, module: ModuleContext, table: Local
 }
 
 /** Pushes the null bits of the keys in the row at `row`, as an i64. */
-export function pushKeyNulls(f: FunctionBuilder, row: Local, { keys, inHeader }: Pick<KeyLocals, "keys" | "inHeader">): void {
+function pushKeyNulls(f: FunctionBuilder, row: Local, { keys, inHeader }: Pick<KeyLocals, "keys" | "inHeader">): void {
   f.get(row);
   if (!inHeader) return f.memory("i64.load", ROW_FIELDS);
   f.memory("i64.load32_u", ROW_FLAGS);

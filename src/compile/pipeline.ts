@@ -6,7 +6,7 @@
  * take a loop that was compiled without null tests. An `interpret` step cuts a pipeline into segments: the rows so far go to an
  * out-block, the worker computes the columns, and the next segment takes that block.
  *
- * Exports: `pipeline<p>_<segment>(block)`, where the reader runs the filter in front also, for each of its tests, `select<p>_<t>(block, flags)`, and what blocks that are not copied still need `compute<p>(block)`, for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(pairs or found, count)`; for each
+ * Exports: `pipeline<p>_<segment>(block)`, where the reader runs the filter in front also, for each of its tests, `select<p>_<t>(block, flags)`, and what blocks that are not copied still need `compute<p>(block)`, for a stage that merges `merge(start, end)`, `initial()`, `emit(pairs, count)`, `windows(found, count)`; for each
  * static table that it probes `build<t>(block)`; for a stage that shuffles, per pipeline `flush<p>(table)`. All return 0, or 1 with the error cells filled.
  */
 import { assert } from "../base/assert.ts";
@@ -25,7 +25,7 @@ import { emitCompute, type Forward, forwardOf } from "./forward.ts";
 import { pushMurmur3 } from "./murmur3.ts";
 import { emitFlush, groupingValues } from "./group-flush.ts";
 import { pushPaneHash } from "./pane-hash.ts";
-import { emitDueWindows, emitTouchedWindows } from "./panes.ts";
+import { emitWindowsOfPanes } from "./panes.ts";
 import { ExpressionCompiler } from "./expression.ts";
 import { partialLayout, staticLayout } from "./interned-columns.ts";
 import { emitBuild, type JoinTools } from "./join.ts";
@@ -327,9 +327,7 @@ class StageCompiler implements StageTools {
       this.#function("windows", 2, (f, context) => {
         const newAggregateCode = (): AggregateCode =>
           new AggregateCode(this.#module.builder, f, operator, this.compileWith(f), this.#functions);
-        const tools = { f, module: this.#module, context, operator, newAggregateCode };
-        if (operator.state?.emit === "update") emitTouchedWindows(tools);
-        else emitDueWindows(tools);
+        emitWindowsOfPanes({ f, module: this.#module, context, operator, newAggregateCode });
       });
     }
     if (operator.layout.keys.length > 0) return;

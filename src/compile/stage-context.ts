@@ -25,19 +25,15 @@ export const CONTEXT_PROBE_ROW = 16;
 export const CONTEXT_JOIN_ROW = 20;
 /** `BLOCK_ROWS_MAX` bytes of 1: the validity of a column that has none. */
 export const CONTEXT_ALL_VALID = 24;
-/** Description of the panes that the stage merges into windows (u32 address). */
-export const CONTEXT_PANES = 28;
-/** Table of these windows (u32 address); of windows that are due only the bytes of variable length go there. */
-export const CONTEXT_WINDOWS = 32;
-/** Room for the rows of windows that are due (u32 address). */
-export const CONTEXT_WINDOW_ROWS = 36;
-/** Only windows that end after this (i64, µs). */
-export const CONTEXT_WINDOW_LOW = 40;
+/** Room for the rows of windows that the stage merges from panes (u32 address). */
+export const CONTEXT_WINDOW_ROWS = 28;
+/** Where their values of variable length go: an empty flat table (u32 address). */
+export const CONTEXT_WINDOW_VALUES = 32;
 /** Rows that the stage dropped in this batch because they were late for the operator behind it (u32). */
-export const CONTEXT_LATE_ROWS = 48;
+export const CONTEXT_LATE_ROWS = 36;
 /** Pool of interned strings (u32 address). */
-export const CONTEXT_POOL = 52;
-const OUT_BLOCKS = 56;
+export const CONTEXT_POOL = 40;
+const OUT_BLOCKS = 48;
 const OUT_BLOCK_BYTES = 8;
 const STATIC_TABLES = OUT_BLOCKS + OUT_BLOCK_BYTES * SLOTS_MAX;
 const OBSERVED = STATIC_TABLES + 4 * SLOTS_MAX;

@@ -4,7 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { ARENA_BATCH, ARENA_PANES, ARENA_QUERY, EVICT_WATERMARK, LATE_WATERMARK } from "../columnar/memory-layout.ts";
-import { CONTEXT_PANES, CONTEXT_WINDOW_LOW, CONTEXT_WINDOW_ROWS, CONTEXT_WINDOWS } from "../compile/stage-context.ts";
+import { CONTEXT_WINDOW_ROWS, CONTEXT_WINDOW_VALUES } from "../compile/stage-context.ts";
 import type { Kernels } from "../kernels/load.ts";
 import { outOfMemory } from "../kernels/out-of-memory.ts";
 import type { AggregateOperator } from "../plan/physical/program.ts";
@@ -87,7 +87,6 @@ export class PaneWindows {
    * store (or table, in a batch query).
    */
   emit(instance: StageInstance, store: number, use: Use): void {
-    instance.setContext(CONTEXT_PANES, this.#description);
     this.#emitted = 0;
     const counted: Use = (pairs, count) => {
       this.#emitted += count;
@@ -101,7 +100,7 @@ export class PaneWindows {
         this.#emitSeries(instance, this.#partitions(store, 0, ALWAYS, NEVER), ALWAYS, NEVER, counted);
         break;
       case "update":
-        this.#emitTouched(instance, store, counted);
+        this.#emitSeries(instance, this.#changed(store), this.#late(), NEVER, counted);
         break;
       case "append": {
         const due = this.#due();
@@ -119,7 +118,7 @@ export class PaneWindows {
     const found = this.#allocate(ARENA_BATCH, FOUND_BYTES * PAIRS);
     instance.setContext(CONTEXT_WINDOW_ROWS, this.#allocate(ARENA_BATCH, rowBytes * PAIRS));
     this.#forEachSeries(nextSeries, (series) => {
-      if (hasVariableValues) instance.setContext(CONTEXT_WINDOWS, this.#newTable(ARENA_PANES));
+      if (hasVariableValues) instance.setContext(CONTEXT_WINDOW_VALUES, this.#newTable());
       for (;;) {
         const count = exports["series_windows"]!(series, low, high, found, PAIRS) as number;
         if (count === 0) break;
@@ -136,23 +135,13 @@ export class PaneWindows {
     exports["arena_reset"]!(ARENA_PANES);
   }
 
-  /** The windows that have changed, from a table with all of them. */
-  #emitTouched(instance: StageInstance, store: number, use: Use): void {
-    const { exports } = this.#kernels;
-    const windows = this.#newTable(ARENA_BATCH);
-    this.#bound(store);
-    instance.setContext(CONTEXT_WINDOWS, windows);
-    instance.setContextMicros(CONTEXT_WINDOW_LOW, this.#late());
-    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
-      const count = exports["store_scan_dirty"]!(store, cursor, pairs, max) as number;
-      if (count > 0) instance.call("windows", pairs, count);
-      return count;
-    });
-    forEachPairs(this.#kernels, ARENA_BATCH, (cursor, pairs, max) => {
-      const count = exports["flat_scan"]!(windows, cursor, pairs, max) as number;
-      if (count > 0) use(pairs, count);
-      return count;
-    });
+  /** Panes that the batch has changed, with those that share windows with them. */
+  #changed(store: number): NextSeries {
+    const next = this.#partitions(store, 1, ALWAYS, NEVER);
+    return (series) => {
+      const panes = next(series);
+      return panes <= 0 || this.#kernels.exports["series_add_neighbours"]!(series, store) ? panes : -1;
+    };
   }
 
   #partitions(store: number, isDirty: 0 | 1, low: bigint, high: bigint): NextSeries {
@@ -179,8 +168,8 @@ export class PaneWindows {
     return address;
   }
 
-  #newTable(arena: number): number {
-    const table = (this.#kernels.exports["flat_new"]!(this.#layout, arena) as number) >>> 0;
+  #newTable(): number {
+    const table = (this.#kernels.exports["flat_new"]!(this.#layout, ARENA_PANES) as number) >>> 0;
     if (table === 0) throw outOfMemory(this.#kernels);
     return table;
   }

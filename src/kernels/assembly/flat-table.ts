@@ -48,22 +48,6 @@ export function flat_first(table: usize): usize {
 }
 
 /**
- * Writes up to `max` pairs (row u32, 0 u32) to `out`, rows of different keys in the order of insertion, and returns how many; 0 at the end. `cursor`:
- * 8 bytes, zero at first. Not for a table with chains.
- */
-export function flat_scan(table: usize, cursor: usize, out: usize, max: u32): u32 {
-  let row: usize = load<u32>(cursor, 4) == 0 ? load<u32>(table, FLAT_FIRST) : load<u32>(cursor);
-  let count: u32 = 0;
-  for (; count < max && row != 0; count++) {
-    store<u64>(out + (<usize>count << 3), row);
-    row = load<u32>(row, ROW_NEXT);
-  }
-  store<u32>(cursor, <u32>row);
-  store<u32>(cursor, 1, 4);
-  return count;
-}
-
-/**
  * Memory beside the table where generated code keeps which keys it has found in which row, keys being views on entries of a dictionary
  * (BLOCK_COLUMN_DICTIONARY). Of another dictionary than at the last call: all ones. `bytes` is the same at every call. False: out of memory.
  */

@@ -31,9 +31,10 @@ export { encode_clear } from "./encode-buffer";
 export { json_encode } from "./encode-json";
 export * from "./list";
 export {
-  pane_begin, pane_bound, pane_bound_touched, pane_changes, pane_copy, pane_count, pane_describe, pane_description_bytes, pane_hash, pane_sibling,
+  pane_begin, pane_bound, pane_bound_touched, pane_changes, pane_count, pane_describe, pane_description_bytes, pane_hash,
 } from "./panes";
-export { series_changes, series_new, series_of_partition, series_of_table, series_windows } from "./pane-series";
+export { series_add_neighbours, series_changes } from "./pane-changes";
+export { series_new, series_of_partition, series_of_table, series_windows } from "./pane-series";
 export { parquet_lz4, parquet_lz4_within, parquet_snappy } from "./parquet-block-codecs";
 export * from "./parquet-delta";
 export * from "./parquet-dictionary";

@@ -7,54 +7,41 @@ import {
   LAYOUT_VAR_OFFSETS, PADDING_BYTES, ROW_FIELDS, ROW_FLAGS, ROW_HASH, SERIES_NEXT, SERIES_ROW, SERIES_START,
 } from "./memory-layout";
 import { state_reclaim } from "./cold-chunk";
-import { sameVariableKeys, table_find, table_row_count, table_scan } from "./hash-table";
+import { sameVariableKeys, table_row_count, table_scan } from "./hash-table";
 import { arena_alloc } from "./memory";
-import {
-  PANE_END, PANE_INSERTED, PANE_LENGTH, PANE_NEWEST_BEFORE, PANE_OLDEST, PANE_PARTITIONS, PANE_SLIDE, PANE_START, PANE_TOUCHED, PANE_WINDOW,
-  isInserted, rehash,
-} from "./panes";
+import { PANE_END, PANE_LENGTH, PANE_PARTITIONS, PANE_SLIDE, PANE_START, PANE_WINDOW, rehash } from "./panes";
 import { boundOfScan, scanPartition } from "./store-scan";
-import { S_BUCKET_OFFSET, S_COLD_CHUNKS, S_PARTITIONS, tableOf } from "./store-tables";
-import { ROW_INSERTED, copyVariable, remix } from "./table-layout";
+import { S_PARTITIONS } from "./store-tables";
+import { copyVariable, remix } from "./table-layout";
 
 // Series, in ARENA_BATCH, and behind it room for what a scan gives.
-const S_PANE: u32 = 0; // the description
-const S_LAYOUT: u32 = 4;
-const S_NEXT_PARTITION: u32 = 8;
-const S_ENTRIES: u32 = 12; // of the partition at hand
-const S_END: u32 = 16; // behind the last
+export const S_PANE: u32 = 0; // the description
+export const S_LAYOUT: u32 = 4;
+export const S_NEXT_PARTITION: u32 = 8;
+export const S_ENTRIES: u32 = 12; // of the partition at hand
+export const S_END: u32 = 16; // behind the last
 const S_ROWS_END: u32 = 20;
 const S_FIRST: u32 = 24; // first entry that does not start before the window at hand
 const S_AT: u32 = 28; // entry at hand; 0: no window has been asked for yet
 const S_WINDOW: u32 = 32; // i64: start of the window at hand
 const S_ANY_WINDOW: u32 = 40; // i64: when some window starts
-const S_OLDEST: u32 = 48; // i64: first start, as S_NEWEST only while panes come in
-const S_NEWEST: u32 = 56; // i64
-const S_IN_ORDER: u32 = 64; // 1: the panes have come in the order of time
-const S_CURSOR: u32 = 72; // 16 bytes
-const S_PAIRS: u32 = 88;
-const PAIRS_MAX: u32 = 1024;
+export const S_OLDEST: u32 = 48; // i64: first start, as S_NEWEST only while panes come in
+export const S_NEWEST: u32 = 56; // i64
+export const S_IN_ORDER: u32 = 64; // 1: the panes have come in the order of time
+export const S_IS_WIDER: u32 = 68; // 1: some panes at hand were not touched in this batch, and windows of these alone do not count
+export const S_CURSOR: u32 = 72; // 16 bytes
+export const S_PAIRS: u32 = 88;
+export const PAIRS_MAX: u32 = 1024;
 const SERIES_BYTES: u32 = S_PAIRS + 8 * PAIRS_MAX;
 
 // Entry, 32 bytes: a pane. SERIES_START, SERIES_ROW (its copy, whose times are 0 until windows are made of it) and SERIES_NEXT (entry of the
 // group's next pane, or 0) are read by generated code.
-const E_PREVIOUS: u32 = 16; // i64: start of the group's pane before; i64.MIN_VALUE: there is none. While entries are sorted: how many panes after the oldest
-const E_HASH: u32 = 24; // of the group
-const ENTRY_BYTES: u32 = 32;
+export const E_PREVIOUS: u32 = 16; // i64: start of the group's pane before; i64.MIN_VALUE: there is none. While entries are sorted: how many panes after the oldest
+export const E_HASH: u32 = 24; // of the group
+export const E_IS_NEIGHBOUR: u32 = 28; // 1: it is there only because `series_add_neighbours` has found it (pane-changes.ts)
+export const ENTRY_BYTES: u32 = 32;
 
 const DIGIT_BITS: u32 = 11;
-
-// Of the panes so and so far before the pane at hand: their table (~0: not looked for yet), and the end of their newest window.
-const DISTANCES: u32 = 64;
-const DISTANCE_BYTES: u32 = 16;
-const D_TABLE: u32 = 0;
-const D_END: u32 = 8; // i64
-const BEFORE: usize = memory.data(16 * 64, 8);
-
-// Where it costs less than looking for them, what panes there are is put into a bit set by their hashes first.
-const FILTER_BITS_PER_PANE: u32 = 16;
-let filter: usize = 0;
-let filterShift: u32 = 0;
 
 /** A series over panes that `pane` describes, rows of `layout`. */
 export function series_new(pane: usize, layout: usize): usize {
@@ -121,6 +108,7 @@ function begin(series: usize, panesMax: u32): bool {
   store<i64>(series, i64.MAX_VALUE, S_OLDEST);
   store<i64>(series, i64.MIN_VALUE, S_NEWEST);
   store<u32>(series, 1, S_IN_ORDER);
+  store<u32>(series, 0, S_IS_WIDER);
   memory.fill(series + S_CURSOR, 0, 16);
   return true;
 }
@@ -146,6 +134,7 @@ function add(series: usize, count: u32): bool {
     store<i64>(entry, start, SERIES_START);
     store<u32>(entry, <u32>row, SERIES_ROW);
     store<u32>(entry, rehash(load<u32>(row, ROW_HASH), start, 0, partitions), E_HASH);
+    store<u32>(entry, 0, E_IS_NEIGHBOUR);
     if (start < newest) store<u32>(series, 0, S_IN_ORDER);
     if (start > newest) newest = start;
     if (start < oldest) {
@@ -165,7 +154,7 @@ function add(series: usize, count: u32): bool {
 }
 
 /** Copies the variable bytes of a row and makes its slots views. */
-function ownVariables(layout: usize, row: usize, base: usize): bool {
+export function ownVariables(layout: usize, row: usize, base: usize): bool {
   const count = load<u32>(layout, LAYOUT_VAR_COUNT);
   for (let i: u32 = 0; i < count; i++) {
     const slot = row + load<u32>(layout + 4 * i, LAYOUT_VAR_OFFSETS);
@@ -180,7 +169,7 @@ function ownVariables(layout: usize, row: usize, base: usize): bool {
 }
 
 /** Puts the entries into the order of time and links those of a group. */
-function arrange(series: usize, panes: u32): bool {
+export function arrange(series: usize, panes: u32): bool {
   if (load<u32>(series, S_IN_ORDER) == 0 && !sort(series, panes)) return false;
   store<u32>(series, load<u32>(series, S_ENTRIES), S_FIRST);
   const slotsLog2: u32 = 33 - clz<u32>(panes);
@@ -263,7 +252,7 @@ function sort(series: usize, panes: u32): bool {
 }
 
 /** Start of the first window that ends after `time`. */
-@inline function firstWindowAfter(series: usize, time: i64): i64 {
+@inline export function firstWindowAfter(series: usize, time: i64): i64 {
   const pane: usize = load<u32>(series, S_PANE);
   const slide = load<i64>(pane, PANE_SLIDE);
   const start = time - load<i64>(pane, PANE_WINDOW);
@@ -272,7 +261,7 @@ function sort(series: usize, panes: u32): bool {
 }
 
 /**
- * The next windows with low < end <= high of the groups at hand, in the order of time: up to `max` of (entry of the group's first pane there, 4
+ * The next windows with low < end <= high of the groups at hand, in the order of time, but for those of neighbours alone: up to `max` of (entry of the group's first pane there, 4
  * unused bytes, start of the window). Returns how many; 0: there are no more.
  */
 export function series_windows(series: usize, low: i64, high: i64, out: usize, max: u32): u32 {
@@ -283,6 +272,7 @@ export function series_windows(series: usize, low: i64, high: i64, out: usize, m
   let first: usize = load<u32>(series, S_FIRST);
   let at: usize = load<u32>(series, S_AT);
   let window = load<i64>(series, S_WINDOW);
+  const isWider = load<u32>(series, S_IS_WIDER) != 0;
   let count: u32 = 0;
   if (at == 0) {
     at = first;
@@ -295,7 +285,7 @@ export function series_windows(series: usize, low: i64, high: i64, out: usize, m
     for (; at != end && load<i64>(at, SERIES_START) < window + size && count < max; at += ENTRY_BYTES) {
       store<u32>(out + 16 * count, <u32>at);
       store<i64>(out + 16 * count, window, 8);
-      count += load<i64>(at, E_PREVIOUS) < window ? 1 : 0;
+      count += load<i64>(at, E_PREVIOUS) < window && (!isWider || hasTouched(at, window + size)) ? 1 : 0;
     }
     if (count == max) break;
     window += slide;
@@ -309,117 +299,11 @@ export function series_windows(series: usize, low: i64, high: i64, out: usize, m
   return count;
 }
 
-/**
- * Adds to the description how many windows with low < end the panes at hand, which are all those of their partition that were touched in this batch,
- * belong to, and how many of these came into being in it. No group of the batch may be late, nor any row be removed.
- */
-export function series_changes(series: usize, state: usize, low: i64): void {
-  const pane: usize = load<u32>(series, S_PANE);
-  const size = load<i64>(pane, PANE_WINDOW);
-  const slide = load<i64>(pane, PANE_SLIDE);
-  const length = load<i64>(pane, PANE_LENGTH);
-  const newestBefore = load<i64>(pane, PANE_NEWEST_BEFORE);
-  let touched: u64 = 0;
-  let inserted: u64 = 0;
-  fillFilter(series, state);
-  let tablesFor = i64.MIN_VALUE;
-  let last: i64 = 0;
-  const end: usize = load<u32>(series, S_END);
-  for (let entry: usize = load<u32>(series, S_ENTRIES); entry < end; entry += ENTRY_BYTES) {
-    const start = load<i64>(entry, SERIES_START);
-    if (start != tablesFor) {
-      tablesFor = start;
-      memory.fill(BEFORE, 0xff, DISTANCE_BYTES * DISTANCES);
-      // Windows start in (after, last].
-      last = firstWindowAfter(series, start + size) - slide;
-    }
-    let after = start - size;
-    if (low != i64.MIN_VALUE && low - size > after) after = low - size;
-    if (load<i64>(entry, E_PREVIOUS) > after) after = load<i64>(entry, E_PREVIOUS);
-    if (last <= after) continue;
-    touched += <u64>((last - after + slide - 1) / slide);
-    if ((load<u32>(load<u32>(entry, SERIES_ROW), ROW_FLAGS) & ROW_INSERTED) == 0) continue;
-    let left = start - length;
-    let distance: u32 = 1;
-    // No pane that was there before starts later than the newest of them.
-    for (; left > newestBefore && left > after; left -= length) distance++;
-    for (; left > after; left -= length, distance++) {
-      if (find(series, state, entry, left, distance) == 0) continue;
-      after = left;
-      break;
-    }
-    let until = last;
-    for (let right = start + length; right < last + size && right <= newestBefore; right += length) {
-      const found = find(series, state, entry, right, 0);
-      // All that is not inserted was there before.
-      if (found == 0 || isInserted(state, found)) continue;
-      until -= ((last + size - right + slide - 1) / slide) * slide;
-      break;
-    }
-    if (until > after) inserted += <u64>((until - after + slide - 1) / slide);
+/** Whether a pane of the group from this one on was touched in this batch and starts before `end`. */
+function hasTouched(entry: usize, end: i64): bool {
+  while (entry != 0 && load<i64>(entry, SERIES_START) < end) {
+    if (load<u32>(entry, E_IS_NEIGHBOUR) == 0) return true;
+    entry = load<u32>(entry, SERIES_NEXT);
   }
-  store<u64>(pane, load<u64>(pane, PANE_TOUCHED) + touched, PANE_TOUCHED);
-  store<u64>(pane, load<u64>(pane, PANE_INSERTED) + inserted, PANE_INSERTED);
-  if (load<i64>(series, S_OLDEST) < load<i64>(pane, PANE_OLDEST)) store<i64>(pane, load<i64>(series, S_OLDEST), PANE_OLDEST);
-}
-
-/** Fills the bit set with the panes that were there before the batch and may be looked for, if there are few of them and all are in memory; else there is none. */
-function fillFilter(series: usize, state: usize): void {
-  filter = 0;
-  if (load<u32>(state, S_BUCKET_OFFSET) == 0 || load<u32>(state, S_COLD_CHUNKS) != 0) return;
-  const pane: usize = load<u32>(series, S_PANE);
-  const size = load<i64>(pane, PANE_WINDOW);
-  const partition = load<u32>(series, S_NEXT_PARTITION) - 1;
-  const low = load<i64>(series, S_OLDEST) - size;
-  const high = load<i64>(pane, PANE_NEWEST_BEFORE) + size;
-  if (high <= low) return;
-  const bound = boundOfScan(state, partition, false, low, high);
-  const lookUps = <u64>((load<u32>(series, S_END) - load<u32>(series, S_ENTRIES)) / ENTRY_BYTES) * <u64>(size / load<i64>(pane, PANE_LENGTH) - 1);
-  if (<u64>bound > lookUps) return;
-  const bitsLog2 = 32 - clz<u32>(FILTER_BITS_PER_PANE * bound | 64);
-  const bytes: u32 = 1 << (bitsLog2 - 3);
-  const bits = arena_alloc(ARENA_PANES, bytes);
-  // Without memory for it the state is asked, and the error is not one.
-  if (bits == 0) return store<u32>(ERROR_CODE, 0);
-  memory.fill(bits, 0, bytes);
-  filter = bits;
-  filterShift = 32 - bitsLog2;
-  memory.fill(series + S_CURSOR, 0, 16);
-  store<u32>(series + S_CURSOR, partition);
-  while (true) {
-    const count = scanPartition(state, partition, series + S_CURSOR, series + S_PAIRS, PAIRS_MAX, false, low, high);
-    if (count == 0) break;
-    for (let i: u32 = 0; i < count; i++) {
-      const bit = remix(load<u32>(load<u32>(series + 8 * i, S_PAIRS), ROW_HASH)) >> filterShift;
-      const word = filter + (bit >> 5 << 2);
-      store<u32>(word, load<u32>(word) | (1 << (bit & 31)));
-    }
-  }
-}
-
-/** The group's pane at `start` in `state`, or 0; `distance`: how many panes before the entry's, 0: behind it. The entry's copy gets the keys of that pane. */
-@inline function find(series: usize, state: usize, entry: usize, start: i64, distance: u32): usize {
-  const pane: usize = load<u32>(series, S_PANE);
-  const row: usize = load<u32>(entry, SERIES_ROW);
-  const before = BEFORE + DISTANCE_BYTES * distance;
-  const hash = rehash(load<u32>(entry, E_HASH), 0, start, load<u32>(pane, PANE_PARTITIONS));
-  if (filter != 0) {
-    const bit = remix(hash) >> filterShift;
-    if ((load<u32>(filter + (bit >> 5 << 2)) & (1 << (bit & 31))) == 0) return 0;
-  }
-  store<u32>(row, hash, ROW_HASH);
-  store<i64>(row + load<u32>(pane, PANE_START), start);
-  let table = load<u32>(before, D_TABLE);
-  if (table != ~0) store<i64>(row + load<u32>(pane, PANE_END), load<i64>(before, D_END));
-  else {
-    const size = load<i64>(pane, PANE_WINDOW);
-    const end = firstWindowAfter(series, start + size) - load<i64>(pane, PANE_SLIDE) + size;
-    store<i64>(row + load<u32>(pane, PANE_END), end);
-    table = <u32>tableOf(state, row, false);
-    if (distance != 0) {
-      store<u32>(before, table, D_TABLE);
-      store<i64>(before, end, D_END);
-    }
-  }
-  return table == 0 ? 0 : table_find(table, row, 0);
+  return false;
 }

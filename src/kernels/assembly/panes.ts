@@ -7,7 +7,7 @@ import { store_find } from "./state-store";
 import { P_COUNT, S_BUCKET_MICROS, S_BUCKET_OFFSET, S_EPOCH, S_LATE_GROUPS, S_PARTITIONS, partitionEntry, tableAt } from "./store-tables";
 import { ROW_INSERTED, T_BUCKET } from "./table-layout";
 
-// Description of an operator's panes, 80 bytes, then a row to look up neighbours with, then one for generated code.
+// Description of an operator's panes, 80 bytes, then a row to look up neighbours with.
 export const PANE_START: u32 = 0; // u32: offset of the key that is the pane's start
 export const PANE_END: u32 = 4; // u32: offset of the key that is the newest window's end
 export const PANE_PARTITIONS: u32 = 8;
@@ -24,7 +24,7 @@ const PANE_PROBE: u32 = 80;
 
 /** Bytes of a description for rows of `rowBytes`. */
 export function pane_description_bytes(rowBytes: u32): u32 {
-  return PANE_PROBE + 2 * rowBytes;
+  return PANE_PROBE + rowBytes;
 }
 
 /** Fills the description at `pane`. */
@@ -79,12 +79,12 @@ export function pane_hash(hash: u32, start: i64, partitions: u32): u32 {
 }
 
 /** Copies the fixed part of `row` to `probe`; its slots stay relative to the row's base. */
-export function pane_copy(pane: usize, probe: usize, row: usize): void {
+function copyRow(pane: usize, probe: usize, row: usize): void {
   const rowBytes = load<u32>(pane, PANE_ROW_BYTES);
   for (let i: usize = 0; i < rowBytes; i += 8) store<u64>(probe + i, load<u64>(row + i));
 }
 
-/** Prepares `pane_sibling` for the rows of `state`, before the panes that were touched are told to `pane_bound_touched`. */
+/** Prepares `siblingAt` for the rows of `state`, before the panes that were touched are told to `pane_bound_touched`. */
 export function pane_bound(pane: usize, state: usize): void {
   let newest: i64 = i64.MAX_VALUE;
   if (load<u32>(state, S_BUCKET_OFFSET) != 0) {
@@ -129,10 +129,10 @@ export function pane_bound_touched(pane: usize, pairs: usize, count: u32): void 
 }
 
 /** The row in `state` of the pane at `start` with the other keys of `row`, or 0. Sets TABLE_BASE. */
-export function pane_sibling(pane: usize, state: usize, row: usize, base: usize, start: i64): usize {
+function siblingAt(pane: usize, state: usize, row: usize, base: usize, start: i64): usize {
   if (start > load<i64>(pane, PANE_NEWEST)) return 0;
   const probe = pane + PANE_PROBE;
-  pane_copy(pane, probe, row);
+  copyRow(pane, probe, row);
   rekey(pane, probe, start, newestEnd(pane, start, load<i64>(row + load<u32>(pane, PANE_END))));
   return store_find(state, probe, base);
 }
@@ -189,7 +189,7 @@ function windowsFirstAt(pane: usize, state: usize, row: usize, base: usize, low:
   if (mode == COUNT_INSERTED && last > after) {
     for (let right = start + length; right < last + window; right += length) {
       if (right > load<i64>(pane, PANE_NEWEST)) break;
-      const found = pane_sibling(pane, state, row, base, right);
+      const found = siblingAt(pane, state, row, base, right);
       if (found == 0 || isInserted(state, found)) continue;
       last -= ((last + window - right + slide - 1) / slide) * slide;
       break;
@@ -206,14 +206,14 @@ export function pane_changes(pane: usize, ofInserted: bool): f64 {
 /** Whether the sibling at `start` is there and counts. */
 function counts(pane: usize, state: usize, row: usize, base: usize, start: i64, mode: u32): bool {
   if (mode != COUNT_LATE) {
-    const found = pane_sibling(pane, state, row, base, start);
+    const found = siblingAt(pane, state, row, base, start);
     if (found != 0) return mode != COUNT_TOUCHED || load<u32>(found, ROW_EPOCH) == load<u32>(state, S_EPOCH);
     if (mode != COUNT_TOUCHED) return false;
   }
   const late: usize = load<u32>(state, S_LATE_GROUPS);
   if (late == 0) return false;
   const probe = pane + PANE_PROBE;
-  pane_copy(pane, probe, row);
+  copyRow(pane, probe, row);
   rekey(pane, probe, start, newestEnd(pane, start, load<i64>(row + load<u32>(pane, PANE_END))));
   return table_find(late, probe, base) != 0;
 }
