@@ -1,8 +1,9 @@
 /** JavaScript functions that generated modules may import as "host": rare steps that neither WebAssembly nor a kernel does. In workers. */
-import { decimalToDouble } from "../columnar/decimal.ts";
+import { decimalToDouble, divideHalfEven, divideHalfUp } from "../columnar/decimal.ts";
 import { ARENA_BLOCK, ERROR_CODE, ERROR_CODES, PADDING_BYTES } from "../columnar/memory-layout.ts";
 import { parseTimestamp } from "../columnar/parse-text.ts";
 import { timeZone } from "../columnar/time-zone.ts";
+import { roundDouble } from "../functions/math/rounding.ts";
 import type { Kernels } from "../kernels/load.ts";
 
 /** The helpers over one worker's memory. */
@@ -23,6 +24,10 @@ export function hostHelpers(kernels: Kernels): Record<string, (...args: never[])
       const memory = kernels.view();
       return decimalToDouble((memory.getBigInt64(address + 8, true) << 64n) | memory.getBigUint64(address, true), scale);
     },
+
+    /** A double rounded to `scale` digits, halves to the even neighbour (1) or away from zero (0). */
+    round_double: (value: number, scale: number, isEven: number): number =>
+      roundDouble(value, scale, isEven ? divideHalfEven : divideHalfUp),
 
     /** Text under a view to a timestamp, with all forms that the kernel does not know (zones by name); sets the error cell if malformed. */
     parse_timestamp: (view: bigint): bigint => {

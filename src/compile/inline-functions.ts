@@ -6,6 +6,7 @@ import { datetimeFunctions } from "./inline-datetime.ts";
 import type { InlineFunctions } from "./inline-function.ts";
 import { logicFunctions } from "./inline-logic.ts";
 import { mathFunctions } from "./inline-math.ts";
+import { roundFunctions } from "./inline-round.ts";
 import { textFunctions } from "./inline-text.ts";
 
 export const inlineFunctions: InlineFunctions = {
@@ -15,5 +16,6 @@ export const inlineFunctions: InlineFunctions = {
   ...hashFunctions,
   ...logicFunctions,
   ...mathFunctions,
+  ...roundFunctions,
   ...textFunctions,
 };

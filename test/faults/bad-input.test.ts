@@ -137,10 +137,26 @@ test.each([
     "`id`",
   ],
   ["function", () => spark.range(3).select(F.expr("upperr(id)")).collect(), "UNRESOLVED_ROUTINE", "upper,"],
-  ["pattern", () => spark.range(3).select(F.expr("string(id) LIKE '0\\\\'")).collect(), "INVALID_FORMAT.ESC_AT_THE_END", "'0\\'"],
   ["key", () => spark.conf.set("spark.sql.shufle.partitions", 3), "SQL_CONF_NOT_FOUND", "spark.sql.shuffle.partitions"],
 ])("an unknown %s: the error suggests what was meant", async (_what, use, condition, suggestion) => {
   await expect(use()).rejects.toMatchObject({ condition, message: expect.stringContaining(suggestion) });
+});
+
+test("a wrong pattern of LIKE is named", async () => {
+  for (const [pattern, condition] of [
+    ["0\\\\", "ESC_AT_THE_END"],
+    ["0\\\\a", "ESC_IN_THE_MIDDLE"],
+  ])
+    for (const operator of ["LIKE", "ILIKE"])
+      await expect(
+        spark
+          .range(3)
+          .select(F.expr(`string(id) ${operator} '${pattern}'`))
+          .collect(),
+      ).rejects.toMatchObject({
+        condition: `INVALID_FORMAT.${condition}`,
+        message: expect.stringContaining("'0\\"),
+      });
 });
 
 describe("a checkpoint of", () => {

@@ -71,6 +71,13 @@ test.runIf(group !== null)("state outgrows the memory of a control group; with m
   expect(spawnSync(process.execPath, [program, directory], { encoding: "utf8" })).toMatchObject({ status: 0, stdout: "", stderr: "" });
   const batches = readdirSync(join(directory, "out")).filter((name) => name.endsWith(".json"));
   const found = batches.map((_, batch) => JSON.parse(readFileSync(join(directory, "out", `${batch}.json`), "utf8")) as [number, number]);
-  expect(found.length).toBe(FILES);
-  expect(found).toEqual(Array.from({ length: FILES }, (_, file) => [ROWS, file === 0 ? ROWS : (ROWS / 2) * 3]));
+  // A process that dies behind the log of the source and before that of the offsets leaves a file to the next batch, which then has two.
+  let files = 0;
+  for (const [keys, counts] of found) {
+    const more = (2 * keys) / ROWS - 1;
+    // The texts of a file are there once before, but for those of the first.
+    expect(counts).toBe(((2 * more + (files === 0 ? 0 : 1)) * ROWS) / 2);
+    files += more;
+  }
+  expect(files).toBe(FILES);
 });

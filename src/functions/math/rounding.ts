@@ -104,6 +104,17 @@ function roundDecimal(value: ExactNumber, scale: number, type: DecimalType, roun
   return unscaled;
 }
 
+/** By the decimal that the double is written as. */
+export function roundDouble(value: number, scale: number, rounding: Rounding): number {
+  if (!Number.isFinite(value)) return value;
+  const { unscaled, scale: digits } = decimalFromDouble(value);
+  // Without the sign of a zero, as from any decimal.
+  if (digits <= scale) return value + 0;
+  if (scale < -400) return 0;
+  const quotient = rounding(unscaled, powerOfTen(digits - scale));
+  return scale >= 0 ? decimalToDouble(quotient, scale) : Number(quotient * powerOfTen(-scale));
+}
+
 function rounded(name: string, description: string, example: readonly [string, string], rounding: Rounding): ScalarFunction {
   return {
     kind: "scalar",
@@ -121,16 +132,8 @@ function rounded(name: string, description: string, example: readonly [string, s
     evaluate: (args, [type], returnType) => {
       const [value, scale] = [args[0] as number | bigint, (args[1] as number | undefined) ?? 0];
       if (returnType.kind === "decimal") return roundDecimal(exact(value, type!), scale, returnType, rounding);
-      if (returnType.kind === "float" || returnType.kind === "double") {
-        if (!Number.isFinite(value as number)) return value;
-        const { unscaled, scale: digits } = decimalFromDouble(value as number);
-        // Without the sign of a zero, as from any decimal.
-        if (digits <= scale) return (value as number) + 0;
-        if (scale < -400) return 0;
-        const quotient = rounding(unscaled, powerOfTen(digits - scale));
-        const result = scale >= 0 ? decimalToDouble(quotient, scale) : Number(quotient * powerOfTen(-scale));
-        return returnType.kind === "float" ? Math.fround(result) : result;
-      }
+      if (returnType.kind === "double") return roundDouble(value as number, scale, rounding);
+      if (returnType.kind === "float") return Math.fround(roundDouble(value as number, scale, rounding));
       if (scale >= 0) return value;
       const unit = powerOfTen(Math.min(-scale, 40));
       const whole = rounding(BigInt(value), unit) * unit;
