@@ -17,6 +17,7 @@ export function performancePage(results = savedResults(), peers = peerResults())
 data, one thread. Spark, Flink and DuckDB ran in turn with us on the same files and cores ([how](../bench/peers/README.md)); *times Spark* and *times Flink* are of those
 runs.`,
     goalTable(results, peers),
+    farFromNative(throughput),
     figureTable(results),
     "## Beside Spark, Flink, DuckDB and plain Node",
     ...(peers.length > 0 ? [peerTable(peers)] : ["Nothing saved yet: `npm run bench:peers -- --save`."]),
@@ -58,6 +59,7 @@ npm run bench -- --all --save && npm run bench:report this page
 The generators write their data once, into the system's temporary directory (\`--data\` to change that); their time is a column of its own.`;
 
 const missing = "–";
+const NATIVE_FLOOR = 3;
 const spreadOr = (value) => (value ? spreadText(value) : missing);
 
 function machines(results) {
@@ -112,6 +114,15 @@ function goalTable(results, peers) {
     "reached",
   ];
   return table(head, rows);
+}
+
+/** What native programs do more than three times as fast, the floor of the design. */
+function farFromNative(results) {
+  const far = results
+    .filter(({ workers, native }) => workers === 1 && native?.slowerByCpu.median > NATIVE_FLOOR)
+    .map(({ title, native }) => `${title} (${short(native.slowerByCpu.median)}x)`);
+  if (far.length === 0) return "";
+  return `Native programs are more than ${NATIVE_FLOOR} times as fast in ${far.join("; ")}: [why](../native-bench/README.md#how-to-read-the-ratio).`;
 }
 
 function figureTable(results) {

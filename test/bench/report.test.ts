@@ -38,4 +38,9 @@ test("a page names what is measured, what waits, and which goals are reached", a
   expect(page).toContain("| YSB, NDJSON files | 9.00 | 18.0 | 2.00 | 2.00 | 4.00x | – | – | – | 3 / 8 | goal |");
   expect(page).toContain("**YSB from NDJSON files.** 40 % reading text (`json_next`); 3 % garbage collection.");
   expect(page).toMatch(/YSB, Kafka to Kafka \| waiting for kafka/);
+  expect(page).not.toContain("times as fast in");
+  const far = { ...native, slowerByCpu: spread(4) };
+  expect(performancePage([{ ...suite, ...rates, native: far, profile }], peers)).toContain(
+    "Native programs are more than 3 times as fast in YSB from NDJSON files (4.00x): [why](",
+  );
 });
