@@ -126,6 +126,7 @@ function batchEvents(query) {
 }
 
 const spanMs = (poolEvents) => Math.max(SPAN_MS_MIN, (poolEvents * 1000) / RATE);
+
 /** A value for each table that the query reads. */
 const framesOf = ({ reads }, make) => Object.fromEntries(reads.map((table) => [table, make(table)]));
 const poolStream = (table, batches) => new PoolStream(NEXMARK_SCHEMAS[table], batches);

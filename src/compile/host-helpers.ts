@@ -3,27 +3,24 @@ import { decimalToDouble, divideHalfEven, divideHalfUp } from "../columnar/decim
 import { ARENA_BLOCK, ERROR_CODE, ERROR_CODES, PADDING_BYTES } from "../columnar/memory-layout.ts";
 import { parseTimestamp } from "../columnar/parse-text.ts";
 import { timeZone } from "../columnar/time-zone.ts";
+import { decodeUtf8, decodeWide } from "../columnar/value-bytes.ts";
 import { roundDouble } from "../functions/math/rounding.ts";
 import type { Kernels } from "../kernels/load.ts";
 
 /** The helpers over one worker's memory. */
 export function hostHelpers(kernels: Kernels): Record<string, (...args: never[]) => unknown> {
   const utc = timeZone("UTC");
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const textOf = (view: bigint): string => {
     const start = Number(view & 0xffffffffn);
-    return decoder.decode(kernels.bytes().slice(start, start + Number((view >> 32n) & 0xffffffffn)));
+    return decodeUtf8(kernels.bytes(), start, start + Number((view >> 32n) & 0xffffffffn));
   };
   return {
     /** Nearest double to an unscaled decimal of the scale. */
     decimal_to_double: (unscaled: bigint, scale: number): number => decimalToDouble(unscaled, scale),
 
     /** The same of the wide number under a view. */
-    wide_to_double: (view: bigint, scale: number): number => {
-      const address = Number(view & 0xffffffffn);
-      const memory = kernels.view();
-      return decimalToDouble((memory.getBigInt64(address + 8, true) << 64n) | memory.getBigUint64(address, true), scale);
-    },
+    wide_to_double: (view: bigint, scale: number): number =>
+      decimalToDouble(decodeWide(kernels.bytes(), Number(view & 0xffffffffn)), scale),
 
     /** A double rounded to `scale` digits, halves to the even neighbour (1) or away from zero (0). */
     round_double: (value: number, scale: number, isEven: number): number =>

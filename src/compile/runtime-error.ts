@@ -8,6 +8,7 @@ import { powerOfTen, rescale } from "../columnar/decimal.ts";
 import { ERROR_CODE, ERROR_CODES, ERROR_OPERAND_0, ERROR_OPERAND_1, ERROR_SITE, type ErrorCode } from "../columnar/memory-layout.ts";
 import { type DataType, type DecimalType, physicalKind } from "../columnar/types.ts";
 import type { Value } from "../columnar/values.ts";
+import { decodeWide } from "../columnar/value-bytes.ts";
 import {
   arithmeticOverflow,
   binaryOverflow,
@@ -144,10 +145,8 @@ function decode(memory: DataView, bits: bigint, type: DataType): Value {
       const bytes = new Uint8Array(memory.buffer, Number(bits & 0xffffffffn), Number((bits >> 32n) & 0xffffffffn)).slice();
       return type.kind === "string" ? new TextDecoder().decode(bytes) : bytes;
     }
-    case "wide": {
-      const address = Number(bits & 0xffffffffn);
-      return (memory.getBigInt64(address + 8, true) << 64n) | memory.getBigUint64(address, true);
-    }
+    case "wide":
+      return decodeWide(new Uint8Array(memory.buffer), Number(bits & 0xffffffffn));
     case "list":
     case "struct":
       return null;

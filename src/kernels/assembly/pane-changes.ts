@@ -19,12 +19,15 @@ import { boundOfScan, scanPartition } from "./store-scan";
 import { S_BUCKET_OFFSET, S_COLD_CHUNKS, tableOf } from "./store-tables";
 import { ROW_INSERTED, remix } from "./table-layout";
 
-// Of the panes so and so far before the pane at hand: their table (~0: not looked for yet), and the end of their newest window.
+// As many as a window may have panes (PANES_MAX in plan/physical/plan-panes.ts). Of the panes so and so far before the pane at hand: their table (~0: not looked for yet), and the end of their newest window.
 const DISTANCES: u32 = 64;
 const DISTANCE_BYTES: u32 = 16;
 const D_TABLE: u32 = 0;
 const D_END: u32 = 8; // i64
 const BEFORE: usize = memory.data(16 * 64, 8);
+// When the pane at hand starts, and its newest window.
+let paneStart: i64 = i64.MIN_VALUE;
+let newestWindow: i64 = 0;
 
 // Where it costs less than looking for them, what panes there are is put into a bit set by their hashes first.
 const FILTER_BITS_PER_PANE: u32 = 16;
@@ -41,23 +44,17 @@ let addedCount: u32 = 0;
 export function series_add_neighbours(series: usize, state: usize): bool {
   const pane: usize = load<u32>(series, S_PANE);
   const size = load<i64>(pane, PANE_WINDOW);
-  const slide = load<i64>(pane, PANE_SLIDE);
   const length = load<i64>(pane, PANE_LENGTH);
   const newestBefore = load<i64>(pane, PANE_NEWEST_BEFORE);
   fillFilter(series, state);
-  let tablesFor = i64.MIN_VALUE;
-  let last: i64 = 0;
+  paneStart = i64.MIN_VALUE;
   addedFirst = 0;
   addedCount = 0;
   const end: usize = load<u32>(series, S_END);
   for (let entry: usize = load<u32>(series, S_ENTRIES); entry < end; entry += ENTRY_BYTES) {
     if (isOverLimit()) reclaim();
     const start = load<i64>(entry, SERIES_START);
-    if (start != tablesFor) {
-      tablesFor = start;
-      memory.fill(BEFORE, 0xff, DISTANCE_BYTES * DISTANCES);
-      last = firstWindowAfter(series, start + size) - slide;
-    }
+    const last = newestWindowOf(series, start);
     const after = max(start - size, load<i64>(entry, E_PREVIOUS));
     let distance: u32 = 1;
     for (let left = start - length; left > after; left -= length, distance++) {
@@ -133,18 +130,13 @@ export function series_changes(series: usize, state: usize, low: i64): void {
   let touched: u64 = 0;
   let inserted: u64 = 0;
   fillFilter(series, state);
-  let tablesFor = i64.MIN_VALUE;
-  let last: i64 = 0;
+  paneStart = i64.MIN_VALUE;
   const end: usize = load<u32>(series, S_END);
   for (let entry: usize = load<u32>(series, S_ENTRIES); entry < end; entry += ENTRY_BYTES) {
     if (isOverLimit()) reclaim();
     const start = load<i64>(entry, SERIES_START);
-    if (start != tablesFor) {
-      tablesFor = start;
-      memory.fill(BEFORE, 0xff, DISTANCE_BYTES * DISTANCES);
-      // Windows start in (after, last].
-      last = firstWindowAfter(series, start + size) - slide;
-    }
+    // Windows start in (after, last].
+    const last = newestWindowOf(series, start);
     let after = start - size;
     if (low != i64.MIN_VALUE && low - size > after) after = low - size;
     if (load<i64>(entry, E_PREVIOUS) > after) after = load<i64>(entry, E_PREVIOUS);
@@ -173,6 +165,16 @@ export function series_changes(series: usize, state: usize, low: i64): void {
   store<u64>(pane, load<u64>(pane, PANE_TOUCHED) + touched, PANE_TOUCHED);
   store<u64>(pane, load<u64>(pane, PANE_INSERTED) + inserted, PANE_INSERTED);
   if (load<i64>(series, S_OLDEST) < load<i64>(pane, PANE_OLDEST)) store<i64>(pane, load<i64>(series, S_OLDEST), PANE_OLDEST);
+}
+
+/** Start of the newest window of a pane, which becomes the one at hand: its distances are forgotten if it is another in time. */
+function newestWindowOf(series: usize, start: i64): i64 {
+  if (start == paneStart) return newestWindow;
+  const pane: usize = load<u32>(series, S_PANE);
+  paneStart = start;
+  newestWindow = firstWindowAfter(series, start + load<i64>(pane, PANE_WINDOW)) - load<i64>(pane, PANE_SLIDE);
+  memory.fill(BEFORE, 0xff, DISTANCE_BYTES * DISTANCES);
+  return newestWindow;
 }
 
 /** Fills the bit set with the panes that were there before the batch and may be looked for, if there are few of them and all are in memory; else there is none. */
